@@ -1,0 +1,1 @@
+"""Particles in, one row of jet observables per event out."""

@@ -1,0 +1,237 @@
+"""Generate events from a trained decoder: fit the latent variable's distribution, draw, decode, transform back.
+
+A standard Gaussian is the prior of a variational autoencoder, but the latent means of real events
+do not follow it; drawing from what they do follow gives events closer to those it was trained on.
+The decoder and the inverse transform come in as callables, so that nothing here knows a network.
+"""
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.errors import ConfigError, FitError, InputError
+from bumphunt.events import FloatArray
+from bumphunt.execution import parallel_map
+from bumphunt.results import Result
+from bumphunt.rng import RNGLike
+
+logger = logging.getLogger(__name__)
+
+_BINS = 200
+_CHUNK = 100_000
+# A single evaluation of these densities takes seconds to minutes at a few thousand events.
+_TOO_SLOW = frozenset({"levy_stable", "studentized_range"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DistributionFit(Result):
+    """One scipy.stats distribution fitted to a sample by maximum likelihood.
+
+    Attributes
+    ----------
+    name : str
+        Its name in :mod:`scipy.stats`.
+    parameters : tuple of float
+        Shapes, then location and scale, in scipy's order.
+    ks : float
+        Largest distance between the sample's and the fitted cumulative distribution.
+    aic : float
+        Akaike's criterion, 2 × parameters − 2 log L; comparable within one sample only.
+    squared_error : float
+        Sum over 200 bins of the squared difference between density histogram and density, the seed
+        document's measure. It depends on the binning and on the unit of the variable.
+    n_events : int
+        Events fitted.
+    """
+
+    name: str
+    parameters: tuple[float, ...]
+    ks: float
+    aic: float
+    squared_error: float
+    n_events: int
+
+    def __str__(self) -> str:
+        return f"{self.name}: KS {self.ks:.4f}, AIC {self.aic:.0f} ({self.n_events} events)"
+
+
+def continuous_distributions() -> tuple[str, ...]:
+    """Return the names of the scipy.stats continuous distributions that can be fitted in reasonable time."""
+    from scipy import stats
+
+    return tuple(
+        sorted(
+            name
+            for name in vars(stats)
+            if isinstance(getattr(stats, name), stats.rv_continuous) and name not in _TOO_SLOW
+        )
+    )
+
+
+def rank_distributions(
+    sample: npt.ArrayLike,
+    *,
+    names: Sequence[str] | None = None,
+    workers: int = 1,
+    time_limit: float = 10.0,
+    max_events: int = 5000,
+) -> list[DistributionFit]:
+    """Fit continuous distributions to a latent variable and rank them, best first, by their KS distance.
+
+    Parameters
+    ----------
+    sample : array_like
+        Shape (events,).
+    names : sequence of str, optional
+        Names in :mod:`scipy.stats`; all of :func:`continuous_distributions` by default.
+    workers : int
+        Local processes, one distribution a task.
+    time_limit : float
+        Seconds for the fit of one distribution. One that needs longer is left out and logged.
+    max_events : int
+        A larger sample is thinned to this many evenly spaced order statistics, which keeps its shape
+        without a random choice. Fit and criteria use the thinned sample.
+
+    Returns
+    -------
+    list of DistributionFit
+        Those whose fit succeeded, by ascending ``ks``.
+
+    Raises
+    ------
+    ConfigError
+        On a name that scipy does not know.
+    InputError
+        On a sample that is too small, constant or not finite.
+    FitError
+        If no distribution could be fitted.
+    """
+    values = np.sort(np.asarray(sample, dtype=np.float64).ravel())
+    if len(values) < 20 or not np.isfinite(values).all() or values[0] == values[-1]:
+        raise InputError(
+            f"{len(values)} values, {int((~np.isfinite(values)).sum())} not finite; "
+            "give at least 20 finite values that are not all the same"
+        )
+    if not time_limit > 0 or max_events < 20:
+        raise ConfigError(f"time_limit {time_limit:g} must be positive and max_events {max_events} at least 20")
+    known = continuous_distributions()
+    chosen = known if names is None else tuple(dict.fromkeys(names))
+    unknown = [name for name in chosen if name not in known]
+    if unknown:
+        raise ConfigError(f"{unknown[0]!r} is not a continuous distribution to fit; see continuous_distributions()")
+    if len(values) > max_events:
+        values = values[((np.arange(max_events) + 0.5) * len(values) / max_events).astype(int)]
+    tasks = [(name, values, time_limit) for name in chosen]
+    fits = [fit for _, fit in parallel_map(_fit_one, tasks, workers=workers) if fit is not None]
+    if not fits:
+        raise FitError(f"none of {len(chosen)} distributions could be fitted; try others or a longer time_limit")
+    return sorted(fits, key=lambda fit: (fit.ks, fit.name))
+
+
+def sample_distribution(fit: DistributionFit, n: int, *, rng: RNGLike = None) -> FloatArray:
+    """Draw ``n`` values from a fitted distribution.
+
+    Examples
+    --------
+    >>> fit = DistributionFit(name="norm", parameters=(0.0, 1.0), ks=0.0, aic=0.0, squared_error=0.0, n_events=100)
+    >>> sample_distribution(fit, 3, rng=1).shape
+    (3,)
+    """
+    from scipy import stats
+
+    if n < 1:
+        raise InputError(f"{n} values asked for; give at least 1")
+    distribution = getattr(stats, fit.name)
+    return np.asarray(
+        distribution.rvs(*fit.parameters, size=n, random_state=np.random.default_rng(rng)), dtype=np.float64
+    )
+
+
+def generate(
+    decode: Callable[[FloatArray], FloatArray],
+    front_end_inverse: Callable[[FloatArray], FloatArray],
+    fit: DistributionFit | Sequence[DistributionFit],
+    n: int,
+    *,
+    rng: RNGLike = None,
+) -> FloatArray:
+    """Generate feature rows: draw latent points, decode them, transform back.
+
+    Parameters
+    ----------
+    decode : callable
+        Latent points of shape (events, latent dimensions) to features in [0, 1].
+    front_end_inverse : callable
+        Features in [0, 1] to features in their own units.
+    fit : DistributionFit or sequence of DistributionFit
+        The distribution of the latent variable, or one for each latent dimension (drawn independently).
+    n : int
+        Events to generate.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n, features).
+    """
+    fits = [fit] if isinstance(fit, DistributionFit) else list(fit)
+    if not fits:
+        raise InputError("no distribution to draw from; give one for each latent dimension")
+    generator = np.random.default_rng(rng)
+    latent = np.column_stack([sample_distribution(one, n, rng=generator) for one in fits])
+    chunks = (latent[start : start + _CHUNK] for start in range(0, n, _CHUNK))
+    return np.concatenate([front_end_inverse(decode(chunk)) for chunk in chunks])
+
+
+class _OutOfTimeError(Exception):
+    pass
+
+
+def _fit_one(task: tuple[str, FloatArray, float]) -> DistributionFit | None:
+    from scipy import optimize, stats
+
+    name, values, time_limit = task
+    distribution = getattr(stats, name)
+    deadline = time.monotonic() + time_limit
+
+    # scipy's fit has no time limit of its own, but takes the minimiser: ours looks at the clock.
+    def minimise(function: Any, start: Any, args: tuple[Any, ...] = (), disp: int = 0) -> Any:
+        def timed(point: Any, *rest: Any) -> Any:
+            if time.monotonic() > deadline:
+                raise _OutOfTimeError
+            return function(point, *rest)
+
+        return optimize.fmin(timed, start, args=args, disp=False)
+
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            parameters = tuple(float(value) for value in distribution.fit(values, optimizer=minimise))
+            log_likelihood = float(np.sum(distribution.logpdf(values, *parameters)))
+            cumulative = np.asarray(distribution.cdf(values, *parameters), dtype=np.float64)
+            histogram, edges = np.histogram(values, bins=_BINS, density=True)
+            density = distribution.pdf(0.5 * (edges[1:] + edges[:-1]), *parameters)
+    except _OutOfTimeError:
+        logger.info("distribution %s left out: its fit took more than %g s", name, time_limit)
+        return None
+    except Exception as error:  # scipy's fits fail in many ways (FitError, ValueError, OverflowError, …): none is ours
+        logger.info("distribution %s left out: %s", name, error)
+        return None
+    if not (np.isfinite(log_likelihood) and np.isfinite(cumulative).all()):
+        logger.info("distribution %s left out: its fit is not finite on the sample", name)
+        return None
+    step = np.arange(len(values) + 1) / len(values)
+    ks = max(float(np.max(step[1:] - cumulative)), float(np.max(cumulative - step[:-1])))
+    return DistributionFit(
+        name=name,
+        parameters=parameters,
+        ks=ks,
+        aic=2.0 * len(parameters) - 2.0 * log_likelihood,
+        squared_error=float(np.sum((histogram - density) ** 2)),
+        n_events=len(values),
+    )

@@ -1,0 +1,71 @@
+"""Second opinions in the best window: the latent scores of a VAE trained on all events, blind to mjj."""
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.config import AnalysisConfig
+from bumphunt.errors import InputError
+from bumphunt.events import BlindEvents, feature_matrix, feature_names
+from bumphunt.pipeline.windows import WindowTask, measure
+from bumphunt.preprocessing.scaling import QuantileFrontEnd
+from bumphunt.results import CrossCheck, TrainingHistory
+from bumphunt.rng import integer_seed
+from bumphunt.scores.latent import latent_scores, orient
+from bumphunt.scores.vae import VariationalAutoencoder
+from bumphunt.selection import select_fraction
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+def vae_scores(events: BlindEvents, config: AnalysisConfig, *, seed: int) -> tuple[dict[str, FloatArray], TrainingHistory]:
+    """Train the VAE on all events and return its latent scores, each of shape (events,), and its history."""
+    settings = config.vae
+    names = feature_names(events, settings.features)
+    front_end = QuantileFrontEnd(features=names)
+    unit = front_end.fit(events[list(names)]).transform(feature_matrix(events, names))
+    model = VariationalAutoencoder(
+        hidden=tuple(settings.hidden),
+        latent_dim=settings.latent_dim,
+        zeta=settings.zeta,
+        xi=settings.xi,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        optimizer=settings.optimizer,
+        learning_rate=settings.learning_rate,
+        seed=integer_seed(seed, "vae"),
+    ).fit(unit)
+    history = TrainingHistory(
+        loss=model.history_["loss"], reconstruction=model.history_["L_R"], kl=model.history_["L_KL"]
+    )
+    return latent_scores(model, unit), history
+
+
+def cross_check(name: str, score: FloatArray, task: WindowTask, folds: IntArray, *, fraction: float) -> CrossCheck:
+    """Measure one score in one window, its orientation chosen without labels and out of fold.
+
+    For each fold the anomalous end is the one that ARGOS prefers in the other folds
+    (arXiv:2511.14832). The orientation reported is that of most folds.
+    """
+    region = task.window.signal_region(task.mjj)
+    sidebands = task.window.sidebands(task.mjj)
+    oriented = np.empty_like(score)
+    signs = []
+    for fold in np.unique(folds):
+        others = folds != fold
+        try:
+            sign = orient(score[others], region[others], sidebands[others])
+        except InputError:
+            sign = 1
+        signs.append(sign)
+        oriented[~others] = sign * score[~others]
+    found = measure(select_fraction(oriented, folds, fraction=fraction), task, folds=folds, fraction=fraction, leak=0.5)
+    return CrossCheck(
+        name=name,
+        orientation=1 if sum(signs) > 0 else -1,
+        cut_fraction=fraction,
+        n_observed=found.n_observed,
+        n_expected=found.n_expected,
+        n_expected_error=found.n_expected_error,
+        z_local=found.z_local,
+    )

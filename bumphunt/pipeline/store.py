@@ -1,0 +1,101 @@
+"""Stage products on disk, so that an interrupted run goes on where it stopped."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.errors import InputError
+
+OUTPUTS = ("result.json", "products.json", "report.html", "workspace.json", "workspace_inclusive.json", "candidates.csv")
+"""Files a run writes; a new run removes those of an old one first."""
+
+
+def file_sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
+    """Call ``write`` with a temporary path beside ``path`` and rename the result over it."""
+    path = Path(path)
+    part = path.with_name(f"{path.name}.part{path.suffix}")
+    try:
+        write(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def write_json(path: str | Path, data: Any) -> Path:
+    """Write plain data as JSON, whole or not at all."""
+    text = json.dumps(data, indent=2, allow_nan=False)
+    return write_atomically(path, lambda part: part.write_text(text + "\n", "utf-8"))
+
+
+class StageStore:
+    """The folder ``stages/`` of a run: arrays and JSON by name, valid for one request only.
+
+    Parameters
+    ----------
+    directory : Path
+        Output folder of the run; made if missing.
+    request : dict
+        All that the products depend on: input hash, config, seed, version.
+    resume : bool
+        Keep products of the same request. Those of another request are an error; without
+        ``resume`` everything an earlier run wrote is removed.
+    """
+
+    def __init__(self, directory: Path, request: dict[str, Any], *, resume: bool) -> None:
+        self.directory = directory
+        self.folder = directory / "stages"
+        key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+        marker = self.folder / "request.json"
+        if resume and marker.exists():
+            if json.loads(marker.read_text("utf-8")).get("key") != key:
+                raise InputError(
+                    f"{directory} holds the stages of another run (other events, config, seed or version); "
+                    "leave out --resume to start anew, or choose another --output"
+                )
+        else:
+            self._clear()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(marker, {"key": key, "request": request})
+
+    def _clear(self) -> None:
+        if self.folder.exists() and not (self.folder / "request.json").exists():
+            raise InputError(f"{self.folder} was not made by this program and will not be overwritten; choose another --output")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.directory / "figures", ignore_errors=True)
+        for name in OUTPUTS:
+            (self.directory / name).unlink(missing_ok=True)
+
+    def has(self, name: str) -> bool:
+        """Tell whether a product is there."""
+        return (self.folder / name).exists()
+
+    def save_json(self, name: str, data: Any) -> None:
+        """Keep plain data under ``name``."""
+        write_json(self.folder / name, data)
+
+    def load_json(self, name: str) -> Any:
+        """Return the data kept under ``name``."""
+        return json.loads((self.folder / name).read_text("utf-8"))
+
+    def save_arrays(self, name: str, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Keep arrays under ``name``."""
+        write_atomically(self.folder / name, lambda part: np.savez(part, **arrays))
+
+    def load_arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays kept under ``name``."""
+        with np.load(self.folder / name, allow_pickle=False) as archive:
+            return dict(archive)

@@ -1,0 +1,110 @@
+"""One window of the search, from training to local significance: the unit of work that runs in parallel."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.config import AnalysisConfig
+from bumphunt.preprocessing.splits import MassWindow, assign_folds, balanced_weights
+from bumphunt.results import WindowResult
+from bumphunt.rng import generator, integer_seed
+from bumphunt.scores.trees import BoostedTrees
+from bumphunt.scores.weak_supervision import leakage, out_of_fold_scores
+from bumphunt.selection import select_fraction
+from bumphunt.significance.checks import fold_excesses
+from bumphunt.significance.scan import window_significance
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WindowTask:
+    """All that one window needs: the searched events (mjj in GeV, feature matrix), the window, bins and seeds."""
+
+    number: int
+    window: MassWindow
+    mjj: FloatArray
+    features: FloatArray
+    edges: FloatArray
+    config: AnalysisConfig
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WindowOutcome:
+    """Out-of-fold score and fold of every searched event, and one result for each cut."""
+
+    score: npt.NDArray[np.float32]
+    folds: IntArray
+    results: tuple[WindowResult, ...]
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the per-event part, for the stage store."""
+        return {"score": self.score, "folds": self.folds.astype(np.int8)}
+
+
+def search_window(task: WindowTask) -> WindowOutcome:
+    """Train on the window against its sidebands, score out of fold, cut, and fit the background."""
+    window, mjj = task.window, task.mjj
+    folds = event_folds(len(mjj), task)
+    lower, region, upper = window.lower_sideband(mjj), window.signal_region(mjj), window.upper_sideband(mjj)
+    score = out_of_fold_scores(
+        task.features,
+        region,
+        balanced_weights(lower, region, upper),
+        folds,
+        make_classifier=lambda fold: _classifier(task, fold),
+        rng=generator(task.seed, "ties", task.number),
+    )
+    leak = leakage(score, lower, region, upper)
+    results = tuple(
+        measure(select_fraction(score, folds, fraction=fraction), task, folds=folds, fraction=fraction, leak=leak)
+        for fraction in task.config.search.cut_fractions
+    )
+    return WindowOutcome(score=score.astype(np.float32), folds=folds, results=results)
+
+
+def event_folds(n_events: int, task: WindowTask) -> IntArray:
+    """Return the folds of a run; they are the same for all its windows."""
+    return assign_folds(n_events, folds=task.config.cwola.folds, rng=generator(task.seed, "folds"))
+
+
+def measure(selected: BoolArray, task: WindowTask, *, folds: IntArray, fraction: float, leak: float) -> WindowResult:
+    """Return the local significance of the window in the spectrum of the selected events."""
+    masked = task.window.bins(task.edges)
+    region = task.window.signal_region(task.mjj)
+    counts = np.histogram(task.mjj[selected], bins=task.edges)[0].astype(np.float64)
+    found = window_significance(
+        counts,
+        task.edges,
+        masked,
+        family=task.config.search.family,
+        cut_fraction=fraction,
+        n_window=int(region.sum()),
+        leakage=leak,
+        sqrt_s=task.config.sqrt_s,
+    )
+    in_fold = fold_counts(selected & region, folds)
+    return found.with_folds(fold_excesses(in_fold, found.n_expected))
+
+
+def fold_counts(chosen: BoolArray, folds: IntArray) -> FloatArray:
+    """Return how many of the chosen events each fold holds, shape (folds,)."""
+    return np.bincount(folds[chosen], minlength=int(folds.max()) + 1).astype(np.float64)
+
+
+def _classifier(task: WindowTask, fold: int) -> BoostedTrees:
+    settings = task.config.cwola
+    return BoostedTrees(
+        members=settings.members,
+        max_iter=settings.max_iter,
+        learning_rate=settings.learning_rate,
+        max_leaf_nodes=settings.max_leaf_nodes,
+        min_samples_leaf=settings.min_samples_leaf,
+        l2_regularization=settings.l2_regularization,
+        seed=integer_seed(task.seed, "cwola", task.number, fold),
+    )

@@ -1,0 +1,1 @@
+"""Figures: one small file per family, each function takes a result and returns ``(figure, axes)``."""

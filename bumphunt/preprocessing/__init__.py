@@ -1,0 +1,1 @@
+"""Which events train on what, and in which coordinates: scaling, splits and decorrelation."""

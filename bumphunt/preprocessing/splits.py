@@ -1,0 +1,142 @@
+"""Which events train on what: folds, the signal region and its sidebands."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.errors import InputError
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassWindow:
+    """A signal region ``low < mjj < high`` and its sidebands out to ``sideband_low`` and ``sideband_high``, GeV."""
+
+    low: float
+    high: float
+    sideband_low: float
+    sideband_high: float
+
+    def signal_region(self, mjj: FloatArray) -> BoolArray:
+        """Return which events lie in the signal region, shape (events,)."""
+        return (mjj >= self.low) & (mjj < self.high)
+
+    def lower_sideband(self, mjj: FloatArray) -> BoolArray:
+        """Return which events lie in the sideband below, shape (events,)."""
+        return (mjj >= self.sideband_low) & (mjj < self.low)
+
+    def upper_sideband(self, mjj: FloatArray) -> BoolArray:
+        """Return which events lie in the sideband above, shape (events,)."""
+        return (mjj >= self.high) & (mjj < self.sideband_high)
+
+    def sidebands(self, mjj: FloatArray) -> BoolArray:
+        """Return which events lie in either sideband, shape (events,)."""
+        return self.lower_sideband(mjj) | self.upper_sideband(mjj)
+
+    def bins(self, edges: FloatArray) -> BoolArray:
+        """Return which bins lie in the signal region, by their centres, shape (bins,)."""
+        centres = 0.5 * (edges[:-1] + edges[1:])
+        return (centres > self.low) & (centres < self.high)
+
+    def __str__(self) -> str:
+        return f"{self.low:.0f}-{self.high:.0f} GeV"
+
+
+def mass_windows(edges: FloatArray, *, width: int, step: int, sideband: int) -> tuple[MassWindow, ...]:
+    """Return overlapping windows on a mass grid, each with a sideband on either side.
+
+    Parameters
+    ----------
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV, from the searched range.
+    width, step, sideband : int
+        Bins in a window, between two windows, and in a full sideband. Near the ends of the range a
+        sideband may be as narrow as half the window; a window that has less is left out.
+
+    Raises
+    ------
+    InputError
+        If no window has room for both sidebands.
+    """
+    n_bins = len(edges) - 1
+    least = max(width // 2, 1)
+    windows = tuple(
+        MassWindow(
+            low=float(edges[first]),
+            high=float(edges[first + width]),
+            sideband_low=float(edges[max(first - sideband, 0)]),
+            sideband_high=float(edges[min(first + width + sideband, n_bins)]),
+        )
+        for first in range(least, n_bins - width - least + 1, step)
+    )
+    if not windows:
+        raise InputError(
+            f"no window of {width} bins has sidebands between {edges[0]:.0f} and {edges[-1]:.0f} GeV; "
+            "widen search.low and search.high, or use fewer bins a window"
+        )
+    return windows
+
+
+def window_on_grid(edges: FloatArray, low: float, high: float, *, sideband: int) -> MassWindow:
+    """Return the window whose edges are the grid edges nearest to ``low`` and ``high`` GeV.
+
+    Raises
+    ------
+    InputError
+        If the window is empty or has no room for a sideband on either side.
+    """
+    first, last = (int(np.argmin(np.abs(edges - mass))) for mass in (low, high))
+    if not low < high or last <= first:
+        raise InputError(f"the window {low:g}-{high:g} GeV holds no bin; give low < high, in GeV, within the searched range")
+    if first < 1 or last > len(edges) - 2:
+        side = "below" if first < 1 else "above"
+        raise InputError(
+            f"the window {low:g}-{high:g} GeV has no sideband {side} it: the spectrum can be fitted from "
+            f"{edges[0]:.0f} to {edges[-1]:.0f} GeV only; move or narrow the window"
+        )
+    return MassWindow(
+        low=float(edges[first]),
+        high=float(edges[last]),
+        sideband_low=float(edges[max(first - sideband, 0)]),
+        sideband_high=float(edges[min(last + sideband, len(edges) - 1)]),
+    )
+
+
+def assign_folds(n_events: int, *, folds: int, rng: np.random.Generator) -> IntArray:
+    """Return a fold number for each event, in random order and of equal size to within one event.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two folds or fewer events than folds.
+    """
+    if folds < 2:
+        raise InputError(f"folds is {folds}; at least 2 are needed, so that no event is scored by a model it trained")
+    if n_events < folds:
+        raise InputError(f"{n_events} events cannot be split into {folds} folds; give more events or fewer folds")
+    return rng.permutation(np.arange(n_events, dtype=np.int64) % folds)
+
+
+def balanced_weights(lower: BoolArray, region: BoolArray, upper: BoolArray) -> FloatArray:
+    """Return training weights of signal region against sidebands, zero elsewhere, shape (events,).
+
+    The region and the sidebands together count the same, and so do the two sidebands
+    (arXiv:1902.02634, section III): a feature that drifts with mjj then tells the region from one
+    sideband only as well as from the other, and a slope teaches the classifier nothing.
+
+    Raises
+    ------
+    InputError
+        If the region or a sideband is empty.
+    """
+    weights = np.zeros(len(region), dtype=np.float64)
+    total = float(lower.sum() + region.sum() + upper.sum())
+    for part, share, name in ((lower, 0.25, "lower sideband"), (region, 0.5, "signal region"), (upper, 0.25, "upper sideband")):
+        if not part.any():
+            raise InputError(f"the {name} holds no events to train on; widen it or give more events")
+        weights[part] = share * total / part.sum()
+    return weights

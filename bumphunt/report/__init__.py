@@ -1,0 +1,1 @@
+"""A run's saved results as figures and one self-contained page."""

@@ -1,0 +1,184 @@
+"""All figures of the page, with captions and descriptions for those who cannot see them."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from bumphunt.plots import cross_checks, limits, mass_fit, peak_scan, plane, scan, spectrum, training
+from bumphunt.plots.style import save
+from bumphunt.report.formats import count, fraction, interval, p_value, sigma
+from bumphunt.results import AnalysisResult, MassFit, Products, SpectrumFit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A figure on disk: file stem, caption, description, and the PNG as a data URI."""
+
+    name: str
+    caption: str
+    description: str
+    uri: str
+
+
+def given_mass_fit(result: AnalysisResult, products: Products) -> MassFit | None:
+    """Return the mass fit if its numbers are part of the answers: what is not given is not drawn either."""
+    return None if result.answers.m_resonance is None else products.mass_fit
+
+
+def draw_figures(result: AnalysisResult, products: Products, folder: Path) -> dict[str, Picture]:
+    """Draw what the products hold into ``folder`` (PDF and PNG) and return the pictures by name."""
+    pictures: dict[str, Picture] = {}
+
+    def add(name: str, drawn: tuple[Figure, Any], caption: str, description: str) -> None:
+        png = save(drawn[0], folder / name)[1]
+        uri = "data:image/png;base64," + base64.b64encode(png.read_bytes()).decode("ascii")
+        pictures[name] = Picture(name=name, caption=caption, description=description, uri=uri)
+
+    _spectra(products, add)
+    _scan(result, products, add)
+    _masses(result, products, add)
+    _others(result, products, add)
+    return pictures
+
+
+Add = Callable[[str, tuple[Figure, Any], str, str], None]
+
+PULLS = (
+    "Below: the pull of each bin, the signed root of its Poisson likelihood ratio, "
+    "without the fit's own uncertainty (band)."
+)
+
+
+def _spectra(products: Products, add: Add) -> None:
+    fit = products.inclusive
+    caption = (
+        "Dijet mass of all events with the smooth background fitted outside the shaded window (line; band: 68 % "
+        f"uncertainty). {PULLS}"
+    )
+    if not fit.masked.any():
+        caption = f"Dijet mass of all events with the smooth background fit (line; band: 68 % uncertainty). {PULLS}"
+    before = spectrum.spectrum(fit, title="Before selection")
+    add("spectrum_before", before, caption, _describe(fit, "before selection"))
+    window = products.scan.best_window
+    if window is None or window.fit is None:
+        return
+    kept = f"{100 * window.cut_fraction:.3g} % most anomalous"
+    add(
+        "spectrum_after",
+        spectrum.spectrum(window.fit, title=f"After selection: {kept}"),
+        f"The same spectrum of the {kept} events. The fit does not see the shaded window "
+        f"({window.low:.0f}–{window.high:.0f} GeV): events there above the line are the excess, "
+        f"{sigma(window.z_local)} local.",
+        _describe(window.fit, "after selection"),
+    )
+
+
+def _describe(fit: SpectrumFit, when: str) -> str:
+    text = (
+        f"Dijet mass spectrum {when}: {count(fit.counts.sum())} events from {fit.edges[0]:.0f} to "
+        f"{fit.edges[-1]:.0f} GeV, falling smoothly; background fit with p-value {p_value(fit.p_value)}."
+    )
+    if fit.masked.any():
+        text += (
+            f" In the window {count(fit.counts[fit.masked].sum())} observed, "
+            f"{fit.window_expected:.1f} ± {fit.window_error:.1f} expected."
+        )
+    return text
+
+
+def _scan(result: AnalysisResult, products: Products, add: Add) -> None:
+    found, best = products.scan, products.scan.best_window
+    described = "No window was searched."
+    if best is not None:
+        described = (
+            f"Smallest p-value {p_value(best.p_local)} in the window {best.low:.0f} to {best.high:.0f} GeV with "
+            f"{fraction(best.cut_fraction)} of the events kept; global p-value {p_value(found.p_global)}."
+        )
+    add(
+        "scan",
+        scan.scan(found),
+        "Local p-value of an excess in each window, one line per cut on the anomaly score. Dashed: the global p-value, "
+        "which allows for all windows and cuts that were looked at. Gaps are windows that could not be searched.",
+        f"Local p-value against the middle of the window. {described}",
+    )
+    if products.plane is not None:
+        fit = given_mass_fit(result, products)
+        marked = where = ""
+        if fit is not None:
+            marked = (
+                " Large cross: fitted masses of the particles X and Y; their jets come out a few GeV heavier, "
+                "and some lose part of the decay."
+            )
+            where = f" Fitted masses: {interval(fit.m_x, 'GeV')} and {interval(fit.m_y, 'GeV')}."
+        add(
+            "jet_plane",
+            plane.jet_plane(products.plane, mass_fit=fit),
+            "Masses of the two jets of selected events in the best window (dots) and its sidebands (crosses). A decay "
+            f"to two new particles gathers in one spot of the window only.{marked}",
+            f"Heavier against lighter jet mass of {len(products.plane.mj1_window)} events in the window and "
+            f"{len(products.plane.mj1_sideband)} in the sidebands.{where}",
+        )
+
+
+def _masses(result: AnalysisResult, products: Products, add: Add) -> None:
+    fit = given_mass_fit(result, products)
+    peaks = products.peak_scan
+    if peaks is not None:
+        means = ", ".join(
+            f"{name} {mean:.0f} GeV with spread {spread:.0f} GeV"
+            for name, mean, spread in zip(peaks.variables, peaks.mean, peaks.spread, strict=True)
+        )
+        add(
+            "peak_scan",
+            peak_scan.peak_scan(peaks, mass_fit=fit),
+            "Where each mass histogram peaks, against the number of most anomalous events taken. Right: mean and "
+            "spread over the shaded range (the spread is not an uncertainty, since neighbouring points share their "
+            "events)" + ("." if fit is None else ", and the mass fit with its 68 % interval."),
+            f"Position of the histogram maximum against the number of events taken. Means: {means}.",
+        )
+    if fit is not None and fit.projections:
+        add(
+            "mass_fit",
+            mass_fit.mass_fit(fit),
+            "The likelihood fit seen in each mass: selected events with background and, stacked on it, signal. The "
+            "masses given are those of the particles, after the calibration of the jet mass.",
+            f"Fit projections. Resonance {interval(fit.m_resonance, 'GeV')}, X {interval(fit.m_x, 'GeV')}, "
+            f"Y {interval(fit.m_y, 'GeV')}; {interval(fit.n_selected)} signal among {count(fit.n_events)} events.",
+        )
+
+
+def _others(result: AnalysisResult, products: Products, add: Add) -> None:
+    if products.limit is not None:
+        upper = products.limit
+        fit = given_mass_fit(result, products)
+        add(
+            "limit",
+            limits.limit(upper, n_signal=None if fit is None else fit.n_signal),
+            "Observed 95 % CLs upper limit on a narrow resonance in the inclusive spectrum (no selection), beside the "
+            "range expected if there were none. An observed limit far right of the band means more events than "
+            "background alone gives.",
+            f"Observed limit {count(upper.n_signal_95)} events at {upper.mass:.0f} GeV.",
+        )
+    if products.cross_checks:
+        shown = "; ".join(f"{check.name.replace('_', ' ')} {sigma(check.z_local)}" for check in products.cross_checks)
+        add(
+            "cross_checks",
+            cross_checks.cross_checks(products.cross_checks, reference=products.scan.best_window),
+            "What other anomaly scores see in the same window: local significance, with observed and expected events "
+            "under each name. They are second opinions; none is chosen because it looks better.",
+            f"Bar chart of local significances: {shown}.",
+        )
+    if products.training is not None:
+        history = products.training
+        last = f" Last total loss: {history.loss[-1]:.4g}." if len(history.loss) else ""
+        add(
+            "training",
+            training.training(history),
+            "Training of the variational autoencoder: total loss per epoch with its reconstruction and "
+            "Kullback–Leibler parts. A loss still falling at the end asks for more epochs.",
+            f"Loss against epoch over {len(history.loss)} epochs.{last}",
+        )

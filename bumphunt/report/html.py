@@ -1,0 +1,122 @@
+"""The report: one HTML file that needs nothing else, drawn from a run's saved results alone."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from bumphunt.report import tables, wording
+from bumphunt.report.figures import draw_figures, given_mass_fit
+from bumphunt.report.formats import count
+from bumphunt.report.reading import read_results
+from bumphunt.results import AnalysisResult, Products
+
+logger = logging.getLogger(__name__)
+
+
+def write_report(directory: str | Path) -> Path:
+    """Draw all figures of a run and write its page.
+
+    Reads ``result.json`` and ``products.json`` and nothing else; writes ``figures/*.pdf``,
+    ``figures/*.png`` and ``report.html``. Figures are embedded; the page loads nothing and runs no script.
+
+    Parameters
+    ----------
+    directory : path-like
+        The output directory of a run.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    InputError
+        If one of the two files is missing or damaged.
+    """
+    folder = Path(directory)
+    result, products = read_results(folder)
+    pictures = draw_figures(result, products, folder / "figures")
+    page = render(result, products, pictures)
+    target = folder / "report.html"
+    part = folder / f".report.html.{os.getpid()}.part"
+    try:
+        part.write_text(page, encoding="utf-8")
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    logger.info("wrote %s and %d figures", target, len(pictures))
+    return target
+
+
+def render(result: AnalysisResult, products: Products, pictures: dict[str, Any]) -> str:
+    """Return the page as text.
+
+    Parameters
+    ----------
+    result, products
+        What the run found.
+    pictures : dict of str to Picture
+        From :func:`bumphunt.report.figures.draw_figures`; sections without one say why.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bumphunt.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    fit = given_mass_fit(result, products)
+    source = Path(str(result.input.get("path", "events"))).name or "events"
+    n_events = result.input.get("n_events")
+    return environment.get_template("report.html.j2").render(
+        source=source,
+        n_events=count(n_events) if isinstance(n_events, int) else None,
+        version=result.versions.get("bumphunt"),
+        status=result.answers.status,
+        status_words=wording.status_words(result.answers),
+        answers=wording.three_answers(result, products),
+        warnings=wording.warnings(result),
+        n_passed=sum(check.passed for check in result.checks),
+        n_checks=len(result.checks),
+        pictures=pictures,
+        absent=absences(result, products),
+        answers_table=tables.answers_table(result.answers),
+        masses_table=None if fit is None else tables.masses_table(fit),
+        cross_checks_table=tables.cross_checks_table(products.cross_checks) if products.cross_checks else None,
+        checks_table=tables.checks_table(result.checks) if result.checks else None,
+        global_table=tables.global_table(result.answers, products.scan),
+        windows_table=tables.windows_table(products.scan) if products.scan.windows else None,
+        provenance_table=tables.provenance_table(result),
+        stages_table=tables.stages_table(result.stages),
+        config_table=tables.config_table(result.config),
+    )
+
+
+def absences(result: AnalysisResult, products: Products) -> dict[str, str]:
+    """Return, for each figure that cannot be drawn, one plain sentence why."""
+    none = result.answers.status == "none"
+    withheld = "because no excess reached a global significance of 3 σ" if none else "because the fit gave no result"
+    reasons = {
+        "spectrum_after": "No spectrum after selection is shown, because no window could be searched.",
+        "jet_plane": "The plane of the jet masses is not shown, because no events were selected in a best window.",
+        "peak_scan": "The scan of the peak positions is not shown, because this run did not make one.",
+        "mass_fit": f"No mass fit is shown, {withheld}.",
+        "limit": "No upper limit is shown, because this run did not compute one.",
+        "cross_checks": "No cross-checks are shown, because this run used one score only.",
+        "training": "No training history is shown, because this run trained no autoencoder.",
+    }
+    window, fit = products.scan.best_window, given_mass_fit(result, products)
+    missing = {
+        "spectrum_after": window is None or window.fit is None,
+        "jet_plane": products.plane is None,
+        "peak_scan": products.peak_scan is None,
+        "mass_fit": fit is None or not fit.projections,
+        "limit": products.limit is None,
+        "cross_checks": not products.cross_checks,
+        "training": products.training is None,
+    }
+    return {name: reason for name, reason in reasons.items() if missing[name]}

@@ -1,0 +1,126 @@
+"""Saved results from a directory, checked before anything is drawn from them."""
+
+import dataclasses
+import json
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from bumphunt.errors import InputError
+from bumphunt.results import SCHEMA_VERSION, AnalysisResult, Products, Result, SpectrumFit
+
+R = TypeVar("R", bound=Result)
+
+
+def read_results(directory: str | Path) -> tuple[AnalysisResult, Products]:
+    """Read ``result.json`` and ``products.json`` of a run.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, is not JSON, lacks an entry, holds one of the wrong type, or does not fit itself.
+    """
+    folder = Path(directory)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a directory; give the output directory of 'bumphunt run'")
+    result = _read(folder / "result.json", AnalysisResult)
+    if result.schema_version != SCHEMA_VERSION:
+        raise InputError(
+            f"{folder / 'result.json'} has schema version {result.schema_version!r}, not {SCHEMA_VERSION!r}; "
+            "run the analysis again with this version of bumphunt"
+        )
+    products = _read(folder / "products.json", Products)
+    try:
+        _check_shapes(products)
+    except ValueError as error:
+        raise InputError(f"{folder / 'products.json'} is damaged ({error}); {REMEDY}") from error
+    return result, products
+
+
+REMEDY = "write it again with 'bumphunt run'"
+
+
+def _read(path: Path, kind: type[R]) -> R:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise InputError(f"{path} cannot be read ({reason}); {REMEDY}") from error
+    try:
+        data = json.loads(text)
+        if not isinstance(data, dict):
+            raise TypeError(f"holds a {type(data).__name__}, not an object")
+        result = kind.from_dict(data)
+        _check_types(result)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise InputError(f"{path} is damaged ({_one_line(error)}); {REMEDY}") from error
+    return result
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _check_types(result: Result) -> None:
+    """Raise TypeError where a field does not hold what its annotation says (JSON rebuilds without asking)."""
+    hints = typing.get_type_hints(type(result))
+    for field in dataclasses.fields(typing.cast("Any", result)):
+        _check_value(f"{type(result).__name__}.{field.name}", getattr(result, field.name), hints[field.name])
+
+
+def _check_value(name: str, value: Any, hint: Any) -> None:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is not None:
+            _check_value(name, value, next(a for a in arguments if a is not type(None)))
+        return
+    if isinstance(value, Result):
+        _check_types(value)
+    allowed: Any = origin or hint
+    if hint is float:
+        allowed = (int, float)
+    if hint is Any:
+        return
+    if not isinstance(value, allowed) or (isinstance(value, bool) and hint in (int, float)):
+        raise TypeError(f"{name} is {value!r:.60}, not {getattr(allowed, '__name__', 'a number')}")
+    if origin is tuple:
+        for item in value:
+            _check_value(name, item, arguments[0])
+    if origin is dict:
+        for item in value.values():
+            _check_value(name, item, arguments[1])
+
+
+def _check_shapes(products: Products) -> None:
+    for name, fit in (("inclusive", products.inclusive), *_window_fits(products)):
+        n = len(fit.counts)
+        if n < 1 or len(fit.edges) != n + 1 or any(len(a) != n for a in (fit.masked, fit.expected, fit.error)):
+            raise ValueError(f"{name}: the arrays of the spectrum have different lengths")
+        if not (np.isfinite(fit.edges).all() and (np.diff(fit.edges) > 0).all() and np.isfinite(fit.counts).all()):
+            raise ValueError(f"{name}: edges must rise and counts be numbers")
+    best = products.scan.best
+    if best is not None and not 0 <= best < len(products.scan.windows):
+        raise ValueError(f"scan: best is {best}, but there are {len(products.scan.windows)} windows")
+    peaks = products.peak_scan
+    if peaks is not None:
+        n, steps = len(peaks.variables), len(peaks.n_taken)
+        shapes = (peaks.modes.shape, peaks.mean.shape, peaks.spread.shape)
+        if n < 1 or shapes != ((steps, n), (n,), (n,)):
+            raise ValueError("peak_scan: the arrays have different lengths")
+    if products.mass_fit is not None:
+        for projection in products.mass_fit.projections:
+            n = len(projection.counts)
+            if n < 1 or {len(projection.edges) - 1, len(projection.signal), len(projection.background)} != {n}:
+                raise ValueError(f"mass_fit: the arrays of {projection.variable} have different lengths")
+    plane = products.plane
+    if plane is not None and (
+        plane.mj1_window.shape != plane.mj2_window.shape or plane.mj1_sideband.shape != plane.mj2_sideband.shape
+    ):
+        raise ValueError("plane: the arrays have different lengths")
+
+
+def _window_fits(products: Products) -> list[tuple[str, SpectrumFit]]:
+    return [(f"window {i}", w.fit) for i, w in enumerate(products.scan.windows) if w.fit is not None]

@@ -1,0 +1,207 @@
+"""What the page tabulates: results as rows of text."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from bumphunt.report.formats import MISSING, count, fraction, interval, number, p_value, sigma, with_error
+from bumphunt.results import AnalysisResult, Answers, Check, CrossCheck, MassFit, ScanResult
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table of text; the first column names the row.
+
+    ``words`` are the columns set left, as words rather than numbers; ``marked`` the rows set apart
+    (their text says why as well, so that nothing hangs on colour).
+    """
+
+    caption: str
+    header: Row
+    rows: tuple[Row, ...]
+    words: frozenset[int] = frozenset()
+    marked: frozenset[int] = frozenset()
+
+
+def answers_table(answers: Answers) -> Table:
+    """Return all answers as numbers."""
+    bound = "≤ " if answers.is_bound else ""
+    rows = [
+        ("Status", answers.status),
+        ("Local p-value (significance)", f"{p_value(answers.p_local)} ({sigma(answers.z_local)})"),
+        ("Global p-value (significance)", f"{bound}{p_value(answers.p_global)} ({sigma(answers.z_global)})"),
+        ("Mass of the resonance", interval(answers.m_resonance, "GeV")),
+        ("Mass of X, the heavier daughter", interval(answers.m_x, "GeV")),
+        ("Mass of Y, the lighter daughter", interval(answers.m_y, "GeV")),
+        ("Signal events in the file", interval(answers.n_signal)),
+    ]
+    if answers.upper_limit is not None:
+        limit = answers.upper_limit
+        rows.append(
+            (
+                f"Upper limit, 95 % CLs, narrow resonance at {limit['mass']:.0f} GeV",
+                f"{count(limit['n_signal_95'])} events",
+            )
+        )
+    return Table(caption="The answers as numbers (intervals: 68 %)", header=("Quantity", "Value"), rows=tuple(rows))
+
+
+def global_table(answers: Answers, scan: ScanResult) -> Table:
+    """Return how the global p-value was made."""
+    bound = "≤ " if answers.is_bound else ""
+    rows = (
+        ("Smallest local p-value", f"{p_value(scan.p_local)} ({sigma(scan.z_local)})"),
+        ("Method", answers.p_global_method),
+        ("Trials", count(answers.n_trials)),
+        ("Pseudo-experiments", count(answers.n_toys) if answers.n_toys else "none"),
+        ("Upper bound", "yes: the true p-value is this or smaller" if answers.is_bound else "no: an estimate"),
+        ("Global p-value", f"{bound}{p_value(answers.p_global)} ({sigma(answers.z_global)})"),
+        ("Searched range", f"{scan.searched_low:.0f} to {scan.searched_high:.0f} GeV"),
+    )
+    return Table(caption="How the global p-value was made", header=("Item", "Value"), rows=rows, words=frozenset({1}))
+
+
+def masses_table(fit: MassFit) -> Table:
+    """Return the fitted masses and yields, with the statistical part of each mass interval apart."""
+    names = ("Resonance", "X, heavier daughter", "Y, lighter daughter")
+    values = (fit.m_resonance, fit.m_x, fit.m_y)
+    rows = [
+        (f"{name} [GeV]", interval(value), f"± {number(float(part), 2)}")
+        for name, value, part in zip(names, values, fit.statistical, strict=False)
+    ]
+    rows.append(("Signal among the fitted events", interval(fit.n_selected), ""))
+    rows.append(("Signal in the whole file", interval(fit.n_signal), ""))
+    rows.append(("Selection efficiency", with_error(fit.efficiency, fit.efficiency_error), ""))
+    rows.append(("p-value of the fit", p_value(fit.p_value), ""))
+    return Table(
+        caption=f"Likelihood fit of {count(fit.n_events)} selected events",
+        header=("Quantity", "Value, 68 % interval", "Statistical part"),
+        rows=tuple(rows),
+    )
+
+
+def checks_table(checks: tuple[Check, ...]) -> Table:
+    """Return the quality checks with their thresholds."""
+    rows = tuple(
+        (
+            check.name.replace("_", " "),
+            check.meaning,
+            number(check.value),
+            number(check.threshold),
+            "✓ passed" if check.passed else "✗ failed",
+        )
+        for check in checks
+    )
+    return Table(
+        caption="Quality checks; the thresholds were set before the data were seen",
+        header=("Check", "Meaning", "Value", "Threshold", "Outcome"),
+        rows=rows,
+        words=frozenset({1, 4}),
+        marked=frozenset(i for i, check in enumerate(checks) if not check.passed),
+    )
+
+
+def cross_checks_table(checks: tuple[CrossCheck, ...]) -> Table:
+    """Return the second opinions."""
+    rows = tuple(
+        (
+            check.name.replace("_", " "),
+            "high" if check.orientation > 0 else "low",
+            fraction(check.cut_fraction),
+            count(check.n_observed),
+            with_error(check.n_expected, check.n_expected_error),
+            sigma(check.z_local),
+        )
+        for check in checks
+    )
+    header = ("Score", "Anomalous end", "Kept", "Observed", "Expected", "Local significance")
+    return Table(caption="Other scores in the best window", header=header, rows=rows, words=frozenset({1}))
+
+
+def windows_table(scan: ScanResult) -> Table:
+    """Return every window and cut that was looked at."""
+    rows = []
+    for i, window in enumerate(scan.windows):
+        best = "best" if i == scan.best else ""
+        folds = "  ".join(f"{z:.1f}".replace("-", "−") if math.isfinite(z) else MISSING for z in window.z_folds)
+        searched = math.isfinite(window.z_local)
+        rows.append(
+            (
+                f"{window.low:.0f}–{window.high:.0f}",
+                fraction(window.cut_fraction),
+                count(window.n_window),
+                count(window.n_observed) if searched else MISSING,
+                with_error(window.n_expected, window.n_expected_error),
+                sigma(window.z_local),
+                p_value(window.p_local),
+                folds,
+                f"{window.leakage:.3f}" if math.isfinite(window.leakage) else MISSING,
+                "; ".join(part for part in (best, window.note) if part),
+            )
+        )
+    header = ("Window [GeV]", "Kept", "In window", "Observed", "Expected", "z local", "p local", "z of folds [σ]",
+              "Leakage (AUC)", "Note")  # fmt: skip
+    return Table(
+        caption="All windows and cuts. Leakage is 0.5 where the score does not follow the dijet mass",
+        header=header,
+        rows=tuple(rows),
+        words=frozenset({9}),
+        marked=frozenset() if scan.best is None else frozenset({scan.best}),
+    )
+
+
+def provenance_table(result: AnalysisResult) -> Table:
+    """Return what went in: the file, the seed, the versions."""
+    source = result.input
+    columns = source.get("columns")
+    rows = [
+        ("Input", str(source.get("path", MISSING))),
+        ("SHA-256 of the input", str(source.get("sha256", MISSING))),
+        ("Events", count(source["n_events"]) if isinstance(source.get("n_events"), int) else MISSING),
+        ("Columns", ", ".join(map(str, columns)) if isinstance(columns, list) else MISSING),
+        ("Seed", str(result.seed)),
+        *((f"Version of {name}", str(version)) for name, version in result.versions.items()),
+    ]
+    return Table(caption="Input, seed and versions", header=("Item", "Value"), rows=tuple(rows), words=frozenset({1}))
+
+
+def stages_table(stages: dict[str, Any]) -> Table:
+    """Return the seconds of each stage and what it found."""
+    rows = []
+    total = 0.0
+    for name, found in stages.items():
+        entries = dict(found) if isinstance(found, dict) else {"found": found}
+        seconds = entries.pop("seconds", None)
+        timed = isinstance(seconds, int | float)
+        total += float(seconds) if timed else 0.0
+        shown = "; ".join(f"{key}: {_short(value)}" for key, value in entries.items())
+        rows.append((name, f"{seconds:.1f}" if timed else MISSING, shown))
+    rows.append(("all", f"{total:.1f}", ""))
+    return Table(caption="Stages", header=("Stage", "Seconds", "Found"), rows=tuple(rows), words=frozenset({2}))
+
+
+def config_table(config: dict[str, Any]) -> Table:
+    """Return the settings, nested names joined by dots."""
+    rows = tuple((name, _short(value)) for name, value in _flat(config))
+    return Table(caption="Settings of this run", header=("Setting", "Value"), rows=rows, words=frozenset({1}))
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for name, value in config.items():
+        if isinstance(value, dict) and value:
+            rows += _flat(value, f"{prefix}{name}.")
+        else:
+            rows.append((f"{prefix}{name}", value))
+    return rows
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return json.dumps(value, ensure_ascii=False)

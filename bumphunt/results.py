@@ -1,0 +1,385 @@
+"""What each stage found: frozen dataclasses that carry all their figures need, to and from JSON."""
+
+import dataclasses
+import math
+import types
+import typing
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+SCHEMA_VERSION = "1"
+
+frozen = dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+
+
+@frozen
+class Result:
+    """Base of all results: plain data in, plain data out."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain lists, numbers and strings (NaN and infinity become null)."""
+        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Rebuild the result from :meth:`to_dict`; unknown keys are an error."""
+        hints = typing.get_type_hints(cls)
+        return cls(**{name: _rebuild(hints[name], value) for name, value in data.items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Result):
+        return value.to_dict()
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _rebuild(hint: Any, value: Any) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None:
+            return None
+        return _rebuild(next(a for a in arguments if a is not type(None)), value)
+    if origin is np.ndarray:
+        kind = typing.get_args(arguments[1])[0]
+        if kind is np.float64:
+            return np.array(value, dtype=object).astype(np.float64)
+        return np.asarray(value, dtype=kind)
+    if origin is tuple:
+        return tuple(_rebuild(arguments[0], item) for item in value)
+    if origin is dict:
+        return {key: _rebuild(arguments[1], item) for key, item in value.items()}
+    if isinstance(hint, type) and issubclass(hint, Result):
+        return hint.from_dict(value)
+    if hint is float and value is None:
+        return math.nan
+    return value
+
+
+def pdg_round(value: float, error: float) -> tuple[str, str]:
+    """Return value and error as text, rounded by the rule of the Particle Data Group.
+
+    The error keeps two digits where its first three lie in 100-354, one in 355-949, and becomes
+    1000 above; the value is given to the same place.
+
+    Examples
+    --------
+    >>> pdg_round(3498.43, 12.34), pdg_round(0.8271, 0.0119), pdg_round(102.37, 0.96), pdg_round(5.0, 0.0)
+    (('3498', '12'), ('0.827', '0.012'), ('102.4', '1.0'), ('5', '0'))
+    """
+    if not math.isfinite(error) or error <= 0:
+        return f"{value:.4g}", f"{error:.2g}"
+    exponent = math.floor(math.log10(error))
+    leading = round(error / 10.0 ** (exponent - 2))
+    if leading >= 950:
+        exponent, decimals = exponent + 1, -exponent
+    else:
+        decimals = (1 if leading < 355 else 0) - exponent
+    shown = max(decimals, 0)
+    return f"{round(value, decimals):.{shown}f}", f"{round(error, decimals):.{shown}f}"
+
+
+@frozen
+class Interval(Result):
+    """A number with its 68 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        up, down = self.high - self.value, self.value - self.low
+        text, error = pdg_round(self.value, max(up, down))
+        if abs(up - down) <= 0.2 * max(up, down):
+            return f"{text} ± {error}"
+        return f"{text} +{pdg_round(self.value, up)[1]} -{pdg_round(self.value, down)[1]}"
+
+
+@frozen
+class SpectrumFit(Result):
+    """A smooth background fitted to a spectrum. Arrays have one entry a bin, ``edges`` one more, in GeV.
+
+    ``expected`` and ``error`` are the fitted events per bin and their standard error, ``masked`` the
+    bins left out; ``window_expected`` and ``window_error`` are the sum over the masked bins.
+    """
+
+    edges: FloatArray
+    counts: FloatArray
+    masked: BoolArray
+    family: str
+    expected: FloatArray
+    error: FloatArray
+    parameters: FloatArray
+    covariance: FloatArray
+    window_expected: float
+    window_error: float
+    deviance: float
+    chi2: float
+    ndf: int
+    p_value: float
+
+    def __str__(self) -> str:
+        return f"{self.family}: chi2/ndf = {self.chi2:.1f}/{self.ndf}, p = {self.p_value:.3g}"
+
+
+@frozen
+class WindowResult(Result):
+    """One signal region (low, high in GeV) at one cut: counts, expectation, local significance.
+
+    ``z_folds`` is the excess of each fold in standard deviations; ``leakage`` is the out-of-fold
+    AUC of region against sidebands for events that do not pass the cut, 0.5 where the score does not follow mjj.
+    ``note`` says why a window was not searched, and is empty otherwise.
+    """
+
+    low: float
+    high: float
+    cut_fraction: float
+    n_window: int
+    n_observed: int
+    n_expected: float
+    n_expected_error: float
+    z_local: float
+    p_local: float
+    z_folds: FloatArray
+    leakage: float
+    fit: SpectrumFit | None
+    note: str
+
+    @property
+    def centre(self) -> float:
+        """Middle of the window in GeV."""
+        return 0.5 * (self.low + self.high)
+
+    def with_folds(self, z_folds: FloatArray) -> "WindowResult":
+        """Return the same result with the excess of each fold."""
+        return dataclasses.replace(self, z_folds=z_folds)
+
+
+@frozen
+class ScanResult(Result):
+    """All windows and cuts that were looked at, the best of them, and the global answer."""
+
+    windows: tuple[WindowResult, ...]
+    best: int | None
+    searched_low: float
+    searched_high: float
+    p_local: float
+    z_local: float
+    p_global: float
+    z_global: float
+    p_global_method: str
+    n_trials: int
+    n_toys: int
+    is_bound: bool
+
+    @property
+    def best_window(self) -> WindowResult | None:
+        """The window and cut with the smallest local p-value, or None when nothing was searched."""
+        return None if self.best is None else self.windows[self.best]
+
+    def __str__(self) -> str:
+        window = self.best_window
+        if window is None:
+            return "nothing searched"
+        return (
+            f"best window {window.low:.0f}-{window.high:.0f} GeV at a cut of {window.cut_fraction:.2%}: "
+            f"{window.n_observed} events on {window.n_expected:.1f} ± {window.n_expected_error:.1f}, "
+            f"z = {self.z_local:.2f} local, {self.z_global:.2f} global"
+        )
+
+
+@frozen
+class PeakScan(Result):
+    """Position of the histogram maximum against the number of events taken, as in the seed document.
+
+    ``n_taken`` (steps,); ``modes`` (steps, 3) for mjj, mj1 and mj2 in GeV. ``mean`` and ``spread``
+    are over the steps with ``take_low <= n_taken <= take_high``: the spread is *not* an uncertainty,
+    since neighbouring steps share their events.
+    """
+
+    variables: tuple[str, ...]
+    n_taken: FloatArray
+    modes: FloatArray
+    take_low: int
+    take_high: int
+    mean: FloatArray
+    spread: FloatArray
+
+
+@frozen
+class Projection(Result):
+    """One variable of the mass fit, binned for drawing: data, signal and background per bin."""
+
+    variable: str
+    edges: FloatArray
+    counts: FloatArray
+    signal: FloatArray
+    background: FloatArray
+
+
+@frozen
+class MassFit(Result):
+    """Masses in GeV and yield from the likelihood fit of the selected events.
+
+    ``n_selected`` counts signal among the fitted events, ``n_signal`` in the whole file before any
+    selection; ``correlation`` is that of (m_resonance, m_x, m_y, n_selected). ``statistical`` holds
+    the half-widths of the three mass intervals without systematic part, GeV.
+    """
+
+    m_resonance: Interval
+    m_x: Interval
+    m_y: Interval
+    n_selected: Interval
+    n_signal: Interval
+    efficiency: float
+    efficiency_error: float
+    statistical: FloatArray
+    correlation: FloatArray
+    projections: tuple[Projection, ...]
+    n_events: int
+    p_value: float
+
+
+@frozen
+class UpperLimit(Result):
+    """95 % CLs upper limit on the number of signal events of a narrow resonance in the inclusive spectrum.
+
+    ``expected`` holds the limits expected without signal at -2, -1, 0, +1, +2 standard deviations.
+    """
+
+    n_signal_95: float
+    mass: float
+    width: float
+    expected: FloatArray
+    q0_p_value: float
+    best_fit: float
+
+
+@frozen
+class JetPlane(Result):
+    """Jet masses (GeV) of the selected events in the best window and of those in its sidebands."""
+
+    mj1_window: FloatArray
+    mj2_window: FloatArray
+    mj1_sideband: FloatArray
+    mj2_sideband: FloatArray
+
+
+@frozen
+class CrossCheck(Result):
+    """A second opinion: another score in the best window. Reported, never chosen because it looks better."""
+
+    name: str
+    orientation: int
+    cut_fraction: float
+    n_observed: int
+    n_expected: float
+    n_expected_error: float
+    z_local: float
+
+
+@frozen
+class TrainingHistory(Result):
+    """Loss of a network per epoch, with the reconstruction and KL parts apart."""
+
+    loss: FloatArray
+    reconstruction: FloatArray
+    kl: FloatArray
+
+
+@frozen
+class Check(Result):
+    """A quality check with a threshold declared beforehand."""
+
+    name: str
+    passed: bool
+    value: float
+    threshold: float
+    meaning: str
+
+
+@frozen
+class Answers(Result):
+    """The three answers of the LHC Olympics. Masses in GeV; None where the data do not support a number."""
+
+    status: str
+    discovery: bool
+    p_local: float
+    z_local: float
+    p_global: float
+    z_global: float
+    p_global_method: str
+    n_toys: int
+    n_trials: int
+    is_bound: bool
+    m_resonance: Interval | None
+    m_x: Interval | None
+    m_y: Interval | None
+    n_signal: Interval | None
+    upper_limit: dict[str, float] | None
+
+    def __str__(self) -> str:
+        def given(interval: Interval | None, unit: str) -> str:
+            return "not given" if interval is None else f"{interval}{unit}"
+
+        lines = [
+            f"status       {self.status}",
+            f"p-value      {self.p_global:.3g} global ({self.z_global:.2f} sigma), "
+            f"{self.p_local:.3g} local ({self.z_local:.2f} sigma)",
+            f"m_resonance  {given(self.m_resonance, ' GeV')}",
+            f"m_x          {given(self.m_x, ' GeV')}",
+            f"m_y          {given(self.m_y, ' GeV')}",
+            f"n_signal     {given(self.n_signal, '')}",
+        ]
+        if self.upper_limit is not None:
+            lines.append(
+                f"upper limit  {self.upper_limit['n_signal_95']:.0f} events at 95 % CLs "
+                f"(narrow, inclusive, {self.upper_limit['mass']:.0f} GeV)"
+            )
+        return "\n".join(lines)
+
+
+@frozen
+class Products(Result):
+    """Everything a run found, enough to redraw the report without the events."""
+
+    inclusive: SpectrumFit
+    scan: ScanResult
+    peak_scan: PeakScan | None
+    mass_fit: MassFit | None
+    plane: JetPlane | None
+    limit: UpperLimit | None
+    cross_checks: tuple[CrossCheck, ...]
+    training: TrainingHistory | None
+
+
+@frozen
+class AnalysisResult(Result):
+    """The content of ``result.json``."""
+
+    schema_version: str
+    input: dict[str, Any]
+    seed: int
+    versions: dict[str, str]
+    config: dict[str, Any]
+    answers: Answers
+    checks: tuple[Check, ...]
+    stages: dict[str, Any]
+
+    def __str__(self) -> str:
+        return str(self.answers)

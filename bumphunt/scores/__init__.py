@@ -1,0 +1,1 @@
+"""Everything that learns and gives one number per event: higher is more anomalous."""

@@ -1,0 +1,268 @@
+"""The plain autoencoder: an event that is rebuilt badly is unlike those it was trained on."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+
+from bumphunt.errors import ConfigError, InputError
+from bumphunt.events import FloatArray
+from bumphunt.scores.losses import RECONSTRUCTIONS, reconstruction_loss
+from bumphunt.scores.persistence import load_network, save_network
+from bumphunt.scores.protocol import Features, check_features
+
+# Events passed through a network at once when it is only read: enough to be fast, few enough to stay small.
+_CHUNK = 32_768
+
+
+class EncoderDecoderEstimator(BaseEstimator):  # type: ignore[misc, unused-ignore]
+    """What the autoencoders share: training, decoding, reconstruction error, files.
+
+    Use :class:`Autoencoder` or :class:`~bumphunt.scores.vae.VariationalAutoencoder`. A subclass
+    stores its settings in ``__init__`` under the names used here.
+
+    Attributes
+    ----------
+    history_ : dict of str to numpy.ndarray
+        ``loss``, ``L_R`` and ``L_KL`` of each epoch.
+    n_features_in_ : int
+        Features per event.
+    network_ : keras.Model
+        The trained network.
+    """
+
+    hidden: Sequence[int]
+    latent_dim: int
+    reconstruction: str
+    activation: str
+    optimizer: str
+    learning_rate: float
+    batch_size: int
+    epochs: int | None
+    seed: int
+
+    def _loss_weights(self) -> tuple[float, float]:
+        """Return the weights of the reconstruction and the KL part of the loss."""
+        return 1.0, 0.0
+
+    def _is_variational(self) -> bool:
+        return False
+
+    def fit(self, features: Features, y: None = None, *, on_epoch: Callable[[int, Self], object] | None = None) -> Self:
+        """Train on feature rows in [0, 1].
+
+        Parameters
+        ----------
+        features : array_like or pandas.DataFrame
+            Shape (events, features), each value in [0, 1].
+        y : None
+            Ignored: there is no truth here.
+        on_epoch : callable, optional
+            Called after each epoch with its number, from 1, and a *copy* of the estimator, for curves
+            of a quality against the epoch; what it does to the copy cannot reach the training.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            On features that are not finite or not in [0, 1].
+        TruthError
+            On a table with a truth column.
+        ConfigError
+            On a setting out of range.
+        FitError
+            If the training diverges.
+        """
+        matrix = _check_unit(check_features(features))
+        self._check_settings()
+        from bumphunt.scores.layers import EncoderDecoder
+        from bumphunt.scores.training import train
+
+        zeta, xi = self._loss_weights()
+        try:
+            network = EncoderDecoder(
+                n_features=matrix.shape[1],
+                hidden=list(self.hidden),
+                latent_dim=self.latent_dim,
+                activation=self.activation,
+                variational=self._is_variational(),
+                seed=self.seed,
+            )
+        except ValueError as error:
+            raise ConfigError(
+                f"the network cannot be built ({str(error).splitlines()[0]}); check activation"
+            ) from error
+
+        def show(epoch: int) -> None:
+            if on_epoch is not None:
+                copy = type(network).from_config(network.get_config())
+                copy.set_weights(network.get_weights())
+                on_epoch(epoch, type(self)(**self.get_params())._with_network(copy, {}))
+
+        history = train(
+            network,
+            matrix,
+            reconstruction=self.reconstruction,
+            zeta=zeta,
+            xi=xi,
+            optimizer=self.optimizer,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            seed=self.seed,
+            on_epoch=show if on_epoch is not None else None,
+        )
+        return self._with_network(network, history)
+
+    def decode(self, z: npt.ArrayLike) -> FloatArray:
+        """Return the features, in [0, 1], that latent points of shape (events, latent_dim) stand for."""
+        network = self._fitted()
+        return in_chunks(network.decoder, check_features(z, width=self.latent_dim, name="z"))[0]
+
+    def reconstruct(self, features: Features) -> FloatArray:
+        """Return each event as the network rebuilds it (from the latent mean, without sampling), in [0, 1]."""
+        network = self._fitted()
+        return in_chunks(network, self._unit_features(features))[0]
+
+    def reconstruction_error(self, features: Features) -> FloatArray:
+        """Return the reconstruction loss of each event, shape (events,); higher is more anomalous."""
+        target = self._unit_features(features)
+        return np.asarray(
+            reconstruction_loss(target, self.reconstruct(features).astype(np.float32), kind=self.reconstruction),
+            dtype=np.float64,
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write network, settings and history to a ``.keras`` file."""
+        network = self._fitted()
+        network.settings_json = {
+            "estimator": type(self).__name__,
+            "parameters": {**self.get_params(), "hidden": list(self.hidden)},
+            "history": {key: list(map(float, values)) for key, values in self.history_.items()},
+        }
+        save_network(network, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what :meth:`save` wrote; its answers are identical.
+
+        Raises
+        ------
+        InputError
+            If the file is not of this kind of estimator.
+        """
+        network = load_network(path)
+        settings = getattr(network, "settings_json", {})
+        found = settings.get("estimator")
+        if found != cls.__name__:
+            raise InputError(
+                f"{path}: holds {found or 'another Keras model'}, not {cls.__name__}; load it as what it is"
+            )
+        parameters = {**settings["parameters"], "hidden": tuple(settings["parameters"]["hidden"])}
+        return cls(**parameters)._with_network(network, {k: np.array(v) for k, v in settings["history"].items()})
+
+    def _with_network(self, network: Any, history: dict[str, FloatArray]) -> Self:
+        self.network_ = network
+        self.history_ = history
+        self.n_features_in_ = int(network.shape_config["n_features"])
+        return self
+
+    def _fitted(self) -> Any:
+        if not hasattr(self, "network_"):
+            raise InputError(f"{type(self).__name__} is not fitted; call fit or load first")
+        return self.network_
+
+    def _check_settings(self) -> None:
+        if not self.hidden or min(self.hidden) < 1 or self.latent_dim < 1:
+            raise ConfigError(f"hidden {tuple(self.hidden)} and latent_dim {self.latent_dim} must be positive widths")
+        if self.reconstruction not in RECONSTRUCTIONS:
+            raise ConfigError(f"reconstruction is {self.reconstruction!r}; choose one of {', '.join(RECONSTRUCTIONS)}")
+
+    def _unit_features(self, features: Features) -> npt.NDArray[np.float32]:
+        self._fitted()
+        return _check_unit(check_features(features, width=self.n_features_in_))
+
+
+def _check_unit(matrix: FloatArray) -> npt.NDArray[np.float32]:
+    low, high = float(matrix.min()), float(matrix.max())
+    if low < -1e-6 or high > 1 + 1e-6:
+        raise InputError(
+            f"features span [{low:.4g}, {high:.4g}], outside [0, 1]; transform them first (QuantileFrontEnd does)"
+        )
+    return matrix.astype(np.float32)
+
+
+def in_chunks(function: Any, rows: npt.NDArray[Any]) -> tuple[FloatArray, ...]:
+    """Apply a network to rows, a chunk at a time, and return its outputs as float64 arrays."""
+    pieces: list[Sequence[Any]] = []
+    for start in range(0, len(rows), _CHUNK):
+        outputs = function(rows[start : start + _CHUNK].astype(np.float32), training=False)
+        pieces.append(outputs if isinstance(outputs, (list, tuple)) else (outputs,))
+    return tuple(
+        np.concatenate([np.asarray(part) for part in parts]).astype(np.float64) for parts in zip(*pieces, strict=True)
+    )
+
+
+class Autoencoder(EncoderDecoderEstimator):
+    """Autoencoder with the reconstruction error as anomaly score.
+
+    Use it as the simplest unsupervised cross-check. Where a latent description of the events is
+    wanted, use :class:`~bumphunt.scores.vae.VariationalAutoencoder`.
+
+    Parameters
+    ----------
+    hidden : sequence of int
+        Widths of the encoder's hidden layers; the decoder has them in reverse.
+    latent_dim : int
+        Width of the bottleneck; it must stay well below the number of features.
+    reconstruction : {"mse", "binary_crossentropy"}
+        The loss and the score of an event.
+    activation, optimizer : str
+        Keras names.
+    learning_rate : float
+        Step of the optimiser.
+    batch_size : int
+        Events a step.
+    epochs : int, optional
+        Passes over the events. By default as many as make about 4000 steps, however many events there are.
+    seed : int
+        Seeds weights and shuffling; the same seed gives the same scores.
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden: Sequence[int] = (64, 64, 64),
+        latent_dim: int = 2,
+        reconstruction: str = "mse",
+        activation: str = "relu",
+        optimizer: str = "adadelta",
+        learning_rate: float = 5e-3,
+        batch_size: int = 1000,
+        epochs: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.hidden = hidden
+        self.latent_dim = latent_dim
+        self.reconstruction = reconstruction
+        self.activation = activation
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.seed = seed
+
+    def encode(self, features: Features) -> FloatArray:
+        """Return the latent point of each event, shape (events, latent_dim)."""
+        network = self._fitted()
+        return in_chunks(network.encoder, self._unit_features(features))[0]
+
+    def anomaly_score(self, features: Features) -> FloatArray:
+        """Return the reconstruction error of each event, shape (events,); higher is more anomalous."""
+        return self.reconstruction_error(features)

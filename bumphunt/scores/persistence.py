@@ -1,0 +1,115 @@
+"""Trained models on disk, without pickle: skops for scikit-learn, ``.keras`` for networks.
+
+A file is written under a temporary name and renamed, so that a reader never meets half a model.
+"""
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bumphunt.errors import InputError
+
+TRUSTED_TYPES: tuple[str, ...] = (
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.tree._tree.Tree",
+)
+"""Types beyond the defaults of skops that a file may hold: the insides of scikit-learn's trees and perceptrons."""
+
+
+def save_estimator(estimator: Any, path: str | Path) -> None:
+    """Write a scikit-learn estimator, or a list or dict of them, to a ``.skops`` file."""
+    import skops.io
+
+    target = _target(path, ".skops")
+    temporary = _temporary(target)
+    try:
+        skops.io.dump(estimator, temporary)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_estimator(path: str | Path, *, trusted: Sequence[str] = TRUSTED_TYPES) -> Any:
+    """Read what :func:`save_estimator` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        A ``.skops`` file.
+    trusted : sequence of str
+        Full names of the types it may hold beyond the defaults of skops; a file with any other is refused.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not a skops file, or holds a type that is not trusted.
+    """
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    source = _source(path)
+    try:
+        return skops.io.load(source, trusted=list(trusted))
+    except UntrustedTypesFoundException as error:
+        raise InputError(f"{source}: {error}; refused, since only a file of known types is safe to load") from error
+    except Exception as error:  # skops and zipfile raise anything from KeyError to BadZipFile on a damaged file
+        raise InputError(
+            f"{source}: not a readable skops file ({error}); write it again with save_estimator"
+        ) from error
+
+
+def save_network(network: Any, path: str | Path) -> None:
+    """Write a Keras model, with its weights and settings, to a ``.keras`` file."""
+    target = _target(path, ".keras")
+    temporary = _temporary(target)
+    try:
+        with warnings.catch_warnings():
+            # TensorFlow's tensors do not yet take numpy's copy keyword, and Keras converts them on saving.
+            warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
+            network.save(temporary)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_network(path: str | Path) -> Any:
+    """Read what :func:`save_network` wrote; code inside the file is never run (Keras safe mode).
+
+    Raises
+    ------
+    InputError
+        If the file is missing or is not a Keras model.
+    """
+    # Imported for the classes it registers, which a file of ours refers to by name.
+    from bumphunt.scores.layers import keras
+
+    source = _source(path)
+    try:
+        return keras.saving.load_model(source, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises anything from OSError to KeyError on a damaged file
+        line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{source}: not a readable Keras model ({line}); write it again with save_network") from error
+
+
+def _target(path: str | Path, suffix: str) -> Path:
+    target = Path(path)
+    if target.suffix != suffix:
+        raise InputError(f"{target}: the name of such a file must end in {suffix!r}")
+    if not target.parent.is_dir():
+        raise InputError(f"{target}: the folder {target.parent} does not exist; make it first")
+    return target
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+
+
+def _source(path: str | Path) -> Path:
+    source = Path(path)
+    if not source.is_file():
+        raise InputError(f"{source}: no such file")
+    return source

@@ -1,0 +1,1 @@
+"""Local and global p-values, limits, toys, and the pyhf workspace."""

@@ -1,0 +1,70 @@
+"""Quality checks of an excess, each with a threshold that is declared before the data are seen."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import chdtrc
+
+from bumphunt.config import ChecksConfig
+from bumphunt.results import Check, WindowResult
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def fold_excesses(observed: FloatArray, expected: float) -> FloatArray:
+    """Return each fold's excess over an equal share of the expected background, in Poisson standard deviations."""
+    share = max(expected, 1e-9) / len(observed)
+    return np.asarray((observed - share) / np.sqrt(np.maximum(observed, share)), dtype=np.float64)
+
+
+def fold_agreement(observed: FloatArray) -> float:
+    """Return the chi2 p-value for folds to differ as much as they do, were they draws of one sample.
+
+    Models of different folds differ, so that their counts spread a little more than Poisson; a
+    fold on its own, far from the others, is what this is to find.
+    """
+    mean = float(observed.mean())
+    if mean <= 0:
+        return 1.0
+    return float(chdtrc(len(observed) - 1, float(np.sum((observed - mean) ** 2) / mean)))
+
+
+def window_checks(window: WindowResult, fold_counts: FloatArray, *, thresholds: ChecksConfig) -> tuple[Check, ...]:
+    """Return the checks of the best window."""
+    fit_p_value = window.fit.p_value if window.fit is not None else 0.0
+    distance = abs(window.leakage - 0.5)
+    folds_p_value = fold_agreement(fold_counts)
+    return (
+        Check(
+            name="sideband_fit",
+            passed=fit_p_value >= thresholds.sideband_p_value,
+            value=fit_p_value,
+            threshold=thresholds.sideband_p_value,
+            meaning="goodness-of-fit p-value of the background outside the best window, at least the threshold",
+        ),
+        Check(
+            name="sculpting",
+            passed=distance <= thresholds.leakage,
+            value=distance,
+            threshold=thresholds.leakage,
+            meaning="how far the score tells window from sidebands for events it does not select "
+            "(distance of the AUC from 0.5), at most the threshold",
+        ),
+        Check(
+            name="fold_agreement",
+            passed=folds_p_value >= thresholds.fold_p_value,
+            value=folds_p_value,
+            threshold=thresholds.fold_p_value,
+            meaning="p-value for the folds to disagree as much as they do, at least the threshold",
+        ),
+    )
+
+
+def mass_fit_check(converged: bool) -> Check:
+    """Return the check that an excess has masses that can be fitted."""
+    return Check(
+        name="mass_fit",
+        passed=converged,
+        value=float(converged),
+        threshold=1.0,
+        meaning="1 when the likelihood fit of the three masses converged",
+    )

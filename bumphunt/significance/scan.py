@@ -1,0 +1,218 @@
+"""Scans over windows: one spectrum with toys, or the windows of an anomaly search with Šidák."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.errors import FitError, InputError
+from bumphunt.results import ScanResult, SpectrumFit, WindowResult
+from bumphunt.significance.profile import counting_p_value, sidak, z_from_p
+from bumphunt.significance.toys import best_window_z, throw
+from bumphunt.spectrum.fit import choose_family, fit_spectrum
+from bumphunt.spectrum.functions import SQRT_S
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def window_significance(
+    counts: FloatArray,
+    edges: FloatArray,
+    masked: BoolArray,
+    *,
+    family: str = "auto",
+    cut_fraction: float = 1.0,
+    n_window: int | None = None,
+    leakage: float = 0.5,
+    sqrt_s: float = SQRT_S,
+) -> WindowResult:
+    """Fit the background with one window masked and compare it with the events inside.
+
+    Parameters
+    ----------
+    counts : array of shape (bins,)
+        Selected events per bin of ``edges`` (GeV).
+    masked : bool array of shape (bins,)
+        The window.
+    family : str
+        Background family or ``auto``.
+    cut_fraction, n_window, leakage
+        Carried to the result: part of events kept, events in the window before the cut, and how well
+        the score tells region from sidebands among events it does not select.
+    sqrt_s : float
+        Collision energy in GeV.
+
+    Returns
+    -------
+    WindowResult
+        With a ``note`` and p = 1 where the fit failed; never an exception for one bad window of a scan.
+    """
+    low, high = float(edges[:-1][masked].min()), float(edges[1:][masked].max())
+    observed = int(counts[masked].sum())
+    fit: SpectrumFit | None = None
+    note = ""
+    expected = error = math.nan
+    p_local = 1.0
+    try:
+        fit = fit_spectrum(counts, edges, family=family, masked=masked, sqrt_s=sqrt_s)
+    except (FitError, InputError) as problem:
+        note = f"not searched: {problem}"
+    else:
+        expected, error = fit.window_expected, fit.window_error
+        if error > expected and expected < 1.0:
+            note = f"not searched: the sidebands predict {expected:.2g} ± {error:.2g} events"
+        else:
+            p_local = counting_p_value(observed, expected, error)
+    return WindowResult(
+        low=low,
+        high=high,
+        cut_fraction=cut_fraction,
+        n_window=observed if n_window is None else n_window,
+        n_observed=observed,
+        n_expected=expected,
+        n_expected_error=error,
+        z_local=z_from_p(p_local),
+        p_local=p_local,
+        z_folds=np.array([]),
+        leakage=leakage,
+        fit=fit,
+        note=note,
+    )
+
+
+def combine_windows(windows: Sequence[WindowResult], *, searched_low: float, searched_high: float) -> ScanResult:
+    """Turn the local p-values of all windows and cuts into one global answer.
+
+    Every window and cut is a trial. Neighbouring windows share events, and cuts are nested, so
+    Šidák's formula for independent trials is an upper bound on the global p-value.
+
+    Raises
+    ------
+    InputError
+        If not one window could be searched.
+    """
+    searched = [index for index, window in enumerate(windows) if not window.note]
+    if not searched:
+        reason = windows[0].note if windows else "no window fits the spectrum"
+        raise InputError(f"not one window could be searched ({reason}); give more events or a wider range")
+    best = min(searched, key=lambda index: windows[index].p_local)
+    p_local = windows[best].p_local
+    p_global = sidak(p_local, len(searched))
+    return ScanResult(
+        windows=tuple(windows),
+        best=best,
+        searched_low=searched_low,
+        searched_high=searched_high,
+        p_local=p_local,
+        z_local=z_from_p(p_local),
+        p_global=p_global,
+        z_global=z_from_p(p_global),
+        p_global_method=f"Sidak over {len(searched)} windows x cuts on local on/off p-values",
+        n_trials=len(searched),
+        n_toys=0,
+        is_bound=True,
+    )
+
+
+def scan_spectrum(
+    counts: FloatArray,
+    edges: FloatArray,
+    *,
+    family: str = "auto",
+    window: tuple[float, float] | None = None,
+    widths: Sequence[int] = (2, 3, 4),
+    n_toys: int = 2000,
+    rng: np.random.Generator,
+) -> ScanResult:
+    """Search one spectrum for an excess, with the background refitted around every window.
+
+    Parameters
+    ----------
+    counts : array of shape (bins,)
+        Event counts.
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV.
+    family : str
+        Background family, or ``auto``.
+    window : (low, high), optional
+        Look at this one window only (GeV); the global p-value is then the local one.
+    widths : sequence of int
+        Widths in bins of the windows to try.
+    n_toys : int
+        Toys of the whole scan for the global p-value, ``(k + 1) / (n + 1)``.
+    rng : numpy.random.Generator
+        Draws the toys.
+    """
+    counts, edges = np.asarray(counts, dtype=np.float64), np.asarray(edges, dtype=np.float64)
+    if family == "auto":
+        family = choose_family(counts, edges)
+    masks = _masks(edges, window=window, widths=widths)
+    results = [window_significance(counts, edges, masked, family=family) for masked in masks]
+    combined = combine_windows(results, searched_low=float(edges[0]), searched_high=float(edges[-1]))
+    if len(masks) == 1:
+        return replace(
+            combined,
+            p_global=combined.p_local,
+            z_global=combined.z_local,
+            p_global_method="one window, no trials",
+            is_bound=False,
+        )
+    background = fit_spectrum(counts, edges, family=family)
+    usable = [masked for masked, result in zip(masks, results, strict=True) if not result.note]
+    best_toys = np.concatenate(
+        [
+            best_window_z(throw(background.expected, n_toys=block, rng=rng), edges, usable, family=family)
+            for block in _blocks(n_toys)
+        ]
+    )
+    exceed = int(np.sum(best_toys >= combined.z_local))
+    p_toys = (exceed + 1) / (n_toys + 1)
+    if exceed < 5 and combined.p_global < p_toys:
+        # beyond what the toys reach, the bound of independent trials is the sharper honest answer
+        p_global, is_bound = combined.p_global, True
+        method = f"Sidak over {combined.n_trials} windows ({exceed} of {n_toys} toys exceed)"
+    else:
+        p_global, is_bound = max(p_toys, combined.p_local), exceed == 0
+        method = f"toys with refit, (k+1)/(n+1), k = {exceed}"
+    return replace(
+        combined,
+        p_global=p_global,
+        z_global=z_from_p(p_global),
+        p_global_method=method,
+        n_toys=n_toys,
+        is_bound=is_bound,
+    )
+
+
+def _masks(edges: FloatArray, *, window: tuple[float, float] | None, widths: Sequence[int]) -> list[BoolArray]:
+    n_bins = len(edges) - 1
+    if window is not None:
+        centres = 0.5 * (edges[:-1] + edges[1:])
+        masked = np.asarray((centres > window[0]) & (centres < window[1]), dtype=np.bool_)
+        if not masked.any():
+            raise InputError(
+                f"the window {window[0]:g}-{window[1]:g} GeV holds no bin; edges run from {edges[0]:g} to {edges[-1]:g} GeV"
+            )
+        if masked[0] or masked[-1]:
+            raise InputError(
+                f"the window {window[0]:g}-{window[1]:g} GeV has no sideband on one side; "
+                f"it must lie inside {edges[1]:g}-{edges[-2]:g} GeV"
+            )
+        return [masked]
+    masks = []
+    for width in widths:
+        for first in range(1, n_bins - width):
+            masked = np.zeros(n_bins, dtype=bool)
+            masked[first : first + width] = True
+            masks.append(masked)
+    if not masks:
+        raise InputError(f"{n_bins} bins are too few for a window of {min(widths)} bins and two sidebands")
+    return masks
+
+
+def _blocks(n_toys: int, size: int = 2000) -> list[int]:
+    full, rest = divmod(n_toys, size)
+    return [size] * full + ([rest] if rest else [])

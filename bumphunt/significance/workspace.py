@@ -1,0 +1,172 @@
+"""The discovery fit and the limit as pyhf HistFactory workspaces that any pyhf user can open.
+
+A workspace holds the bins of one window. Its background is the sideband fit's prediction, whose
+covariance enters as one constrained shape variation per eigenvector; the sideband bins themselves
+are left out, since they already made that prediction. The parameter of interest ``mu`` scales the
+signal; ``mu = 1`` stands for :data:`EVENTS_PER_MU` events in the whole spectrum.
+"""
+
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.errors import FitError, InputError
+from bumphunt.results import SpectrumFit, UpperLimit
+from bumphunt.spectrum.functions import SQRT_S, design_matrix, family, gaussian_fractions
+
+FloatArray = npt.NDArray[np.float64]
+
+EVENTS_PER_MU = 100.0
+"""Signal events that ``mu = 1`` stands for: minimisers like parameters near one."""
+
+
+def build_workspace(
+    fit: SpectrumFit, signal: FloatArray, *, channel: str, sqrt_s: float = SQRT_S, max_events: float | None = None
+) -> dict[str, Any]:
+    """Return the HistFactory workspace of one window as plain data.
+
+    Parameters
+    ----------
+    fit : SpectrumFit
+        Background with the window masked.
+    signal : array of shape (bins,)
+        Part of the signal in each bin of the whole spectrum.
+    channel : str
+        Name of the channel.
+    sqrt_s : float
+        Collision energy of the background family, GeV.
+    max_events : float, optional
+        Upper bound of the signal in events; by default well above what was observed.
+    """
+    window = fit.masked
+    if not window.any():
+        raise InputError("the fit has no masked window, so there is nothing to test for signal")
+    expected = np.maximum(fit.expected[window], 1e-6)
+    data = fit.counts[window]
+    log_derivatives = design_matrix(fit.edges, family(fit.family), sqrt_s=sqrt_s)[window]
+    values, vectors = np.linalg.eigh(log_derivatives @ fit.covariance @ log_derivatives.T)
+    kept = values > 1e-4 * max(values.max(), 1e-12)
+    shifts = vectors[:, kept] * np.sqrt(values[kept])
+    modifiers: list[dict[str, Any]] = [
+        {
+            "name": f"background_eigen_{number}",
+            "type": "histosys",
+            "data": {
+                "hi_data": (expected * np.exp(shifts[:, -1 - number])).tolist(),
+                "lo_data": (expected * np.exp(-shifts[:, -1 - number])).tolist(),
+            },
+        }
+        for number in range(shifts.shape[1])
+    ]
+    inside = np.maximum(signal[window], 1e-9)
+    if max_events is None:
+        max_events = 10.0 * np.sqrt(data.sum() + expected.sum() + 10.0) + 5.0 * abs(data.sum() - expected.sum())
+        max_events /= inside.sum()
+    return {
+        "version": "1.0.0",
+        "channels": [
+            {
+                "name": channel,
+                "samples": [
+                    {
+                        "name": "signal",
+                        "data": (EVENTS_PER_MU * inside).tolist(),
+                        "modifiers": [{"name": "mu", "type": "normfactor", "data": None}],
+                    },
+                    {"name": "background", "data": expected.tolist(), "modifiers": modifiers},
+                ],
+            }
+        ],
+        "observations": [{"name": channel, "data": data.tolist()}],
+        "measurements": [
+            {
+                "name": "resonance",
+                "config": {
+                    "poi": "mu",
+                    "parameters": [
+                        {"name": "mu", "inits": [0.1], "bounds": [[0.0, float(max_events / EVENTS_PER_MU)]]}
+                    ],
+                },
+            }
+        ],
+    }
+
+
+def resonance_signal(edges: FloatArray, *, mass: float, width: float) -> FloatArray:
+    """Return the part of a narrow resonance in each bin; ``width`` is the resolution as a fraction of ``mass`` (GeV)."""
+    return gaussian_fractions(edges, mass=mass, width=width * mass)
+
+
+def discovery_p_value(workspace: dict[str, Any]) -> tuple[float, float]:
+    """Return the asymptotic p-value of q0 and the best-fit number of signal events (arXiv:1007.1727, eq. 12, 52)."""
+    with _pyhf() as pyhf:
+        model, data = _open(pyhf, workspace)
+        try:
+            p_value = float(pyhf.infer.hypotest(0.0, data, model, test_stat="q0"))
+            best = float(pyhf.infer.mle.fit(data, model)[model.config.poi_index])
+        except pyhf.exceptions.FailedMinimization as error:
+            raise FitError("pyhf could not fit the workspace of the best window") from error
+    return p_value, best * EVENTS_PER_MU
+
+
+def upper_limit(workspace: dict[str, Any], *, mass: float, width: float, level: float = 0.05) -> UpperLimit:
+    """Return the CLs upper limit on signal events, observed and expected (arXiv:1007.1727).
+
+    Parameters
+    ----------
+    workspace : dict
+        From :func:`build_workspace`.
+    mass, width : float
+        Carried to the result: mass of the resonance in GeV, its resolution as a fraction.
+    level : float
+        One minus the confidence level.
+    """
+    with _pyhf() as pyhf:
+        model, data = _open(pyhf, workspace)
+        try:
+            observed, expected = pyhf.infer.intervals.upper_limits.upper_limit(data, model, level=level, rtol=1e-4)
+        except (pyhf.exceptions.FailedMinimization, ValueError) as error:
+            raise FitError(f"pyhf found no upper limit at {mass:.0f} GeV ({error})") from error
+    p_value, best = discovery_p_value(workspace)
+    return UpperLimit(
+        n_signal_95=float(observed) * EVENTS_PER_MU,
+        mass=mass,
+        width=width,
+        expected=np.array([float(value) for value in expected]) * EVENTS_PER_MU,
+        q0_p_value=p_value,
+        best_fit=best,
+    )
+
+
+def write_workspace(workspace: dict[str, Any], path: str | Path) -> Path:
+    """Write a workspace as JSON, whole or not at all."""
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(workspace, indent=2), "utf-8")
+    os.replace(part, path)
+    return path
+
+
+def _open(pyhf: Any, workspace: dict[str, Any]) -> tuple[Any, Any]:
+    opened = pyhf.Workspace(workspace)
+    model = opened.model()
+    return model, opened.data(model)
+
+
+@contextmanager
+def _pyhf() -> Iterator[Any]:
+    with warnings.catch_warnings():
+        # pyhf 0.7.6 validates through jsonschema's old RefResolver
+        warnings.filterwarnings("ignore", message=".*RefResolver.*", category=DeprecationWarning)
+        # the root finder probes points where a likelihood ratio rounds to below zero
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module="pyhf")
+        import pyhf
+
+        yield pyhf

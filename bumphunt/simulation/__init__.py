@@ -1,0 +1,1 @@
+"""Simulated dijet events: hard process, detector response, samples on disk."""

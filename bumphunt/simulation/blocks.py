@@ -1,0 +1,110 @@
+"""A block: a fixed number of accepted events of one kind, made from one seed and kept on disk."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bumphunt.errors import InputError
+from bumphunt.events import LABEL
+from bumphunt.features.dijets import KINEMATICS, event_table
+from bumphunt.rng import generator, integer_seed
+from bumphunt.simulation import pythia
+from bumphunt.simulation.detector import DetectorResponse, reconstruct
+
+TRIGGER_PT = 1200.0
+"""At least one anti-kT R=1 jet needs more transverse momentum than this, in GeV ..."""
+TRIGGER_ETA = 2.5
+"""... and less absolute pseudorapidity than this."""
+_BATCH = 250
+_GIVE_UP = 400  # batches without the block being full
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """What to make: ``events`` accepted events into ``path`` (its suffix is added)."""
+
+    path: str
+    kind: str
+    index: int
+    events: int
+    masses: tuple[float, float, float] | None
+    seed: int
+    prongs: int
+    detector: DetectorResponse
+    shower: tuple[str, ...]
+    raw: bool
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of a finished block."""
+        suffixes = (".particles.npy", ".counts.npy") if self.raw else (".npz",)
+        return tuple(Path(self.path + suffix) for suffix in suffixes)
+
+
+def make_block(block: Block) -> int:
+    """Simulate a block, write its files and return the number of events generated for it."""
+    source = pythia.generator(
+        masses=block.masses,
+        seed=integer_seed(block.seed, "pythia", block.kind, block.index),
+        prongs=block.prongs,
+        shower=block.shower,
+    )
+    rng = generator(block.seed, "detector", block.kind, block.index)
+    kept: list[ak.Array] = []
+    tables: list[pd.DataFrame] = []
+    accepted = generated = 0
+    for _ in range(_GIVE_UP):
+        batch = min(_BATCH, 10 + 2 * (block.events - accepted))
+        seen = reconstruct(pythia.next_particles(source, batch), response=block.detector, rng=rng)
+        generated += len(seen)
+        passed, table = triggered(seen)
+        tables.append(table)
+        if block.raw:
+            kept.append(passed)
+        accepted += len(table)
+        if accepted >= block.events:
+            break
+    else:
+        raise InputError(
+            f"only {accepted} of {generated} events pass the trigger with masses {block.masses} GeV; "
+            "a Z' mass above 2500 GeV is needed for a useful fraction"
+        )
+    if block.raw:
+        _save_particles(block, ak.concatenate(kept)[: block.events])
+    else:
+        table = pd.concat(tables, ignore_index=True).iloc[: block.events].drop(columns=list(KINEMATICS))
+        table[LABEL] = np.int8(block.masses is not None)
+        _save(block.files[0], {str(name): table[name].to_numpy() for name in table.columns})
+    return generated
+
+
+def triggered(particles: ak.Array) -> tuple[ak.Array, pd.DataFrame]:
+    """Return the events that pass the trigger, and their table with the columns of ``KINEMATICS``."""
+    table = event_table(particles[np.asarray(ak.num(particles.pt)) > 1], kinematics=True)
+    particles = particles[np.asarray(ak.num(particles.pt)) > 1]
+    fired = np.zeros(len(table), dtype=bool)
+    for jet in ("lead", "sublead"):
+        fired |= ((table[f"ptj_{jet}"] > TRIGGER_PT) & (table[f"etaj_{jet}"].abs() < TRIGGER_ETA)).to_numpy()
+    return particles[fired], table[fired].reset_index(drop=True)
+
+
+def _save_particles(block: Block, particles: ak.Array) -> None:
+    flat = [np.asarray(ak.flatten(particles[name]), dtype=np.float32) for name in ("pt", "eta", "phi")]
+    for path, array in zip(block.files, (np.stack(flat, axis=1), np.asarray(ak.num(particles.pt))), strict=True):
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        with temporary.open("wb") as file:
+            np.save(file, array)
+        os.replace(temporary, path)
+
+
+def _save(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    os.replace(temporary, path)

@@ -1,0 +1,40 @@
+"""Named samples: how many events, which masses, which detector and shower."""
+
+from dataclasses import dataclass
+
+from bumphunt.simulation.detector import DetectorResponse
+
+NOMINAL_DETECTOR = DetectorResponse()
+"""The detector of the LHC Olympics samples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """Defaults of one kind of sample; counts are events after the trigger, masses in GeV."""
+
+    background: int
+    signal: int
+    masses: tuple[float, float, float] | None
+    hide_truth: bool
+    detector: DetectorResponse = NOMINAL_DETECTOR
+    shower: tuple[str, ...] = ()
+
+
+SHIFTED_DETECTOR = DetectorResponse(energy_scale=0.97)
+"""A detector whose calorimeters measure 3 % too little."""
+
+PRESETS: dict[str, Preset] = {
+    "lhco-rnd": Preset(background=1_000_000, signal=100_000, masses=(3500.0, 500.0, 100.0), hide_truth=False),
+    "blackbox-like": Preset(background=999_166, signal=834, masses=(3823.0, 732.0, 378.0), hide_truth=True),
+    "empty-box": Preset(background=1_000_000, signal=0, masses=None, hide_truth=True),
+    "shifted": Preset(
+        background=999_166,
+        signal=834,
+        masses=(3823.0, 732.0, 378.0),
+        hide_truth=True,
+        detector=SHIFTED_DETECTOR,
+        # A softer shower than Pythia's default 0.1365, about what two tunes differ by.
+        shower=("TimeShower:alphaSvalue = 0.127",),
+    ),
+}
+"""The samples of the LHC Olympics by resemblance; ``shifted`` has another detector and shower."""

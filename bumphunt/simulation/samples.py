@@ -1,0 +1,286 @@
+"""Samples on disk: blocks of events made side by side, resumed after an interruption, mixed at the end."""
+
+import importlib.metadata
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bumphunt.errors import InputError
+from bumphunt.events import FEATURES, LABEL
+from bumphunt.execution import parallel_map
+from bumphunt.features.substructure import DEFINITION
+from bumphunt.rng import generator
+from bumphunt.simulation import pythia
+from bumphunt.simulation.blocks import Block, make_block
+from bumphunt.simulation.detector import DetectorResponse
+from bumphunt.sources.lhco import CHUNK, SLOTS, RawChunk, write_raw
+from bumphunt.sources.tabular import write_table, writer_for
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 1000
+"""Accepted events per block; part of a sample's definition, since each block has its own seed."""
+MANTISSA_BITS = 13
+"""Bits kept of each number: a relative precision of 1e-4, and files a third of the size."""
+_REQUEST = "request.json"
+_NOMINAL = DetectorResponse()
+
+
+def simulate_sample(
+    output: str | Path,
+    *,
+    background: int,
+    signal: int,
+    masses: tuple[float, float, float] | None,
+    seed: int,
+    workers: int = 1,
+    scheduler: str | None = None,
+    detector: DetectorResponse = _NOMINAL,
+    shower: tuple[str, ...] = (),
+    prongs: int = 2,
+    raw: bool = False,
+    hide_truth: bool = False,
+    progress: bool = False,
+    block: int = BLOCK,
+) -> Path:
+    """Simulate a sample of dijet events and write it.
+
+    Parameters
+    ----------
+    output : path
+        The file to write: an event table (parquet, csv or h5 by extension), or with ``raw`` the raw
+        HDF5 layout of the LHC Olympics.
+    background, signal : int
+        Numbers of events after the trigger.
+    masses : tuple of float or None
+        Masses of Z', X, Y in GeV; needed with signal.
+    seed : int
+        Same seed and request, same events, for any number of workers.
+    workers, scheduler
+        As for :func:`bumphunt.execution.parallel_map`.
+    detector : DetectorResponse
+        The detector.
+    shower : tuple of str
+        Further Pythia settings.
+    prongs : int
+        Quarks per daughter.
+    raw : bool
+        Write particles instead of the event table.
+    hide_truth : bool
+        Leave the label out, and write ``<stem>_truth.json`` beside the sample.
+    progress : bool
+        Show a progress bar.
+    block : int
+        Accepted events per block.
+
+    Returns
+    -------
+    pathlib.Path
+        ``output``.
+
+    Notes
+    -----
+    Finished blocks stay in ``<output>.parts/`` until the sample is complete, so that an interrupted
+    call continues when repeated.
+
+    Raises
+    ------
+    InputError
+        On counts or masses that cannot be, or a parts folder that belongs to another request.
+    MissingExtraError
+        If pythia8mc is not installed.
+    """
+    output = Path(output)
+    _check(background=background, signal=signal, masses=masses, prongs=prongs, seed=seed, block=block, output=output)
+    if not raw:
+        writer_for(output)  # a bad name should be refused before the work, not after
+    request = {
+        "background": background,
+        "signal": signal,
+        "masses": list(masses) if masses is not None and signal else None,
+        "seed": seed,
+        "prongs": prongs,
+        "raw": raw,
+        "block": block,
+        "detector": asdict(detector),
+        "shower": list(shower),
+        "versions": _versions(),
+    }
+    parts = output.with_name(f"{output.name}.parts")
+    _open_parts(parts, request)
+    blocks = [
+        Block(
+            path=str((parts / f"{kind}_{index:06d}").resolve()),
+            kind=kind,
+            index=index,
+            events=min(block, count - index * block),
+            masses=kind_masses,
+            seed=seed,
+            prongs=prongs,
+            detector=detector,
+            shower=tuple(shower),
+            raw=raw,
+        )
+        for kind, count, kind_masses in (("signal", signal, masses), ("background", background, None))
+        for index in range(-(-count // block))
+    ]
+    missing = [b for b in blocks if not all(path.exists() for path in b.files)]
+    logger.info("%s: %d of %d blocks are there already", output, len(blocks) - len(missing), len(blocks))
+    _run(missing, workers=workers, scheduler=scheduler, progress=progress)
+    order = generator(seed, "order").permutation(background + signal)
+    if raw:
+        _merge_raw(blocks, order, output, hide_truth=hide_truth)
+    else:
+        table = _merge(blocks, order)
+        metadata = {**DEFINITION, "simulation": json.dumps(_public(request) if hide_truth else request)}
+        write_table(table.drop(columns=[LABEL]) if hide_truth else table, output, metadata=metadata)
+    if hide_truth:
+        _write_json(
+            output.with_name(f"{output.stem}_truth.json"), {**request, "n_signal": signal, "n_background": background}
+        )
+    shutil.rmtree(parts)
+    return output
+
+
+def _check(
+    *,
+    background: int,
+    signal: int,
+    masses: tuple[float, float, float] | None,
+    prongs: int,
+    seed: int,
+    block: int,
+    output: Path,
+) -> None:
+    for name, count in (("background", background), ("signal", signal)):
+        if count < 0:
+            raise InputError(f"{name} is {count}; give 0 or more events")
+    if background + signal == 0:
+        raise InputError("background and signal are both 0; ask for at least one event")
+    if signal and masses is None:
+        raise InputError(f"signal is {signal} but no masses were given; give those of Z', X and Y in GeV")
+    if seed < 0:
+        raise InputError(f"seed is {seed}; give 0 or more")
+    if block < 1:
+        raise InputError(f"block is {block}; give at least 1")
+    if not output.resolve().parent.is_dir():
+        raise InputError(f"{output}: the folder {output.resolve().parent} does not exist; create it first")
+    pythia.check_request(masses=masses if signal else None, prongs=prongs)
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in ("bumphunt", "pythia8mc", "fastjet"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "unknown"
+    return versions
+
+
+def _public(request: dict[str, Any]) -> dict[str, Any]:
+    """Leave out of the file's metadata what would give the answer away; the seed could make it again."""
+    return {name: request[name] for name in ("versions", "block")}
+
+
+def _open_parts(parts: Path, request: dict[str, Any]) -> None:
+    note = parts / _REQUEST
+    if note.exists():
+        if _comparable(json.loads(note.read_text())) != _comparable(json.loads(json.dumps(request))):
+            raise InputError(
+                f"{parts} holds the parts of another request; delete it, or repeat that request to finish it"
+            )
+        return
+    if parts.exists() and any(parts.iterdir()):
+        raise InputError(f"{parts} exists and is not a folder of unfinished simulation; move it away")
+    parts.mkdir(exist_ok=True)
+    _write_json(note, request)
+
+
+def _comparable(request: dict[str, Any]) -> dict[str, Any]:
+    versions = {name: version for name, version in request.get("versions", {}).items() if name != "bumphunt"}
+    return {**request, "versions": versions}
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(temporary, path)
+
+
+def _run(blocks: list[Block], *, workers: int, scheduler: str | None, progress: bool) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("events"), TimeRemainingColumn())
+    with Progress(*columns, disable=not progress, transient=True) as bar:
+        task = bar.add_task("simulating", total=sum(block.events for block in blocks))
+        for index, generated in parallel_map(make_block, blocks, workers=workers, scheduler=scheduler):
+            logger.debug("block %s: %d accepted of %d", blocks[index].path, blocks[index].events, generated)
+            bar.advance(task, blocks[index].events)
+
+
+def _merge(blocks: list[Block], order: npt.NDArray[np.int64]) -> pd.DataFrame:
+    names = ("mjj", *FEATURES, LABEL)
+    columns: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in names}
+    for block in blocks:
+        with np.load(block.files[0]) as part:
+            for name in names:
+                columns[name].append(part[name])
+    merged = {name: np.concatenate(values)[order] for name, values in columns.items()}
+    return pd.DataFrame(
+        {name: values.astype(np.int8) if name == LABEL else round_mantissa(values) for name, values in merged.items()}
+    )
+
+
+def round_mantissa(values: npt.ArrayLike, bits: int = MANTISSA_BITS) -> npt.NDArray[np.float32]:
+    """Return single-precision numbers whose mantissa is rounded to ``bits`` bits.
+
+    Examples
+    --------
+    >>> round_mantissa([3500.123, 0.1], bits=13).tolist()
+    [3500.0, 0.0999984741...]
+    """
+    shift = np.uint32(23 - bits)
+    whole = np.asarray(values, dtype=np.float32).view(np.uint32)
+    half = np.uint32(1) << (shift - np.uint32(1))
+    mask = np.uint32(0xFFFFFFFF) << shift
+    return ((whole + half) & mask).view(np.float32)
+
+
+def _merge_raw(blocks: list[Block], order: npt.NDArray[np.int64], output: Path, *, hide_truth: bool) -> None:
+    """Write the particles in their final order; the parts are mapped, not loaded."""
+    write_raw(output, _raw_chunks(blocks, order, hide_truth=hide_truth))
+
+
+def _raw_chunks(blocks: list[Block], order: npt.NDArray[np.int64], *, hide_truth: bool) -> Iterator[RawChunk]:
+    counts = [np.load(block.files[1]) for block in blocks]
+    starts = [np.concatenate([[0], np.cumsum(count)]) for count in counts]
+    first = np.concatenate([[0], np.cumsum([len(count) for count in counts])])
+    truncated = 0
+    for begin in range(0, len(order), CHUNK):
+        chosen = order[begin : begin + CHUNK]
+        particles = np.zeros((len(chosen), SLOTS, 3))
+        label = np.zeros(len(chosen), dtype=np.int8)
+        owner = np.searchsorted(first, chosen, side="right") - 1
+        for index in np.unique(owner):
+            flat = np.load(blocks[index].files[0], mmap_mode="r")
+            for row in np.flatnonzero(owner == index):
+                event = chosen[row] - first[index]
+                part = np.asarray(flat[starts[index][event] : starts[index][event + 1]])
+                if len(part) > SLOTS:
+                    part = part[np.argsort(-part[:, 0], kind="stable")[:SLOTS]]
+                    truncated += 1
+                particles[row, : len(part)] = part
+            label[owner == index] = blocks[index].kind == "signal"
+        yield RawChunk(particles=particles, label=None if hide_truth else label)
+    if truncated:
+        logger.warning("%d events had more than %d particles; their softest were left out", truncated, SLOTS)

@@ -1,0 +1,1 @@
+"""Bytes on disk or on the network in, tables and particle chunks out."""

@@ -1,0 +1,110 @@
+"""Bins as wide as the mass resolution, and the range of masses that can be searched at all."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.errors import InputError
+from bumphunt.spectrum.fit import fit_spectrum
+from bumphunt.spectrum.functions import SQRT_S
+
+if TYPE_CHECKING:
+    import hist
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def mass_grid(low: float, high: float, *, ratio: float) -> FloatArray:
+    """Return bin edges from ``low`` in GeV, each ``ratio`` times the one before, up to at most ``high``.
+
+    Examples
+    --------
+    >>> mass_grid(3000.0, 3400.0, ratio=1.03).round(1).tolist()
+    [3000.0, 3090.0, 3182.7, 3278.2, 3376.5]
+    """
+    if not (0 < low < high) or ratio <= 1:
+        raise InputError(f"cannot bin from {low:g} to {high:g} GeV in steps of a factor {ratio:g}")
+    steps = int(np.floor(np.log(high / low) / np.log(ratio) + 1e-9))
+    return low * ratio ** np.arange(steps + 1, dtype=np.float64)
+
+
+def count(mjj: FloatArray, edges: FloatArray) -> FloatArray:
+    """Return the number of events in each bin, shape (bins,)."""
+    return np.histogram(mjj, bins=edges)[0].astype(np.float64)
+
+
+def to_hist(counts: Sequence[float] | FloatArray, edges: FloatArray) -> "hist.Hist":
+    """Return counts as a :class:`hist.Hist` with a variable ``mjj`` axis, to be drawn or exported."""
+    import hist
+
+    spectrum = hist.Hist(hist.axis.Variable(list(edges), name="mjj", label="mjj [GeV]"), storage=hist.storage.Double())
+    spectrum.view()[:] = np.asarray(counts, dtype=np.float64)
+    return spectrum
+
+
+def searched_range(
+    mjj: FloatArray,
+    *,
+    ratio: float,
+    family: str,
+    low: float | None = None,
+    high: float | None = None,
+    min_tail: int = 20,
+    min_p_value: float = 0.05,
+) -> FloatArray:
+    """Return the bin edges over which the inclusive spectrum falls smoothly.
+
+    The lower end starts above the peak that the trigger's turn-on makes and moves up until ``family``
+    describes the spectrum (goodness-of-fit p-value of at least ``min_p_value``); the upper end is
+    where fewer than ``min_tail`` events remain above.
+
+    Parameters
+    ----------
+    mjj : array of shape (events,)
+        Dijet masses in GeV.
+    ratio : float
+        Factor between successive bin edges.
+    family : str
+        Background family that the spectrum has to follow.
+    low, high : float, optional
+        Fix an end by hand instead, GeV.
+    min_tail : int
+        Events that must lie above the last edge's bin.
+    min_p_value : float
+        Goodness of fit asked for.
+
+    Raises
+    ------
+    InputError
+        If no range of at least twelve bins is left.
+    """
+    mjj = np.asarray(mjj, dtype=np.float64)
+    if len(mjj) < 200:
+        raise InputError(f"{len(mjj)} events are too few to fit a spectrum; at least 200 are needed")
+    top = high if high is not None else float(np.sort(mjj)[-min_tail])
+    top = min(top, 0.98 * SQRT_S)
+    if low is not None:
+        starts = np.array([low])
+    else:
+        fine = np.geomspace(np.quantile(mjj, 0.001), np.quantile(mjj, 0.999), 80)
+        counts, edges = np.histogram(mjj, bins=fine)
+        # counts per logarithmic bin peak slightly above the peak per GeV, on the safe side
+        smooth = np.convolve(counts, np.ones(3) / 3, mode="same")
+        peak = float(edges[np.argmax(smooth)])
+        starts = peak * ratio ** np.arange(1, 12)
+    best: FloatArray | None = None
+    for start in starts:
+        if np.log(top / start) < 12 * np.log(ratio):
+            break
+        edges = mass_grid(float(start), top, ratio=ratio)
+        best = edges if best is None else best
+        if low is not None or fit_spectrum(count(mjj, edges), edges, family=family).p_value >= min_p_value:
+            return edges
+    if best is None:
+        raise InputError(
+            f"the spectrum between its peak and {top:.0f} GeV is too short to hold a window and two sidebands; "
+            "give more events, or set search.low and search.high in the config"
+        )
+    return best

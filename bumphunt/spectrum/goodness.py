@@ -1,0 +1,48 @@
+"""How well a fitted background describes a spectrum."""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import chdtrc, xlogy
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def pearson_p_value(
+    counts: FloatArray, expected: FloatArray, *, n_parameters: int, min_expected: float = 5.0
+) -> tuple[float, int, float]:
+    """Return Pearson's chi2, its degrees of freedom and its p-value.
+
+    Neighbouring bins are merged until each holds at least ``min_expected`` expected events, below
+    which the chi2 distribution is no longer a good approximation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> chi2, ndf, p = pearson_p_value(np.array([12.0, 8.0, 10.0]), np.array([10.0, 10.0, 10.0]), n_parameters=1)
+    >>> round(chi2, 3), ndf, round(p, 4)
+    (0.8, 2, 0.6703)
+    """
+    merged_counts: list[float] = []
+    merged_expected: list[float] = []
+    n = mu = 0.0
+    for observed, model in zip(counts, expected, strict=True):
+        n += float(observed)
+        mu += float(model)
+        if mu >= min_expected:
+            merged_counts.append(n)
+            merged_expected.append(mu)
+            n = mu = 0.0
+    if mu > 0 and merged_counts:
+        merged_counts[-1] += n
+        merged_expected[-1] += mu
+    observed_bins, model_bins = np.array(merged_counts), np.array(merged_expected)
+    ndf = len(observed_bins) - n_parameters
+    if ndf < 1:
+        return 0.0, 0, 1.0
+    chi2 = float(np.sum((observed_bins - model_bins) ** 2 / model_bins))
+    return chi2, ndf, float(chdtrc(ndf, chi2))
+
+
+def poisson_deviance(counts: FloatArray, expected: FloatArray) -> FloatArray:
+    """Return twice the log-likelihood ratio of the saturated model to ``expected``, summed over the last axis."""
+    return 2.0 * np.sum(xlogy(counts, counts) - xlogy(counts, expected) - counts + expected, axis=-1)

@@ -1,0 +1,214 @@
+"""The page: what it says for each status, what it embeds, what it never loads."""
+
+import dataclasses
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pytest
+
+from bumphunt.errors import InputError
+from bumphunt.report.figures import Picture
+from bumphunt.report.html import absences, render, write_report
+from bumphunt.report.reading import read_results
+from bumphunt.results import AnalysisResult, Products
+
+HOSTILE = "boxes/<script>alert('x')</script>/bl&ck.parquet"
+NAMES = ("spectrum_before", "spectrum_after", "scan", "jet_plane", "peak_scan", "mass_fit", "limit", "cross_checks",
+         "training")  # fmt: skip
+
+
+class Page(HTMLParser):
+    """Collects the elements and the text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.fixture(scope="module")
+def drawn(factory: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return a discovery's directory and page, drawn for real."""
+    folder = factory.write(tmp_path_factory.mktemp("run"), "discovery", path=HOSTILE)
+    before = dict(matplotlib.rcParams)
+    page = write_report(folder)
+    assert dict(matplotlib.rcParams) == before
+    return folder, page.read_text(encoding="utf-8")
+
+
+def page_of(result: AnalysisResult, products: Products) -> Page:
+    """Return the page with empty pictures in place of all that would be drawn."""
+    missing = absences(result, products)
+    names = [name for name in NAMES if name not in missing]
+    pictures = {name: Picture(name=name, caption="a caption", description=name, uri="data:,") for name in names}
+    return Page(render(result, products, pictures))
+
+
+def test_json_round_trip_keeps_everything(factory: Any, tmp_path: Path) -> None:
+    for status in factory.statuses:
+        result, products = read_results(factory.write(tmp_path / status, status))
+        assert result.to_dict() == factory.result(status).to_dict()
+        assert products.to_dict() == factory.products(status).to_dict()
+
+
+def test_everything_is_written_and_nothing_left_over(drawn: tuple[Path, str]) -> None:
+    folder, _ = drawn
+    expected = {f"{name}.{kind}" for name in NAMES for kind in ("pdf", "png")}
+    assert {path.name for path in (folder / "figures").iterdir()} == expected
+    assert {path.name for path in folder.iterdir()} == {"result.json", "products.json", "figures", "report.html"}
+
+
+def test_nothing_is_loaded_from_outside(drawn: tuple[Path, str]) -> None:
+    _, text = drawn
+    page = Page(text)
+    bare = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", text)
+    assert "//" not in bare
+    assert not re.search(r"url\(|@import", bare)
+    assert not {tag for tag, _ in page.elements} & {"script", "link", "iframe", "object", "embed", "a"}
+    images = [attributes for tag, attributes in page.elements if tag == "img"]
+    assert len(images) == len(NAMES)
+    assert all((attributes["src"] or "").startswith("data:image/png;base64,") for attributes in images)
+    assert all(len(attributes["alt"] or "") > 40 for attributes in images)
+
+
+def test_input_is_escaped(drawn: tuple[Path, str]) -> None:
+    _, text = drawn
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(" in text
+    assert HOSTILE in Page(text).text
+
+
+def test_all_sections_and_table_headers(drawn: tuple[Path, str]) -> None:
+    page = Page(drawn[1])
+    identifiers = {attributes.get("id") for _, attributes in page.elements}
+    assert identifiers >= {"spectra", "search", "masses", "limits", "quality", "opinions", "windows", "record", *NAMES}
+    tables = [attributes for tag, attributes in page.elements if tag == "table"]
+    assert len([tag for tag, _ in page.elements if tag == "caption"]) == len(tables) >= 8
+    assert all(attributes.get("scope") for tag, attributes in page.elements if tag == "th")
+    for needed in ("3f" * 32, "2020", "scan.cuts", "184.2", "52", "fewer than 10 events", "sideband fit"):
+        assert needed in page.text
+
+
+def test_second_drawing_is_identical(factory: Any, drawn: tuple[Path, str], tmp_path: Path) -> None:
+    folder, text = drawn
+    again = write_report(factory.write(tmp_path, "discovery", path=HOSTILE))
+    assert again.read_text(encoding="utf-8") == text
+    for path in (folder / "figures").iterdir():
+        assert path.read_bytes() == (tmp_path / "figures" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("status", "needed", "forbidden"),
+    [
+        ("none", ["No: nothing was found", "at most 610", "None to give"], ["Warning", "3818", "Yes: a discovery"]),
+        ("evidence", ["Perhaps: evidence, not a discovery", "at least 3.7 σ", "3818 ± 15 GeV"], ["Warning", "Yes: a"]),
+        (
+            "discovery",
+            ["Yes: a discovery", "728 ± 16 GeV", "380 ± 9 GeV", "810 +150 −120"],
+            ["Warning", "Not reliable"],
+        ),
+        (
+            "unverified_excess",
+            ["Warning", "Do not quote this as a signal", "Check failed: leakage", "0.538", "0.52", "Not reliable"],
+            ["Yes: a discovery"],
+        ),
+    ],
+)
+def test_what_each_status_says(factory: Any, status: str, needed: list[str], forbidden: list[str]) -> None:
+    text = page_of(factory.result(status), factory.products(status)).text
+    for words in needed:
+        assert words in text
+    for words in forbidden:
+        assert words not in text
+
+
+def test_without_an_excess_the_page_is_drawn_and_says_why_no_masses(factory: Any, tmp_path: Path) -> None:
+    page = Page(write_report(factory.write(tmp_path, "none")).read_text(encoding="utf-8"))
+    assert "No mass fit is shown, because no excess reached a global significance of 3 σ." in page.text
+    assert not (tmp_path / "figures" / "mass_fit.png").exists()
+
+
+def test_withheld_masses_are_not_shown_even_if_fitted(factory: Any) -> None:
+    result = factory.result("none")
+    products = dataclasses.replace(factory.products("none"), mass_fit=factory.products("discovery").mass_fit)
+    assert "3818" not in page_of(result, products).text
+
+
+def test_absent_products_are_explained(factory: Any) -> None:
+    products = factory.products("none")
+    scan = dataclasses.replace(products.scan, best=None, windows=())
+    bare = dataclasses.replace(
+        products, scan=scan, peak_scan=None, plane=None, limit=None, cross_checks=(), training=None
+    )
+    result = factory.result("none")
+    answers = dataclasses.replace(result.answers, upper_limit=None)
+    page = page_of(dataclasses.replace(result, answers=answers, checks=(), stages={}, config={}, input={}), bare)
+    for reason in absences(result, bare).values():
+        assert reason in page.text
+    assert len(absences(result, bare)) == 7
+    assert "Nothing was searched" in page.text
+    assert "No upper limit was computed" in page.text
+
+
+@pytest.mark.parametrize("name", ["result.json", "products.json"])
+@pytest.mark.parametrize("content", [None, "", "{", "[1]", "{}", '{"schema_version": "1"}', b"\xff\xfe\x00"])
+def test_missing_or_damaged_files_are_the_user_s_fault(
+    factory: Any, tmp_path: Path, name: str, content: str | bytes | None
+) -> None:
+    factory.write(tmp_path)
+    if content is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InputError, match=name) as caught:
+        write_report(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "report.html").exists()
+
+
+DAMAGE = [
+    ("result.json", ["schema_version"], "99", "schema version '99'"),
+    ("result.json", ["answers", "p_global"], "small", "Answers.p_global"),
+    ("result.json", ["seed"], None, "AnalysisResult.seed"),
+    ("result.json", ["answers", "surplus"], 1, "surplus"),
+    ("products.json", ["scan", "best"], 5000, "best is 5000"),
+    ("products.json", ["inclusive", "counts"], [1.0, 2.0], "different lengths"),
+    ("products.json", ["plane", "mj1_window"], [1.0], "different lengths"),
+    ("products.json", ["inclusive", "counts"], "many", "damaged"),
+    ("products.json", ["training"], [], "damaged"),
+]
+
+
+@pytest.mark.parametrize(("name", "keys", "value", "message"), DAMAGE)
+def test_wrong_entries_are_named(
+    factory: Any, tmp_path: Path, name: str, keys: list[str], value: Any, message: str
+) -> None:
+    path = factory.write(tmp_path) / name
+    data = json.loads(path.read_text())
+    entry = data
+    for key in keys[:-1]:
+        entry = entry[key]
+    entry[keys[-1]] = value
+    path.write_text(json.dumps(data))
+    with pytest.raises(InputError, match=re.escape(message)):
+        read_results(tmp_path)
+
+
+def test_directory_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is not a directory"):
+        write_report(tmp_path / "nowhere")
