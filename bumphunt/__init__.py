@@ -1,1 +1,87 @@
-"""Placeholder."""
+"""Resonant anomaly detection on dijet events, from a file of collisions to p-value, masses and yield.
+
+Names are loaded when first used, so that ``import bumphunt`` is light:
+
+>>> import bumphunt
+>>> bumphunt.AnalysisConfig().cwola.folds
+5
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "AnalysisConfig": "bumphunt.config",
+    "load_config": "bumphunt.config",
+    "check_events": "bumphunt.events",
+    "drop_truth": "bumphunt.events",
+    "truth_labels": "bumphunt.events",
+    "InputError": "bumphunt.errors",
+    "AnalysisResult": "bumphunt.results",
+    "Interval": "bumphunt.results",
+    "run_analysis": "bumphunt.pipeline.run",
+    "read_events": "bumphunt.pipeline.ingest",
+    "write_features": "bumphunt.pipeline.ingest",
+    "score_events": "bumphunt.pipeline.stages",
+    "masses_in_window": "bumphunt.pipeline.stages",
+    "scan_file": "bumphunt.pipeline.stages",
+    "generate_events": "bumphunt.pipeline.stages",
+    "simulate_sample": "bumphunt.simulation.samples",
+    "PRESETS": "bumphunt.simulation.presets",
+    "QuantileFrontEnd": "bumphunt.preprocessing.scaling",
+    "VariationalAutoencoder": "bumphunt.scores.vae",
+    "Autoencoder": "bumphunt.scores.autoencoder",
+    "BoostedTrees": "bumphunt.scores.trees",
+    "latent_scores": "bumphunt.scores.latent",
+    "out_of_fold_scores": "bumphunt.scores.weak_supervision",
+    "roc": "bumphunt.scores.quality",
+    "significance_improvement": "bumphunt.scores.quality",
+    "select_fraction": "bumphunt.selection",
+    "fit_spectrum": "bumphunt.spectrum.fit",
+    "scan_spectrum": "bumphunt.significance.scan",
+    "counting_p_value": "bumphunt.significance.profile",
+    "to_hist": "bumphunt.spectrum.binning",
+    "fit_response": "bumphunt.masses.response",
+    "write_report": "bumphunt.report.html",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+if TYPE_CHECKING:
+    from bumphunt.config import AnalysisConfig, load_config
+    from bumphunt.errors import InputError
+    from bumphunt.events import check_events, drop_truth, truth_labels
+    from bumphunt.masses.response import fit_response
+    from bumphunt.pipeline.ingest import read_events, write_features
+    from bumphunt.pipeline.run import run_analysis
+    from bumphunt.pipeline.stages import generate_events, masses_in_window, scan_file, score_events
+    from bumphunt.preprocessing.scaling import QuantileFrontEnd
+    from bumphunt.report.html import write_report
+    from bumphunt.results import AnalysisResult, Interval
+    from bumphunt.scores.autoencoder import Autoencoder
+    from bumphunt.scores.latent import latent_scores
+    from bumphunt.scores.quality import roc, significance_improvement
+    from bumphunt.scores.trees import BoostedTrees
+    from bumphunt.scores.vae import VariationalAutoencoder
+    from bumphunt.scores.weak_supervision import out_of_fold_scores
+    from bumphunt.selection import select_fraction
+    from bumphunt.significance.profile import counting_p_value
+    from bumphunt.significance.scan import scan_spectrum
+    from bumphunt.simulation.presets import PRESETS
+    from bumphunt.simulation.samples import simulate_sample
+    from bumphunt.spectrum.binning import to_hist
+    from bumphunt.spectrum.fit import fit_spectrum
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        module = _PUBLIC[name]
+    except KeyError:
+        raise AttributeError(f"module 'bumphunt' has no attribute {name!r}") from None
+    return getattr(import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

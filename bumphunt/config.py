@@ -30,7 +30,9 @@ class SearchConfig(Section):
     windows: list[tuple[Mass, Mass]] | None = Field(
         None, description="signal regions [[low, high], ...] in GeV; null: overlapping windows over the whole range"
     )
-    bin_ratio: float = Field(1.03, gt=1.005, lt=1.2, description="ratio of neighbouring bin edges, near the mjj resolution")
+    bin_ratio: float = Field(
+        1.03, gt=1.005, lt=1.2, description="ratio of neighbouring bin edges, about the mjj resolution"
+    )
     window_bins: Positive = Field(4, description="bins in a signal region")
     window_step: Positive = Field(2, description="bins between neighbouring signal regions")
     sideband_bins: Positive = Field(8, description="bins in a full sideband, on either side")
@@ -38,7 +40,7 @@ class SearchConfig(Section):
         [0.01, 0.002], min_length=1, description="parts of the events to keep; every cut is counted as a trial"
     )
     family: str = Field("auto", description="background family: auto, dijet3, dijet4, dijet5 or powexp")
-    inclusive_family: str = Field("dijet4", description="family that must describe the whole spectrum, to find its range")
+    inclusive_family: str = Field("dijet4", description="family that must fit the whole spectrum, to find its range")
 
 
 class CwolaConfig(Section):
@@ -61,11 +63,13 @@ class VaeConfig(Section):
 
     enabled: bool = Field(True, description="train it and report its scores beside the primary one")
     features: list[str] | None = Field(None, description="columns it sees; null: all eight jet observables present")
-    hidden: list[Positive] = Field([64, 64, 64], min_length=1, description="widths of the encoder's layers; the decoder mirrors them")
+    hidden: list[Positive] = Field(
+        [64, 64, 64], min_length=1, description="widths of the encoder's layers, mirrored in the decoder"
+    )
     latent_dim: Positive = Field(1, description="dimensions of the latent space")
     zeta: float = Field(5000.0, ge=0, description="weight of the reconstruction loss")
     xi: float = Field(1.0, ge=0, description="weight of the KL divergence")
-    epochs: Positive = Field(40, description="passes over the data")
+    epochs: Positive | None = Field(None, description="passes over the data; null: about 4000 steps in all")
     batch_size: Positive = Field(1000, description="events in a step")
     optimizer: str = Field("adadelta", description="any keras optimiser")
     learning_rate: float = Field(0.005, gt=0, description="its step")
@@ -77,7 +81,9 @@ class MassesConfig(Section):
     peak_scan_bins: dict[str, float] = Field(
         {"mjj": 50.0, "mj1": 20.0, "mj2": 20.0}, description="bin widths of the peak scan in GeV"
     )
-    box_widths: float = Field(2.5, gt=0.5, le=6, description="half-size of the box the yield is counted in, in jet mass resolutions")
+    box_widths: float = Field(
+        2.5, gt=0.5, le=6, description="half-size of the box for the yield, in jet mass resolutions"
+    )
 
 
 class LimitConfig(Section):
@@ -90,7 +96,7 @@ class LimitConfig(Section):
 class ChecksConfig(Section):
     """Thresholds of the quality checks. An excess that fails one is an unverified_excess."""
 
-    sideband_p_value: float = Field(0.001, gt=0, lt=1, description="goodness of the background fit of the best window, at least")
+    sideband_p_value: float = Field(0.001, gt=0, lt=1, description="goodness of fit outside the best window, at least")
     leakage: float = Field(0.02, gt=0, lt=0.5, description="how far the AUC of unselected events may lie from 0.5")
     fold_p_value: float = Field(0.001, gt=0, lt=1, description="agreement of the folds' excesses, at least")
 
@@ -117,7 +123,7 @@ class AnalysisConfig(Section):
         for features in (self.cwola.features, self.vae.features):
             forbidden = {"label", "mjj", "weight", "run", "event"} & set(features or [])
             if forbidden:
-                raise ValueError(f"{sorted(forbidden)[0]!r} cannot be a feature: truth, mjj and identifiers never enter a score")
+                raise ValueError(f"{sorted(forbidden)[0]!r} cannot be a feature of a score")
         return self
 
 
@@ -147,7 +153,9 @@ def config_from_dict(data: Any, *, name: str = "config") -> AnalysisConfig:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "config"
-        raise ConfigError(f"{name}: {place}: {first['msg']} (found {first['input']!r}); see `bumphunt config`") from error
+        raise ConfigError(
+            f"{name}: {place}: {first['msg']} (found {first['input']!r}); see `bumphunt config`"
+        ) from error
 
 
 def _tuples(data: dict[Any, Any]) -> dict[Any, Any]:

@@ -47,7 +47,9 @@ _JETS = {1: "heavier jet", 2: "lighter jet"}
 COLUMNS: dict[str, Column] = {
     column.name: column
     for column in (
-        Column(name="mjj", unit="GeV", meaning="invariant mass of the two leading jets", low=0, high=2e4, required=True),
+        Column(
+            name="mjj", unit="GeV", meaning="invariant mass of the two leading jets", low=0, high=2e4, required=True
+        ),
         *(
             Column(name=f"mj{i}", unit="GeV", meaning=f"mass of the {jet}", low=0, high=1e4, required=True)
             for i, jet in _JETS.items()
@@ -95,8 +97,8 @@ def check_events(table: pd.DataFrame, *, name: str = "events") -> pd.DataFrame:
     missing = [column for column in REQUIRED if column not in table.columns]
     if missing:
         raise InputError(
-            f"{name}: required column {missing[0]!r} is missing (found: {', '.join(map(str, table.columns)) or 'none'}); "
-            "rename or compute it, masses in GeV"
+            f"{name}: required column {missing[0]!r} is missing "
+            f"(found: {', '.join(map(str, table.columns)) or 'none'}); rename or compute it, masses in GeV"
         )
     if len(table) == 0:
         raise InputError(f"{name}: no events in the table; give a file with at least one row")

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from typing import Any, TypeVar
 
 from bumphunt.errors import InputError, MissingExtraError
@@ -59,17 +60,21 @@ def _local_map(function: Callable[[Task], Result], tasks: Sequence[Task], worker
         yield from pool(delayed(_numbered)(function, index, task) for index, task in enumerate(tasks))
 
 
-def _dask_map(function: Callable[[Task], Result], tasks: Sequence[Task], scheduler: str) -> Iterator[tuple[int, Result]]:
+def _dask_map(
+    function: Callable[[Task], Result], tasks: Sequence[Task], scheduler: str
+) -> Iterator[tuple[int, Result]]:
     try:
-        from distributed import Client, as_completed
+        distributed: Any = import_module("distributed")
     except ImportError as error:
         raise MissingExtraError("distributed", "dask", "a Dask scheduler") from error
     try:
-        client = Client(scheduler, timeout="10s", set_as_default=False)
+        client = distributed.Client(scheduler, timeout="10s", set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
-        raise InputError(f"no Dask scheduler answers at {scheduler!r} ({error}); start one with `dask scheduler`") from error
+        raise InputError(
+            f"no Dask scheduler answers at {scheduler!r} ({error}); start one with `dask scheduler`"
+        ) from error
     with client:
         futures = client.map(function, list(tasks), pure=False)
         number = {future.key: index for index, future in enumerate(futures)}
-        for future, result in as_completed(futures, with_results=True):
+        for future, result in distributed.as_completed(futures, with_results=True):
             yield number[future.key], result

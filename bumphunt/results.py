@@ -15,10 +15,8 @@ BoolArray = npt.NDArray[np.bool_]
 
 SCHEMA_VERSION = "1"
 
-frozen = dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 
-
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Result:
     """Base of all results: plain data in, plain data out."""
 
@@ -94,7 +92,7 @@ def pdg_round(value: float, error: float) -> tuple[str, str]:
     return f"{round(value, decimals):.{shown}f}", f"{round(error, decimals):.{shown}f}"
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Interval(Result):
     """A number with its 68 % interval."""
 
@@ -110,7 +108,7 @@ class Interval(Result):
         return f"{text} +{pdg_round(self.value, up)[1]} -{pdg_round(self.value, down)[1]}"
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpectrumFit(Result):
     """A smooth background fitted to a spectrum. Arrays have one entry a bin, ``edges`` one more, in GeV.
 
@@ -137,7 +135,7 @@ class SpectrumFit(Result):
         return f"{self.family}: chi2/ndf = {self.chi2:.1f}/{self.ndf}, p = {self.p_value:.3g}"
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WindowResult(Result):
     """One signal region (low, high in GeV) at one cut: counts, expectation, local significance.
 
@@ -170,7 +168,7 @@ class WindowResult(Result):
         return dataclasses.replace(self, z_folds=z_folds)
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScanResult(Result):
     """All windows and cuts that were looked at, the best of them, and the global answer."""
 
@@ -203,7 +201,7 @@ class ScanResult(Result):
         )
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PeakScan(Result):
     """Position of the histogram maximum against the number of events taken, as in the seed document.
 
@@ -221,7 +219,7 @@ class PeakScan(Result):
     spread: FloatArray
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Projection(Result):
     """One variable of the mass fit, binned for drawing: data, signal and background per bin."""
 
@@ -232,7 +230,7 @@ class Projection(Result):
     background: FloatArray
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MassFit(Result):
     """Masses in GeV and yield from the likelihood fit of the selected events.
 
@@ -254,8 +252,14 @@ class MassFit(Result):
     n_events: int
     p_value: float
 
+    def __str__(self) -> str:
+        return (
+            f"m_resonance  {self.m_resonance} GeV\nm_x          {self.m_x} GeV\nm_y          {self.m_y} GeV\n"
+            f"n_selected   {self.n_selected} of {self.n_events}\nn_signal     {self.n_signal}"
+        )
 
-@frozen
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UpperLimit(Result):
     """95 % CLs upper limit on the number of signal events of a narrow resonance in the inclusive spectrum.
 
@@ -270,7 +274,7 @@ class UpperLimit(Result):
     best_fit: float
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class JetPlane(Result):
     """Jet masses (GeV) of the selected events in the best window and of those in its sidebands."""
 
@@ -280,7 +284,7 @@ class JetPlane(Result):
     mj2_sideband: FloatArray
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CrossCheck(Result):
     """A second opinion: another score in the best window. Reported, never chosen because it looks better."""
 
@@ -293,7 +297,7 @@ class CrossCheck(Result):
     z_local: float
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingHistory(Result):
     """Loss of a network per epoch, with the reconstruction and KL parts apart."""
 
@@ -302,7 +306,7 @@ class TrainingHistory(Result):
     kl: FloatArray
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Check(Result):
     """A quality check with a threshold declared beforehand."""
 
@@ -313,7 +317,7 @@ class Check(Result):
     meaning: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answers(Result):
     """The three answers of the LHC Olympics. Masses in GeV; None where the data do not support a number."""
 
@@ -354,7 +358,7 @@ class Answers(Result):
         return "\n".join(lines)
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Products(Result):
     """Everything a run found, enough to redraw the report without the events."""
 
@@ -368,7 +372,7 @@ class Products(Result):
     training: TrainingHistory | None
 
 
-@frozen
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AnalysisResult(Result):
     """The content of ``result.json``."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +72,7 @@ class _PlaneDensity:
         return np.array(
             [
                 (1.0 - _BROAD) * narrow.integrate_box_1d(a, b) + _BROAD * broad.integrate_box_1d(a, b)
-                for a, b in zip(logs[:-1], logs[1:], strict=True)
+                for a, b in pairwise(logs)
             ]
         )
 
@@ -93,8 +94,12 @@ def _scaled(shape: dict[str, float], scale: float) -> dict[str, float]:
 
 
 def _signal_density(
-    mjj: FloatArray, mj1: FloatArray, mj2: FloatArray, masses: tuple[float, float, float],
-    scales: tuple[float, float], response: Response,
+    mjj: FloatArray,
+    mj1: FloatArray,
+    mj2: FloatArray,
+    masses: tuple[float, float, float],
+    scales: tuple[float, float],
+    response: Response,
 ) -> FloatArray:
     """Density of signal; the heavier jet may come from either daughter, so both orders are summed."""
     m_resonance, m_x, m_y = masses
@@ -156,8 +161,13 @@ def fit_masses(
     minuit = Minuit(cost, *start, excess, n_events - excess, 0.0, 0.0)
     minuit.errordef = Minuit.LEAST_SQUARES
     minuit.limits = [
-        (0.9 * selected.spectrum.edges[0], 1.1 * selected.spectrum.edges[-1]), (20.0, 2500.0), (20.0, 2500.0),
-        (0.0, 2.0 * n_events), (0.0, 2.0 * n_events), (-1.0, 1.0), (-1.0, 1.0),
+        (0.9 * selected.spectrum.edges[0], 1.1 * selected.spectrum.edges[-1]),
+        (20.0, 2500.0),
+        (20.0, 2500.0),
+        (0.0, 2.0 * n_events),
+        (0.0, 2.0 * n_events),
+        (-1.0, 1.0),
+        (-1.0, 1.0),
     ]
     minuit.errors = [0.005 * start[0], 0.01 * start[1], 0.02 * start[2], excess**0.5, n_events**0.5, 0.1, 0.1]
     minuit.strategy = 1
@@ -191,9 +201,7 @@ def fit_masses(
     )
 
 
-def _start(
-    selected: SelectedEvents, n_s: float, n_b: float, cost: Callable[..., float]
-) -> tuple[float, float, float]:
+def _start(selected: SelectedEvents, n_s: float, n_b: float, cost: Callable[..., float]) -> tuple[float, float, float]:
     """Try every selected event of the window as the place of the peak and keep the likeliest."""
     chosen = np.flatnonzero(selected.in_window)
     chosen = chosen[:: max(len(chosen) // 300, 1)]
@@ -227,8 +235,13 @@ def _widen(interval: Interval, fraction: float) -> Interval:
 
 
 def _projections(
-    selected: SelectedEvents, plane: _PlaneDensity, masses: tuple[float, float, float], scales: tuple[float, float],
-    response: Response, n_s: float, n_b: float,
+    selected: SelectedEvents,
+    plane: _PlaneDensity,
+    masses: tuple[float, float, float],
+    scales: tuple[float, float],
+    response: Response,
+    n_s: float,
+    n_b: float,
 ) -> tuple[Projection, ...]:
     """Bin the events of the window and the two fitted parts of the model in each mass."""
     m_resonance, m_x, m_y = masses
@@ -236,28 +249,46 @@ def _projections(
     spectrum = selected.spectrum
     low, high = float(spectrum.edges[:-1][spectrum.masked].min()), float(spectrum.edges[1:][spectrum.masked].max())
     fine = np.linspace(low, high, 401)
-    z_density = crystal_ball_pdf(fine / m_resonance, **_scaled(response.resonance_shape(m_resonance, max(m_x, m_y)), scales[0])) / m_resonance
+    z_density = (
+        crystal_ball_pdf(fine / m_resonance, **_scaled(response.resonance_shape(m_resonance, max(m_x, m_y)), scales[0]))
+        / m_resonance
+    )
     signal_inside = n_s * float(np.trapezoid(z_density, fine))
     background_inside = n_b * spectrum.window_expected / float(spectrum.expected.sum())
     edges = np.linspace(low, high, 13)
     z_bins = n_s * np.array([np.trapezoid(part, grid) for part, grid in _pieces(z_density, fine, edges)])
     b_density = _mjj_density(spectrum)(fine)
     b_bins = n_b * np.array([np.trapezoid(part, grid) for part, grid in _pieces(b_density, fine, edges)])
-    found = [Projection(variable="mjj", edges=edges, counts=_histogram(selected.mjj[inside], edges), signal=z_bins, background=b_bins)]
+    found = [
+        Projection(
+            variable="mjj",
+            edges=edges,
+            counts=_histogram(selected.mjj[inside], edges),
+            signal=z_bins,
+            background=b_bins,
+        )
+    ]
     grid = np.linspace(1.0, max(float(selected.mj1.max()), 1.5 * m_x), 3000)
     density = {
         mass: crystal_ball_pdf(grid / mass, **_scaled(response.jet_shape(mass, m_resonance), scales[1])) / mass
         for mass in (m_x, m_y)
     }
-    below = {mass: np.concatenate([[0.0], np.cumsum(0.5 * (d[1:] + d[:-1]) * np.diff(grid))]) for mass, d in density.items()}
+    below = {
+        mass: np.concatenate([[0.0], np.cumsum(0.5 * (d[1:] + d[:-1]) * np.diff(grid))]) for mass, d in density.items()
+    }
     heavier = density[m_x] * below[m_y] + density[m_y] * below[m_x]
     lighter = density[m_x] * (1.0 - below[m_y]) + density[m_y] * (1.0 - below[m_x])
     for axis, (name, values, curve) in enumerate((("mj1", selected.mj1, heavier), ("mj2", selected.mj2, lighter))):
         edges = np.linspace(0.0, max(float(np.quantile(values[inside], 0.98)), 1.4 * (m_x, m_y)[axis]), 31)
-        signal = signal_inside * np.diff(np.interp(edges, grid, np.concatenate([[0.0], np.cumsum(0.5 * (curve[1:] + curve[:-1]) * np.diff(grid))])))
+        signal = signal_inside * np.diff(
+            np.interp(edges, grid, np.concatenate([[0.0], np.cumsum(0.5 * (curve[1:] + curve[:-1]) * np.diff(grid))]))
+        )
         found.append(
             Projection(
-                variable=name, edges=edges, counts=_histogram(values[inside], edges), signal=signal,
+                variable=name,
+                edges=edges,
+                counts=_histogram(values[inside], edges),
+                signal=signal,
                 background=background_inside * plane.marginal(axis, edges),
             )
         )
@@ -266,7 +297,7 @@ def _projections(
 
 def _pieces(values: FloatArray, grid: FloatArray, edges: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
     pieces = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         points = np.linspace(low, high, 17)
         pieces.append((np.interp(points, grid, values), points))
     return pieces

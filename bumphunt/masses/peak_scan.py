@@ -74,5 +74,3 @@ def default_take(n_selected: int) -> tuple[int, int]:
     """Return the range of N to average over: from half to twice the events that pass the cut in the window."""
     low = max(n_selected // 2, 10)
     return low, max(2 * n_selected, low + 10)
-
-

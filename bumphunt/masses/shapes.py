@@ -64,7 +64,7 @@ def _tail_area(alpha: float, n: float) -> float:
 
 
 def _tail_area_beyond(t: float, alpha: float, n: float) -> float:
-    return _tail_area(alpha, n) * float(1.0 + alpha * (t - alpha) / n) ** (1.0 - n)
+    return float(_tail_area(alpha, n) * (1.0 + alpha * (t - alpha) / n) ** (1.0 - n))
 
 
 def _core_area(alpha_low: float, alpha_high: float) -> float:

@@ -24,9 +24,7 @@ class BoxYield:
     n_signal: Interval
 
 
-def in_box(
-    mj1: FloatArray, mj2: FloatArray, box_x: tuple[float, float], box_y: tuple[float, float]
-) -> BoolArray:
+def in_box(mj1: FloatArray, mj2: FloatArray, box_x: tuple[float, float], box_y: tuple[float, float]) -> BoolArray:
     """Return the events with one jet mass in each box (GeV), whichever is the heavier, shape (events,)."""
 
     def inside(mass: FloatArray, box: tuple[float, float]) -> BoolArray:

@@ -6,7 +6,8 @@ import numpy.typing as npt
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, feature_matrix, feature_names
-from bumphunt.pipeline.windows import WindowTask, measure
+from bumphunt.pipeline.store import StageStore
+from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
 from bumphunt.preprocessing.scaling import QuantileFrontEnd
 from bumphunt.results import CrossCheck, TrainingHistory
 from bumphunt.rng import integer_seed
@@ -18,7 +19,9 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
-def vae_scores(events: BlindEvents, config: AnalysisConfig, *, seed: int) -> tuple[dict[str, FloatArray], TrainingHistory]:
+def vae_scores(
+    events: BlindEvents, config: AnalysisConfig, *, seed: int
+) -> tuple[dict[str, FloatArray], TrainingHistory]:
     """Train the VAE on all events and return its latent scores, each of shape (events,), and its history."""
     settings = config.vae
     names = feature_names(events, settings.features)
@@ -69,3 +72,32 @@ def cross_check(name: str, score: FloatArray, task: WindowTask, folds: IntArray,
         n_expected_error=found.n_expected_error,
         z_local=found.z_local,
     )
+
+
+def run_cross_checks(
+    events: BlindEvents,
+    store: StageStore,
+    task: WindowTask,
+    outcome: WindowOutcome,
+    config: AnalysisConfig,
+    *,
+    seed: int,
+) -> tuple[tuple[CrossCheck, ...], TrainingHistory | None]:
+    """Measure every latent score in the best window, training the VAE unless the store holds its scores."""
+    if not config.vae.enabled:
+        return (), None
+    if not store.has("vae.npz"):
+        scores, history = vae_scores(events, config, seed=seed)
+        parts = {f"history_{name}": np.asarray(values) for name, values in history.to_dict().items()}
+        store.save_arrays("vae.npz", {**scores, **parts})
+    arrays = store.load_arrays("vae.npz")
+    history = TrainingHistory(
+        **{name.removeprefix("history_"): arrays[name] for name in arrays if name.startswith("history_")}
+    )
+    fraction = max(config.search.cut_fractions)
+    found = tuple(
+        cross_check(f"vae_{name}", arrays[name], task, outcome.folds, fraction=fraction)
+        for name in arrays
+        if not name.startswith("history_")
+    )
+    return found, history

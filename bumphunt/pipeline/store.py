@@ -13,7 +13,14 @@ import numpy.typing as npt
 
 from bumphunt.errors import InputError
 
-OUTPUTS = ("result.json", "products.json", "report.html", "workspace.json", "workspace_inclusive.json", "candidates.csv")
+OUTPUTS = (
+    "result.json",
+    "products.json",
+    "report.html",
+    "workspace.json",
+    "workspace_inclusive.json",
+    "candidates.csv",
+)
 """Files a run writes; a new run removes those of an old one first."""
 
 
@@ -73,7 +80,9 @@ class StageStore:
 
     def _clear(self) -> None:
         if self.folder.exists() and not (self.folder / "request.json").exists():
-            raise InputError(f"{self.folder} was not made by this program and will not be overwritten; choose another --output")
+            raise InputError(
+                f"{self.folder} was not made by this program and will not be overwritten; choose another --output"
+            )
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self.directory / "figures", ignore_errors=True)
         for name in OUTPUTS:
@@ -93,7 +102,7 @@ class StageStore:
 
     def save_arrays(self, name: str, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Keep arrays under ``name``."""
-        write_atomically(self.folder / name, lambda part: np.savez(part, **arrays))
+        write_atomically(self.folder / name, lambda part: np.savez(part, allow_pickle=False, **arrays))
 
     def load_arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays kept under ``name``."""

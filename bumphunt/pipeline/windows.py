@@ -1,7 +1,7 @@
 """One window of the search, from training to local significance: the unit of work that runs in parallel."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -42,9 +42,15 @@ class WindowOutcome:
     folds: IntArray
     results: tuple[WindowResult, ...]
 
-    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the per-event part, for the stage store."""
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the per-event part, to be stored."""
         return {"score": self.score, "folds": self.folds.astype(np.int8)}
+
+    @classmethod
+    def from_stored(cls, arrays: dict[str, npt.NDArray[Any]], rows: list[dict[str, Any]]) -> Self:
+        """Rebuild an outcome from what was stored of it."""
+        results = tuple(WindowResult.from_dict(row) for row in rows)
+        return cls(score=arrays["score"], folds=arrays["folds"].astype(np.int64), results=results)
 
 
 def search_window(task: WindowTask) -> WindowOutcome:

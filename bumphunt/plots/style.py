@@ -52,6 +52,7 @@ RC: dict[Any, Any] = {
     "legend.fontsize": 10.0,
     "legend.handlelength": 1.6,
     "lines.linewidth": 1.6,
+    "figure.dpi": 200.0,  # as saved, so that the layout parses each formula once
     "savefig.dpi": 200.0,
     "pdf.fonttype": 42,
 }

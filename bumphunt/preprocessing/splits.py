@@ -91,7 +91,9 @@ def window_on_grid(edges: FloatArray, low: float, high: float, *, sideband: int)
     """
     first, last = (int(np.argmin(np.abs(edges - mass))) for mass in (low, high))
     if not low < high or last <= first:
-        raise InputError(f"the window {low:g}-{high:g} GeV holds no bin; give low < high, in GeV, within the searched range")
+        raise InputError(
+            f"the window {low:g}-{high:g} GeV holds no bin; give low < high, in GeV, within the searched range"
+        )
     if first < 1 or last > len(edges) - 2:
         side = "below" if first < 1 else "above"
         raise InputError(
@@ -135,7 +137,11 @@ def balanced_weights(lower: BoolArray, region: BoolArray, upper: BoolArray) -> F
     """
     weights = np.zeros(len(region), dtype=np.float64)
     total = float(lower.sum() + region.sum() + upper.sum())
-    for part, share, name in ((lower, 0.25, "lower sideband"), (region, 0.5, "signal region"), (upper, 0.25, "upper sideband")):
+    for part, share, name in (
+        (lower, 0.25, "lower sideband"),
+        (region, 0.5, "signal region"),
+        (upper, 0.25, "upper sideband"),
+    ):
         if not part.any():
             raise InputError(f"the {name} holds no events to train on; widen it or give more events")
         weights[part] = share * total / part.sum()

@@ -154,6 +154,7 @@ def _masses(result: AnalysisResult, products: Products, add: Add) -> None:
 def _others(result: AnalysisResult, products: Products, add: Add) -> None:
     if products.limit is not None:
         upper = products.limit
+        expected = f"; {count(upper.expected[2])} expected without signal" if len(upper.expected) == 5 else ""
         fit = given_mass_fit(result, products)
         add(
             "limit",
@@ -161,7 +162,7 @@ def _others(result: AnalysisResult, products: Products, add: Add) -> None:
             "Observed 95 % CLs upper limit on a narrow resonance in the inclusive spectrum (no selection), beside the "
             "range expected if there were none. An observed limit far right of the band means more events than "
             "background alone gives.",
-            f"Observed limit {count(upper.n_signal_95)} events at {upper.mass:.0f} GeV.",
+            f"Observed limit {count(upper.n_signal_95)} signal events at {upper.mass:.0f} GeV{expected}.",
         )
     if products.cross_checks:
         shown = "; ".join(f"{check.name.replace('_', ' ')} {sigma(check.z_local)}" for check in products.cross_checks)

@@ -14,6 +14,8 @@ from bumphunt.results import SCHEMA_VERSION, AnalysisResult, Products, Result, S
 
 R = TypeVar("R", bound=Result)
 
+REMEDY = "write it again with 'bumphunt run'"
+
 
 def read_results(directory: str | Path) -> tuple[AnalysisResult, Products]:
     """Read ``result.json`` and ``products.json`` of a run.
@@ -32,15 +34,15 @@ def read_results(directory: str | Path) -> tuple[AnalysisResult, Products]:
             f"{folder / 'result.json'} has schema version {result.schema_version!r}, not {SCHEMA_VERSION!r}; "
             "run the analysis again with this version of bumphunt"
         )
+    limit = result.answers.upper_limit
+    if limit is not None and not limit.keys() >= {"n_signal_95", "mass"}:
+        raise InputError(f"{folder / 'result.json'} is damaged (upper_limit lacks n_signal_95 or mass); {REMEDY}")
     products = _read(folder / "products.json", Products)
     try:
         _check_shapes(products)
     except ValueError as error:
         raise InputError(f"{folder / 'products.json'} is damaged ({error}); {REMEDY}") from error
     return result, products
-
-
-REMEDY = "write it again with 'bumphunt run'"
 
 
 def _read(path: Path, kind: type[R]) -> R:
@@ -83,6 +85,8 @@ def _check_value(name: str, value: Any, hint: Any) -> None:
     if hint is float:
         allowed = (int, float)
     if hint is Any:
+        return
+    if hint is int and isinstance(value, float) and value.is_integer():
         return
     if not isinstance(value, allowed) or (isinstance(value, bool) and hint in (int, float)):
         raise TypeError(f"{name} is {value!r:.60}, not {getattr(allowed, '__name__', 'a number')}")

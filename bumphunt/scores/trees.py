@@ -65,7 +65,8 @@ class BoostedTrees:
         positive = np.asarray(positive, dtype=bool)
         if positive.all() or not positive.any():
             raise InputError(
-                f"all {len(positive)} training events are on one side; a classifier needs events in the signal region and in the sidebands"
+                f"all {len(positive)} training events are of one class; "
+                "a classifier needs events in the signal region and in the sidebands"
             )
         if not np.isfinite(features).all():
             raise InputError("NaN or infinity among the training features; remove or repair those events")
@@ -96,4 +97,4 @@ class BoostedTrees:
 
         with threadpool_limits(limits=1):
             scores = [classifier.decision_function(features) for classifier in self.classifiers_]
-        return np.mean(scores, axis=0, dtype=np.float64)
+        return np.asarray(np.mean(scores, axis=0), dtype=np.float64)

@@ -194,7 +194,8 @@ def _masks(edges: FloatArray, *, window: tuple[float, float] | None, widths: Seq
         masked = np.asarray((centres > window[0]) & (centres < window[1]), dtype=np.bool_)
         if not masked.any():
             raise InputError(
-                f"the window {window[0]:g}-{window[1]:g} GeV holds no bin; edges run from {edges[0]:g} to {edges[-1]:g} GeV"
+                f"the window {window[0]:g}-{window[1]:g} GeV holds no bin; "
+                f"the edges run from {edges[0]:g} to {edges[-1]:g} GeV"
             )
         if masked[0] or masked[-1]:
             raise InputError(

@@ -49,9 +49,7 @@ def window_z(counts: FloatArray, edges: FloatArray, masked: BoolArray, *, family
     return np.where(fits.converged, z, np.nan)
 
 
-def best_window_z(
-    counts: FloatArray, edges: FloatArray, windows: Sequence[BoolArray], *, family: str
-) -> FloatArray:
+def best_window_z(counts: FloatArray, edges: FloatArray, windows: Sequence[BoolArray], *, family: str) -> FloatArray:
     """Return the largest local significance over all windows for many spectra, shape (toys,).
 
     A window whose refit failed counts as infinitely significant for that toy, so that a failure can

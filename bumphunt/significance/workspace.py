@@ -100,7 +100,7 @@ def build_workspace(
 
 
 def resonance_signal(edges: FloatArray, *, mass: float, width: float) -> FloatArray:
-    """Return the part of a narrow resonance in each bin; ``width`` is the resolution as a fraction of ``mass`` (GeV)."""
+    """Return the part of a resonance at ``mass`` (GeV) in each bin; ``width`` is the resolution over the mass."""
     return gaussian_fractions(edges, mass=mass, width=width * mass)
 
 

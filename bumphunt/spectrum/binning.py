@@ -1,7 +1,7 @@
 """Bins as wide as the mass resolution, and the range of masses that can be searched at all."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ def count(mjj: FloatArray, edges: FloatArray) -> FloatArray:
     return np.histogram(mjj, bins=edges)[0].astype(np.float64)
 
 
-def to_hist(counts: Sequence[float] | FloatArray, edges: FloatArray) -> "hist.Hist":
+def to_hist(counts: Sequence[float] | FloatArray, edges: FloatArray) -> "hist.Hist[Any]":
     """Return counts as a :class:`hist.Hist` with a variable ``mjj`` axis, to be drawn or exported."""
     import hist
 

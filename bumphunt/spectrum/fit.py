@@ -41,8 +41,11 @@ class Design:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ManyFits:
-    """Fits of many spectra: expected counts per bin (toys, bins), covariance of the orthonormal
-    coefficients (toys, parameters, parameters), deviance and a converged flag per toy."""
+    """Fits of many spectra, a row each.
+
+    ``expected`` (toys, bins) counts, ``coefficients`` (toys, parameters) of the orthonormal basis with
+    their ``covariance``, ``deviance`` and a ``converged`` flag.
+    """
 
     expected: FloatArray
     coefficients: FloatArray
@@ -140,9 +143,7 @@ def fit_many(counts: FloatArray, design: Design) -> ManyFits:
     _, fisher = _derivatives(expected, data, design)
     good = ~active & np.isfinite(deviance) & (np.linalg.cond(fisher) < 1e14)
     covariance[good] = np.linalg.inv(fisher[good])
-    return ManyFits(
-        expected=expected, coefficients=theta, covariance=covariance, deviance=deviance, converged=good
-    )
+    return ManyFits(expected=expected, coefficients=theta, covariance=covariance, deviance=deviance, converged=good)
 
 
 def _start(data: FloatArray, design: Design) -> FloatArray:
@@ -159,7 +160,7 @@ def _start(data: FloatArray, design: Design) -> FloatArray:
     expected = np.exp(np.clip(theta @ design.basis.T + design.log_width, -60, 60)) @ design.merge.T
     shift = np.log(np.maximum(total[:, 0], 0.5) / np.maximum(expected.sum(axis=1), 1e-300))
     constant = np.linalg.lstsq(design.basis, np.ones(len(design.log_width)), rcond=None)[0]
-    return theta + shift[:, None] * constant[None, :]
+    return np.asarray(theta + shift[:, None] * constant[None, :], dtype=np.float64)
 
 
 def _evaluate(theta: FloatArray, data: FloatArray, design: Design) -> tuple[FloatArray, FloatArray]:
@@ -178,13 +179,13 @@ def _derivatives(expected: FloatArray, data: FloatArray, design: Design) -> tupl
 def band(expected: FloatArray, covariance: FloatArray, design: Design) -> FloatArray:
     """Return the standard error of the expected count in each bin of one fit, shape (bins,)."""
     variance = np.einsum("fp,pq,fq->f", design.basis, covariance, design.basis)
-    return expected * np.sqrt(np.maximum(variance, 0.0))
+    return np.asarray(expected * np.sqrt(np.maximum(variance, 0.0)), dtype=np.float64)
 
 
 def sum_error(expected: FloatArray, covariance: FloatArray, design: Design, bins: BoolArray) -> float:
     """Return the standard error of the expected count summed over ``bins`` of one fit."""
     gradient = expected[bins] @ design.basis[bins]
-    return float(np.sqrt(max(gradient @ covariance @ gradient, 0.0)))
+    return float(np.sqrt(max(float(gradient @ covariance @ gradient), 0.0)))
 
 
 def fit_spectrum(
@@ -268,7 +269,9 @@ def choose_family(
     """
     previous: tuple[str, float] | None = None
     for name in candidates:
-        many = fit_many(np.asarray(counts, dtype=np.float64)[None, :], make_design(edges, family=name, masked=masked, sqrt_s=sqrt_s))
+        many = fit_many(
+            np.asarray(counts, dtype=np.float64)[None, :], make_design(edges, family=name, masked=masked, sqrt_s=sqrt_s)
+        )
         if not many.converged[0]:
             break
         deviance = float(many.deviance[0])

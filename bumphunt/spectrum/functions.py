@@ -78,7 +78,7 @@ def design_matrix(edges: FloatArray, shape: Family, *, sqrt_s: float = SQRT_S) -
         raise InputError("bin edges must be a strictly increasing list of at least two masses in GeV")
     if edges[0] <= 0 or edges[-1] >= sqrt_s:
         raise InputError(
-            f"bin edges run from {edges[0]:g} to {edges[-1]:g} GeV; they must lie between 0 and sqrt(s) = {sqrt_s:g} GeV"
+            f"bin edges run from {edges[0]:g} to {edges[-1]:g} GeV; they must lie between 0 and {sqrt_s:g} GeV"
         )
     centres = 0.5 * (edges[:-1] + edges[1:])
     return shape.basis(centres / sqrt_s)

@@ -45,4 +45,5 @@ def pearson_p_value(
 
 def poisson_deviance(counts: FloatArray, expected: FloatArray) -> FloatArray:
     """Return twice the log-likelihood ratio of the saturated model to ``expected``, summed over the last axis."""
-    return 2.0 * np.sum(xlogy(counts, counts) - xlogy(counts, expected) - counts + expected, axis=-1)
+    terms = xlogy(counts, counts) - xlogy(counts, expected) - counts + expected
+    return np.asarray(2.0 * terms.sum(axis=-1), dtype=np.float64)

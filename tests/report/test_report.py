@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib
 import pytest
+from matplotlib.figure import Figure
 
 from bumphunt.errors import InputError
 from bumphunt.report.figures import Picture
@@ -137,10 +138,21 @@ def test_what_each_status_says(factory: Any, status: str, needed: list[str], for
         assert words not in text
 
 
-def test_without_an_excess_the_page_is_drawn_and_says_why_no_masses(factory: Any, tmp_path: Path) -> None:
+def test_without_an_excess_no_masses_are_drawn_and_the_page_says_why(
+    factory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[str] = []
+
+    def save_without_drawing(figure: Figure, stem: Path) -> tuple[Path, Path]:
+        saved.append(stem.name)
+        stem.parent.mkdir(exist_ok=True)
+        stem.with_suffix(".png").write_bytes(b"")
+        return stem.with_suffix(".pdf"), stem.with_suffix(".png")
+
+    monkeypatch.setattr("bumphunt.report.figures.save", save_without_drawing)
     page = Page(write_report(factory.write(tmp_path, "none")).read_text(encoding="utf-8"))
     assert "No mass fit is shown, because no excess reached a global significance of 3 σ." in page.text
-    assert not (tmp_path / "figures" / "mass_fit.png").exists()
+    assert sorted(saved) == sorted(set(NAMES) - {"mass_fit"})
 
 
 def test_withheld_masses_are_not_shown_even_if_fitted(factory: Any) -> None:
@@ -186,6 +198,7 @@ DAMAGE = [
     ("result.json", ["answers", "p_global"], "small", "Answers.p_global"),
     ("result.json", ["seed"], None, "AnalysisResult.seed"),
     ("result.json", ["answers", "surplus"], 1, "surplus"),
+    ("result.json", ["answers", "upper_limit"], {"mass": 3000.0}, "upper_limit lacks"),
     ("products.json", ["scan", "best"], 5000, "best is 5000"),
     ("products.json", ["inclusive", "counts"], [1.0, 2.0], "different lengths"),
     ("products.json", ["plane", "mj1_window"], [1.0], "different lengths"),

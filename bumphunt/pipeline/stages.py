@@ -1,0 +1,150 @@
+"""Single stages of the analysis, for those who want one of them only."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bumphunt.config import AnalysisConfig
+from bumphunt.errors import FitError, InputError
+from bumphunt.events import IDENTIFIERS, drop_truth, feature_matrix, feature_names
+from bumphunt.generation import generate, rank_distributions
+from bumphunt.pipeline.estimates import estimate_masses
+from bumphunt.pipeline.ingest import read_events
+from bumphunt.pipeline.search import Search, prepare_search
+from bumphunt.pipeline.windows import WindowOutcome, search_window
+from bumphunt.preprocessing.scaling import QuantileFrontEnd
+from bumphunt.results import MassFit, ScanResult
+from bumphunt.rng import generator, integer_seed
+from bumphunt.scores.vae import VariationalAutoencoder
+from bumphunt.significance.scan import scan_spectrum
+from bumphunt.sources.counts import looks_like_counts, read_counts
+from bumphunt.spectrum.binning import count, searched_range
+
+
+def with_window(config: AnalysisConfig, window: tuple[float, float]) -> AnalysisConfig:
+    """Return the configuration with one signal region (GeV) instead of a scan."""
+    search = config.search.model_copy(update={"windows": [window]})
+    return config.model_copy(update={"search": search})
+
+
+def score_events(
+    path: str | Path, *, window: tuple[float, float], config: AnalysisConfig | None = None, seed: int = 1
+) -> pd.DataFrame:
+    """Score events out of fold with CWoLa for one signal region.
+
+    Parameters
+    ----------
+    path : path
+        Events file.
+    window : (low, high)
+        Signal region in GeV.
+    config, seed
+        As in :func:`bumphunt.pipeline.run.run_analysis`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per event in the searched range: identifiers where there are any, mjj, ``anomaly_score``
+        (rank within its fold, in (0, 1), higher is more anomalous) and ``fold``.
+    """
+    search, outcome = _one_window(path, window, config, seed)
+    columns = [name for name in (*IDENTIFIERS, "mjj") if name in search.events.columns]
+    scored: pd.DataFrame = search.events[columns].copy()
+    scored["anomaly_score"] = outcome.score
+    scored["fold"] = outcome.folds
+    return scored
+
+
+def masses_in_window(
+    path: str | Path, *, window: tuple[float, float], config: AnalysisConfig | None = None, seed: int = 1
+) -> MassFit:
+    """Fit the masses in one signal region chosen beforehand, whatever its significance.
+
+    Raises
+    ------
+    FitError
+        If no cut leaves events that can be fitted.
+    """
+    config = config or AnalysisConfig()
+    search, outcome = _one_window(path, window, config, seed)
+    best = min(outcome.results, key=lambda result: result.p_local)
+    fit, _ = estimate_masses(search, search.tasks[0], outcome, best, config)
+    if fit is None:
+        raise FitError(f"the masses in {window[0]:.0f}-{window[1]:.0f} GeV cannot be fitted at any cut")
+    return fit
+
+
+def scan_file(
+    path: str | Path,
+    *,
+    family: str = "auto",
+    window: tuple[float, float] | None = None,
+    n_toys: int = 1000,
+    seed: int = 1,
+    config: AnalysisConfig | None = None,
+) -> ScanResult:
+    """Scan a spectrum (counts as JSON) or the inclusive mjj spectrum of an events file; see :func:`scan_spectrum`."""
+    config = config or AnalysisConfig()
+    if looks_like_counts(path):
+        counts, edges = read_counts(path)
+    else:
+        mjj = read_events(path)["mjj"].to_numpy(dtype=np.float64)
+        settings = config.search
+        edges = searched_range(
+            mjj, ratio=settings.bin_ratio, family=settings.inclusive_family, low=settings.low, high=settings.high
+        )
+        counts = count(mjj, edges)
+    return scan_spectrum(counts, edges, family=family, window=window, n_toys=n_toys, rng=generator(seed, "scan"))
+
+
+def generate_events(
+    path: str | Path,
+    *,
+    n_events: int | None = None,
+    config: AnalysisConfig | None = None,
+    seed: int = 1,
+    workers: int = 1,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Draw new events from a VAE trained on a file: latent distribution fitted, sampled, decoded, transformed back.
+
+    Returns
+    -------
+    events : pandas.DataFrame
+        Drawn jet observables, as many rows as trained on unless ``n_events`` says otherwise.
+    fit : dict
+        The winning scipy distribution of the latent variable.
+    """
+    config = config or AnalysisConfig()
+    if config.vae.latent_dim != 1:
+        raise InputError(f"vae.latent_dim is {config.vae.latent_dim}; generation fits one latent variable, set it to 1")
+    table = drop_truth(read_events(path))
+    names = feature_names(table, config.vae.features)
+    front_end = QuantileFrontEnd(features=names).fit(table[list(names)])
+    unit = front_end.transform(feature_matrix(table, names))
+    settings = config.vae
+    model = VariationalAutoencoder(
+        hidden=tuple(settings.hidden),
+        zeta=settings.zeta,
+        xi=settings.xi,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        optimizer=settings.optimizer,
+        learning_rate=settings.learning_rate,
+        seed=integer_seed(seed, "vae"),
+    ).fit(unit)
+    latent = model.encode(unit)[0][:, 0]
+    best = rank_distributions(latent, workers=workers)[0]
+    rows = generate(
+        model.decode, front_end.inverse_transform, best, n_events or len(table), rng=generator(seed, "generation")
+    )
+    return pd.DataFrame(rows, columns=list(names)), best.to_dict()
+
+
+def _one_window(
+    path: str | Path, window: tuple[float, float], config: AnalysisConfig | None, seed: int
+) -> tuple[Search, WindowOutcome]:
+    chosen = with_window(config or AnalysisConfig(), window)
+    search = prepare_search(drop_truth(read_events(path)), chosen, seed)
+    return search, search_window(search.tasks[0])

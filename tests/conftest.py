@@ -1,0 +1,80 @@
+"""What many tests share: where the development data lie, and event tables made in milliseconds."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import settings
+
+SQRT_S = 13_000.0
+
+settings.register_profile("repeatable", max_examples=50, deadline=None, derandomize=True, database=None)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the development data, which is no part of the project; skips where it is absent."""
+    folder = Path(__file__).resolve().parents[1] / "../shared/data"
+    if not folder.is_dir():
+        pytest.skip("the development data are not beside the project")
+    return folder
+
+
+def dijet_masses(number: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw mjj in GeV from (1-x)^10 / x^5 behind a trigger turn-on at 2.6 TeV."""
+    grid = np.linspace(2_200.0, 9_000.0, 4_000)
+    x = grid / SQRT_S
+    density = (1 - x) ** 10 / x**5 / (1 + np.exp(-(grid - 2_600.0) / 60.0))
+    cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))])
+    return np.interp(rng.random(number) * cumulative[-1], cumulative, grid)
+
+
+def make_table(
+    background: int,
+    *,
+    signal: int = 0,
+    masses: tuple[float, float, float] = (3_500.0, 500.0, 100.0),
+    seed: int = 0,
+    label: bool = True,
+) -> pd.DataFrame:
+    """Return events loosely like QCD dijets, with a resonance mixed in at random places."""
+    rng = np.random.default_rng(seed)
+    mjj = dijet_masses(background, rng)
+    heavier = 250.0 * (mjj / 3_000.0) ** 0.5 * np.exp(rng.normal(0.0, 0.45, background))
+    lighter = heavier * rng.beta(2.5, 2.5, background)
+    columns = {
+        "mjj": mjj,
+        "mj1": heavier,
+        "mj2": lighter,
+        "tau21_1": rng.beta(5.0, 5.2, background),
+        "tau21_2": rng.beta(7.0, 4.5, background),
+        "label": np.zeros(background),
+    }
+    if signal:
+        resonance, m_x, m_y = masses
+        jets = np.stack(
+            [
+                m_x * (1.0 + 0.05 * rng.standard_normal(signal)),
+                m_y * (1.04 + 0.08 * rng.standard_normal(signal)),
+            ]
+        )
+        extra = {
+            "mjj": resonance * (1.0 + 0.025 * rng.standard_normal(signal)),
+            "mj1": jets.max(axis=0),
+            "mj2": jets.min(axis=0),
+            "tau21_1": rng.beta(3.0, 12.0, signal),
+            "tau21_2": rng.beta(3.0, 10.0, signal),
+            "label": np.ones(signal),
+        }
+        columns = {name: np.concatenate([values, extra[name]]) for name, values in columns.items()}
+    table = pd.DataFrame(columns).iloc[rng.permutation(background + signal)].reset_index(drop=True)
+    return table if label else table.drop(columns="label")
+
+
+@pytest.fixture(scope="session")
+def make_events() -> Callable[..., pd.DataFrame]:
+    """The function that makes an event table; see :func:`make_table`."""
+    return make_table
