@@ -47,7 +47,41 @@ _PUBLIC = {
     "write_report": "bumphunt.report.html",
 }
 
-__all__ = ["__version__", *_PUBLIC]
+__all__ = [
+    "PRESETS",
+    "AnalysisConfig",
+    "AnalysisResult",
+    "Autoencoder",
+    "BoostedTrees",
+    "InputError",
+    "Interval",
+    "QuantileFrontEnd",
+    "VariationalAutoencoder",
+    "__version__",
+    "check_events",
+    "counting_p_value",
+    "drop_truth",
+    "fit_response",
+    "fit_spectrum",
+    "generate_events",
+    "latent_scores",
+    "load_config",
+    "masses_in_window",
+    "out_of_fold_scores",
+    "read_events",
+    "roc",
+    "run_analysis",
+    "scan_file",
+    "scan_spectrum",
+    "score_events",
+    "select_fraction",
+    "significance_improvement",
+    "simulate_sample",
+    "to_hist",
+    "truth_labels",
+    "write_features",
+    "write_report",
+]
 
 if TYPE_CHECKING:
     from bumphunt.config import AnalysisConfig, load_config

@@ -170,7 +170,7 @@ def simulate(
     chosen = PRESETS[preset] if preset else None
     if chosen is None and background is None and signal is None:
         raise InputError("nothing to simulate; give --preset, or --background and --signal")
-    extra = {} if chosen is None else {"detector": chosen.detector, "shower": chosen.shower}
+    nominal = PRESETS["lhco-rnd"]
     path = simulate_sample(
         output,
         background=background if background is not None else (chosen.background if chosen else 0),
@@ -183,7 +183,8 @@ def simulate(
         raw=raw,
         hide_truth=hide_truth or (chosen.hide_truth if chosen else False),
         progress=_progress(),
-        **extra,
+        detector=(chosen or nominal).detector,
+        shower=(chosen or nominal).shower,
     )
     click.echo(f"wrote {path}")
 

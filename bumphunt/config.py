@@ -36,6 +36,7 @@ class SearchConfig(Section):
     window_bins: Positive = Field(4, description="bins in a signal region")
     window_step: Positive = Field(2, description="bins between neighbouring signal regions")
     sideband_bins: Positive = Field(8, description="bins in a full sideband, on either side")
+    guard_bins: int = Field(1, ge=0, description="bins on either side of a window that the background fit leaves out")
     cut_fractions: list[Fraction] = Field(
         [0.01, 0.002], min_length=1, description="parts of the events to keep; every cut is counted as a trial"
     )

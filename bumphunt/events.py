@@ -91,7 +91,7 @@ def check_events(table: pd.DataFrame, *, name: str = "events") -> pd.DataFrame:
     Raises
     ------
     InputError
-        On a missing or non-numeric column, an empty table, NaN or infinity, a value out of its
+        On a missing, repeated or non-numeric column, an empty table, NaN or infinity, a value out of its
         physical range, or masses that are plainly not in GeV.
     """
     missing = [column for column in REQUIRED if column not in table.columns]
@@ -100,6 +100,9 @@ def check_events(table: pd.DataFrame, *, name: str = "events") -> pd.DataFrame:
             f"{name}: required column {missing[0]!r} is missing "
             f"(found: {', '.join(map(str, table.columns)) or 'none'}); rename or compute it, masses in GeV"
         )
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise InputError(f"{name}: column {str(twice[0])!r} is there twice; remove or rename one of the two")
     if len(table) == 0:
         raise InputError(f"{name}: no events in the table; give a file with at least one row")
     for column in table.columns:

@@ -86,6 +86,7 @@ def pdg_round(value: float, error: float) -> tuple[str, str]:
     leading = round(error / 10.0 ** (exponent - 2))
     if leading >= 950:
         exponent, decimals = exponent + 1, -exponent
+        error = 10.0**exponent  # and not 0.95, which rounds to 0.9
     else:
         decimals = (1 if leading < 355 else 0) - exponent
     shown = max(decimals, 0)
@@ -112,13 +113,15 @@ class Interval(Result):
 class SpectrumFit(Result):
     """A smooth background fitted to a spectrum. Arrays have one entry a bin, ``edges`` one more, in GeV.
 
-    ``expected`` and ``error`` are the fitted events per bin and their standard error, ``masked`` the
-    bins left out; ``window_expected`` and ``window_error`` are the sum over the masked bins.
+    ``expected`` and ``error`` are the fitted events per bin and their standard error; ``masked`` are the
+    bins left out of the fit, ``window`` those of them where signal is looked for, ``window_expected``
+    and ``window_error`` the sum over these.
     """
 
     edges: FloatArray
     counts: FloatArray
     masked: BoolArray
+    window: BoolArray
     family: str
     expected: FloatArray
     error: FloatArray
@@ -140,7 +143,8 @@ class WindowResult(Result):
     """One signal region (low, high in GeV) at one cut: counts, expectation, local significance.
 
     ``z_folds`` is the excess of each fold in standard deviations; ``leakage`` is the out-of-fold
-    AUC of region against sidebands for events that do not pass the cut, 0.5 where the score does not follow mjj.
+    AUC of region against sidebands for events that look like background, 0.5 where the score does not
+    follow mjj, and ``leakage_error`` its standard error.
     ``note`` says why a window was not searched, and is empty otherwise.
     """
 
@@ -155,6 +159,7 @@ class WindowResult(Result):
     p_local: float
     z_folds: FloatArray
     leakage: float
+    leakage_error: float
     fit: SpectrumFit | None
     note: str
 

@@ -44,19 +44,11 @@ def test_integer_seeds_fit_in_31_bits():
 
 def test_a_stream_does_not_change_between_versions():
     # runs are repeated from their seed years later: the values themselves are part of the contract
-    assert integer_seed(1, "cwola", 3, 0) == integer_seed(1, "cwola", 3, 0)
-    np.testing.assert_array_equal(
-        stream(1, "folds").generate_state(2),
-        np.random.SeedSequence(entropy=1, spawn_key=(0x0D7A3B5C if False else _crc("folds"),)).generate_state(2),
-    )
-
-
-def _crc(name):
-    import zlib
-
-    return zlib.crc32(name.encode())
+    assert integer_seed(1, "cwola", 3, 0) == 141780139
+    assert integer_seed(7, "folds") == 251615171
+    assert stream(1, "folds").generate_state(2).tolist() == [960758335, 362346370]
 
 
 def test_a_negative_seed_is_refused():
-    with pytest.raises(ValueError, match="non-negative|must be"):
+    with pytest.raises(ValueError, match="non-negative"):
         stream(-1, "a")

@@ -247,7 +247,7 @@ def _projections(
     m_resonance, m_x, m_y = masses
     inside = selected.in_window
     spectrum = selected.spectrum
-    low, high = float(spectrum.edges[:-1][spectrum.masked].min()), float(spectrum.edges[1:][spectrum.masked].max())
+    low, high = float(spectrum.edges[:-1][spectrum.window].min()), float(spectrum.edges[1:][spectrum.window].max())
     fine = np.linspace(low, high, 401)
     z_density = (
         crystal_ball_pdf(fine / m_resonance, **_scaled(response.resonance_shape(m_resonance, max(m_x, m_y)), scales[0]))

@@ -40,6 +40,7 @@ def box_yield(
     *,
     masses: tuple[float, float, float],
     edges: FloatArray,
+    window: BoolArray,
     masked: BoolArray,
     response: Response,
     widths: float = 2.5,
@@ -58,8 +59,8 @@ def box_yield(
         Fitted masses, GeV.
     edges : array of shape (bins + 1,)
         Bin edges of the searched range, GeV.
-    masked : bool array of shape (bins,)
-        The window.
+    window, masked : bool arrays of shape (bins,)
+        The bins in which events are counted, and those left out of the background fit.
     response : Response
         Shapes of signal.
     widths : float
@@ -72,14 +73,14 @@ def box_yield(
     box_y = response.jet_box(m_y, m_resonance, widths=widths)
     chosen = in_box(mj1, mj2, box_x, box_y)
     counts = np.histogram(mjj[chosen], bins=edges)[0].astype(np.float64)
-    fit = fit_spectrum(counts, edges, family=family, masked=masked)
-    low, high = float(edges[:-1][masked].min()), float(edges[1:][masked].max())
+    fit = fit_spectrum(counts, edges, family=family, masked=masked, window=window)
+    low, high = float(edges[:-1][window].min()), float(edges[1:][window].max())
     efficiency = (
         response.jet_fraction(*box_x, m_x, m_resonance)
         * response.jet_fraction(*box_y, m_y, m_resonance)
         * response.resonance_fraction(low, high, m_resonance, max(m_x, m_y))
     )
-    observed = float(counts[masked].sum())
+    observed = float(counts[window].sum())
     value = (observed - fit.window_expected) / efficiency
     statistical = np.sqrt(max(observed, 1.0) + fit.window_error**2) / efficiency
     error = float(np.hypot(statistical, response.efficiency_error * value))

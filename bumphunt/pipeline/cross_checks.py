@@ -62,7 +62,7 @@ def cross_check(name: str, score: FloatArray, task: WindowTask, folds: IntArray,
             sign = 1
         signs.append(sign)
         oriented[~others] = sign * score[~others]
-    found = measure(select_fraction(oriented, folds, fraction=fraction), task, folds=folds, fraction=fraction, leak=0.5)
+    found = measure(select_fraction(oriented, folds, fraction=fraction), task, folds=folds, fraction=fraction)
     return CrossCheck(
         name=name,
         orientation=1 if sum(signs) > 0 else -1,

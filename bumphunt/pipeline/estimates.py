@@ -30,7 +30,8 @@ def estimate_masses(
     """Fit the masses at the best cut, or at the next looser one where that leaves too little background."""
     response = load_response()
     mj1, mj2 = (search.mass(name) for name in ("mj1", "mj2"))
-    masked = task.window.bins(search.edges)
+    window = task.window.bins(search.edges)
+    masked = task.window.masked_bins(search.edges, guard=config.search.guard_bins)
     candidates = [
         result for result in outcome.results if result.fit is not None and result.cut_fraction >= best.cut_fraction
     ]
@@ -54,6 +55,7 @@ def estimate_masses(
                     mj2,
                     masses=masses,
                     edges=search.edges,
+                    window=window,
                     masked=masked,
                     response=response,
                     widths=config.masses.box_widths,

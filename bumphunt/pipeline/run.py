@@ -229,7 +229,8 @@ def _limit(
             search.inclusive.counts,
             search.edges,
             family=search.inclusive.family,
-            masked=task.window.bins(search.edges),
+            masked=task.window.masked_bins(search.edges, guard=config.search.guard_bins),
+            window=task.window.bins(search.edges),
             sqrt_s=config.sqrt_s,
         )
         inclusive = build_workspace(masked, signal, channel="mjj_inclusive", sqrt_s=config.sqrt_s)

@@ -79,19 +79,22 @@ def event_folds(n_events: int, task: WindowTask) -> IntArray:
     return assign_folds(n_events, folds=task.config.cwola.folds, rng=generator(task.seed, "folds"))
 
 
-def measure(selected: BoolArray, task: WindowTask, *, folds: IntArray, fraction: float, leak: float) -> WindowResult:
+def measure(
+    selected: BoolArray, task: WindowTask, *, folds: IntArray, fraction: float, leak: tuple[float, float] = (0.5, 0.0)
+) -> WindowResult:
     """Return the local significance of the window in the spectrum of the selected events."""
-    masked = task.window.bins(task.edges)
     region = task.window.signal_region(task.mjj)
     counts = np.histogram(task.mjj[selected], bins=task.edges)[0].astype(np.float64)
     found = window_significance(
         counts,
         task.edges,
-        masked,
+        task.window.bins(task.edges),
+        masked=task.window.masked_bins(task.edges, guard=task.config.search.guard_bins),
         family=task.config.search.family,
         cut_fraction=fraction,
         n_window=int(region.sum()),
-        leakage=leak,
+        leakage=leak[0],
+        leakage_error=leak[1],
         sqrt_s=task.config.sqrt_s,
     )
     in_fold = fold_counts(selected & region, folds)

@@ -30,7 +30,7 @@ def spectrum(fit: SpectrumFit, *, title: str = "") -> tuple[Figure, tuple[Axes, 
     upper.set_yscale("log")
     shaded = "Window left out of the fit"
     if fit.masked.any():
-        n_window = fit.counts[fit.masked].sum()
+        n_window = fit.counts[fit.window].sum()
         numbers = f"{n_window:,.0f} observed; {fit.window_expected:,.1f} ± {fit.window_error:,.1f} expected"
         shaded += "\n" + numbers.replace(",", THIN)
     for i, (low, high) in enumerate(spans(fit.masked, edges)):

@@ -42,6 +42,18 @@ class MassWindow:
         centres = 0.5 * (edges[:-1] + edges[1:])
         return (centres > self.low) & (centres < self.high)
 
+    def masked_bins(self, edges: FloatArray, *, guard: int) -> BoolArray:
+        """Return the bins of the signal region and ``guard`` bins on either side, shape (bins,).
+
+        The guard keeps the tails of a resonance out of the background fit.
+        """
+        inside = self.bins(edges)
+        widened = inside.copy()
+        for shift in range(1, guard + 1):
+            widened[:-shift] |= inside[shift:]
+            widened[shift:] |= inside[:-shift]
+        return widened
+
     def __str__(self) -> str:
         return f"{self.low:.0f}-{self.high:.0f} GeV"
 

@@ -84,7 +84,7 @@ def _describe(fit: SpectrumFit, when: str) -> str:
     )
     if fit.masked.any():
         text += (
-            f" In the window {count(fit.counts[fit.masked].sum())} observed, "
+            f" In the window {count(fit.counts[fit.window].sum())} observed, "
             f"{fit.window_expected:.1f} ± {fit.window_error:.1f} expected."
         )
     return text

@@ -101,7 +101,11 @@ def _check_value(name: str, value: Any, hint: Any) -> None:
 def _check_shapes(products: Products) -> None:
     for name, fit in (("inclusive", products.inclusive), *_window_fits(products)):
         n = len(fit.counts)
-        if n < 1 or len(fit.edges) != n + 1 or any(len(a) != n for a in (fit.masked, fit.expected, fit.error)):
+        if (
+            n < 1
+            or len(fit.edges) != n + 1
+            or any(len(a) != n for a in (fit.masked, fit.window, fit.expected, fit.error))
+        ):
             raise ValueError(f"{name}: the arrays of the spectrum have different lengths")
         if not (np.isfinite(fit.edges).all() and (np.diff(fit.edges) > 0).all() and np.isfinite(fit.counts).all()):
             raise ValueError(f"{name}: edges must rise and counts be numbers")

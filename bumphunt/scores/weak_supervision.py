@@ -80,12 +80,12 @@ def rank_within(score: FloatArray, *, rng: np.random.Generator) -> FloatArray:
 
 def leakage(
     score: FloatArray, lower: BoolArray, region: BoolArray, upper: BoolArray, *, exclude: float = 0.05
-) -> float:
+) -> tuple[float, float]:
     """Return how well a score tells region from sidebands for events that look like background.
 
     The area under the ROC curve of the region against either sideband, averaged over the two, for
-    events outside the most anomalous ``exclude`` of all. It is 0.5 where the score does not follow mjj. A score that
-    follows mjj picks the window out of pure background, and carves a bump.
+    events outside the most anomalous ``exclude`` of all. It is 0.5 where the score does not follow
+    mjj. A score that follows mjj picks the window out of pure background, and carves a bump.
 
     Parameters
     ----------
@@ -95,15 +95,22 @@ def leakage(
         Lower sideband, signal region and upper sideband.
     exclude : float
         Part of the events left out at the anomalous end, where signal would be.
+
+    Returns
+    -------
+    area, error : float
+        The area and its standard error were there nothing to tell.
     """
     from scipy.stats import rankdata
 
     bulk = score < 1.0 - exclude
-    areas = []
+    areas, variances = [], []
     for side in (lower, upper):
         first, second = score[region & bulk], score[side & bulk]
-        if len(first) == 0 or len(second) == 0:
-            return 0.5
-        ranks = rankdata(np.concatenate([first, second]))[: len(first)]
-        areas.append((ranks.sum() - 0.5 * len(first) * (len(first) + 1)) / (len(first) * len(second)))
-    return float(np.mean(areas))
+        n, m = len(first), len(second)
+        if n == 0 or m == 0:
+            return 0.5, 0.5
+        ranks = rankdata(np.concatenate([first, second]))[:n]
+        areas.append((ranks.sum() - 0.5 * n * (n + 1)) / (n * m))
+        variances.append((n + m + 1) / (12.0 * n * m))
+    return float(np.mean(areas)), float(0.5 * np.sqrt(np.sum(variances)))

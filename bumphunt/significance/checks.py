@@ -31,7 +31,8 @@ def fold_agreement(observed: FloatArray) -> float:
 def window_checks(window: WindowResult, fold_counts: FloatArray, *, thresholds: ChecksConfig) -> tuple[Check, ...]:
     """Return the checks of the best window."""
     fit_p_value = window.fit.p_value if window.fit is not None else 0.0
-    distance = abs(window.leakage - 0.5)
+    # noise alone moves the area by its error; only what lies beyond two of them counts
+    distance = max(abs(window.leakage - 0.5) - 2.0 * window.leakage_error, 0.0)
     folds_p_value = fold_agreement(fold_counts)
     return (
         Check(
@@ -47,7 +48,7 @@ def window_checks(window: WindowResult, fold_counts: FloatArray, *, thresholds: 
             value=distance,
             threshold=thresholds.leakage,
             meaning="how far the score tells window from sidebands for events it does not select "
-            "(distance of the AUC from 0.5), at most the threshold",
+            "(distance of the AUC from 0.5 beyond two standard errors), at most the threshold",
         ),
         Check(
             name="fold_agreement",

@@ -21,12 +21,14 @@ BoolArray = npt.NDArray[np.bool_]
 def window_significance(
     counts: FloatArray,
     edges: FloatArray,
-    masked: BoolArray,
+    window: BoolArray,
     *,
+    masked: BoolArray | None = None,
     family: str = "auto",
     cut_fraction: float = 1.0,
     n_window: int | None = None,
     leakage: float = 0.5,
+    leakage_error: float = 0.0,
     sqrt_s: float = SQRT_S,
 ) -> WindowResult:
     """Fit the background with one window masked and compare it with the events inside.
@@ -35,11 +37,13 @@ def window_significance(
     ----------
     counts : array of shape (bins,)
         Selected events per bin of ``edges`` (GeV).
-    masked : bool array of shape (bins,)
-        The window.
+    window : bool array of shape (bins,)
+        The bins in which events are counted.
+    masked : bool array of shape (bins,), optional
+        Bins left out of the fit, where wider than the window.
     family : str
         Background family or ``auto``.
-    cut_fraction, n_window, leakage
+    cut_fraction, n_window, leakage, leakage_error
         Carried to the result: part of events kept, events in the window before the cut, and how well
         the score tells region from sidebands among events it does not select.
     sqrt_s : float
@@ -50,14 +54,15 @@ def window_significance(
     WindowResult
         With a ``note`` and p = 1 where the fit failed; never an exception for one bad window of a scan.
     """
-    low, high = float(edges[:-1][masked].min()), float(edges[1:][masked].max())
-    observed = int(counts[masked].sum())
+    low, high = float(edges[:-1][window].min()), float(edges[1:][window].max())
+    observed = int(counts[window].sum())
+    left_out = window if masked is None else masked
     fit: SpectrumFit | None = None
     note = ""
     expected = error = math.nan
     p_local = 1.0
     try:
-        fit = fit_spectrum(counts, edges, family=family, masked=masked, sqrt_s=sqrt_s)
+        fit = fit_spectrum(counts, edges, family=family, masked=left_out, window=window, sqrt_s=sqrt_s)
     except (FitError, InputError) as problem:
         note = f"not searched: {problem}"
     else:
@@ -78,6 +83,7 @@ def window_significance(
         p_local=p_local,
         z_folds=np.array([]),
         leakage=leakage,
+        leakage_error=leakage_error,
         fit=fit,
         note=note,
     )

@@ -45,9 +45,9 @@ def build_workspace(
     max_events : float, optional
         Upper bound of the signal in events; by default well above what was observed.
     """
-    window = fit.masked
+    window = fit.window
     if not window.any():
-        raise InputError("the fit has no masked window, so there is nothing to test for signal")
+        raise InputError("the fit has no window, so there is nothing to test for signal")
     expected = np.maximum(fit.expected[window], 1e-6)
     data = fit.counts[window]
     log_derivatives = design_matrix(fit.edges, family(fit.family), sqrt_s=sqrt_s)[window]
@@ -68,7 +68,8 @@ def build_workspace(
     inside = np.maximum(signal[window], 1e-9)
     if max_events is None:
         max_events = 10.0 * np.sqrt(data.sum() + expected.sum() + 10.0) + 5.0 * abs(data.sum() - expected.sum())
-        max_events /= inside.sum()
+        # pyhf's asymptotic formulas need mu = 1 within bounds, however few events there are
+        max_events = max(max_events / inside.sum(), 2.0 * EVENTS_PER_MU)
     return {
         "version": "1.0.0",
         "channels": [

@@ -93,7 +93,7 @@ def searched_range(
         # counts per logarithmic bin peak slightly above the peak per GeV, on the safe side
         smooth = np.convolve(counts, np.ones(3) / 3, mode="same")
         peak = float(edges[np.argmax(smooth)])
-        starts = peak * ratio ** np.arange(1, 12)
+        starts = peak * ratio ** np.arange(2, 12)
     best: FloatArray | None = None
     for start in starts:
         if np.log(top / start) < 12 * np.log(ratio):

@@ -194,6 +194,7 @@ def fit_spectrum(
     *,
     family: str = "dijet3",
     masked: BoolArray | None = None,
+    window: BoolArray | None = None,
     sqrt_s: float = SQRT_S,
 ) -> SpectrumFit:
     """Fit one smooth background to one spectrum, with a window masked.
@@ -209,6 +210,8 @@ def fit_spectrum(
         that an F-like test on the deviance does not reject (:func:`choose_family`).
     masked : bool array of shape (bins,), optional
         Bins left out of the fit.
+    window : bool array of shape (bins,), optional
+        Those of the masked bins over which the expected events are summed; all of them otherwise.
 
     Raises
     ------
@@ -224,6 +227,9 @@ def fit_spectrum(
     if not np.all(np.isfinite(counts)) or np.any(counts < 0):
         raise InputError("counts must be finite and not negative")
     mask = np.zeros(len(counts), dtype=bool) if masked is None else np.asarray(masked, dtype=bool)
+    region = mask if window is None else np.asarray(window, dtype=bool)
+    if np.any(region & ~mask):
+        raise InputError("the window reaches beyond the masked bins; its events would make their own background")
     if family == "auto":
         family = choose_family(counts, edges, masked=mask, sqrt_s=sqrt_s)
     design = make_design(edges, family=family, masked=mask, sqrt_s=sqrt_s)
@@ -239,13 +245,14 @@ def fit_spectrum(
         edges=edges,
         counts=counts,
         masked=mask,
+        window=region,
         family=family,
         expected=expected,
         error=band(expected, covariance, design),
         parameters=design.to_parameters @ many.coefficients[0],
         covariance=design.to_parameters @ covariance @ design.to_parameters.T,
-        window_expected=float(expected[mask].sum()),
-        window_error=sum_error(expected, covariance, design, mask),
+        window_expected=float(expected[region].sum()),
+        window_error=sum_error(expected, covariance, design, region),
         deviance=float(many.deviance[0]),
         chi2=chi2,
         ndf=ndf,

@@ -88,9 +88,9 @@ def test_spectrum_draws_every_event_and_the_window(found: Any) -> None:
     _, (upper, lower) = spectrum(fit)
     labels = " ".join(upper.get_legend_handles_labels()[1]).replace("\u2009", "")
     assert f"{fit.counts.sum():.0f} events" in labels
-    assert f"{fit.counts[fit.masked].sum():.0f} observed" in labels
+    assert f"{fit.counts[fit.window].sum():.0f} observed" in labels
     assert sum(np.size(line.get_xdata()) for line in lower.get_lines() if line.get_marker() == "o") == len(fit.counts)
-    unmasked = dataclasses.replace(fit, masked=np.zeros_like(fit.masked))
+    unmasked = dataclasses.replace(fit, masked=np.zeros_like(fit.masked), window=np.zeros_like(fit.masked))
     assert "Window" not in " ".join(spectrum(unmasked)[1][0].get_legend_handles_labels()[1])
 
 

@@ -54,6 +54,7 @@ def make_fit(
         edges=edges,
         counts=counts,
         masked=masked,
+        window=masked,
         family="dijet3",
         expected=expected,
         error=error,
@@ -94,6 +95,7 @@ def make_scan(rng: np.random.Generator, status: str) -> ScanResult:
                     p_local=p_value(z) if searched else math.nan,
                     z_folds=rng.normal(z / 2.2, 1.0, 5) if searched else np.zeros(0),
                     leakage=0.5 + float(rng.normal(0, 0.006)),
+                    leakage_error=0.006,
                     fit=None,
                     note="" if searched else "fewer than 10 events expected after the cut",
                 )
@@ -105,7 +107,7 @@ def make_scan(rng: np.random.Generator, status: str) -> ScanResult:
         **{
             **fields,
             "fit": fit,
-            "n_observed": int(fit.counts[fit.masked].sum()),
+            "n_observed": int(fit.counts[fit.window].sum()),
             "n_expected": fit.window_expected,
             "n_expected_error": fit.window_error,
         }

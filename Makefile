@@ -1,0 +1,50 @@
+# Every job makes .venv if it is missing and installs from the lock. `make help` lists the jobs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+# histogram boosting stalls when OpenMP threads spin
+export OMP_WAIT_POLICY := passive
+
+.PHONY: help install run test lint lock response null-boxes injections clean
+.DEFAULT_GOAL := help
+
+help:  ## list the jobs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "make %-11s %s\n", $$1, $$2}'
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "bumphunt needs Python 3.11 or newer: make PYTHON=python3.11 ..." >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+install: $(VENV)/installed  ## make .venv and install from the lock
+
+run: install  ## analyse the shipped black box: p-value, masses, number of signal events
+	$(BIN)/bumphunt run data/blackbox.parquet --output out/blackbox --workers $(WORKERS)
+
+lint: install  ## style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint  ## everything that has to pass, as CI runs it
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+lock:  ## resolve requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --extra simulation --extra root --extra dask --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
+
+response: install  ## simulate the signal grid and fit bumphunt/masses/response.json (10 minutes)
+	$(BIN)/python analysis/signal_response.py --workers $(WORKERS)
+
+null-boxes: install  ## run the whole analysis on signal-free boxes (half an hour)
+	$(BIN)/python analysis/null_boxes.py --workers $(WORKERS)
+
+injections: install  ## inject signals of known masses and compare (half an hour)
+	$(BIN)/python analysis/injections.py --workers $(WORKERS)
+
+clean:  ## remove what the jobs made, but not .venv
+	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,140 @@
+"""From local to global: trials, toys, and the promise of a global p-value."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bumphunt.errors import InputError
+from bumphunt.significance.profile import counting_p_value, sidak
+from bumphunt.significance.scan import combine_windows, scan_spectrum, window_significance
+from bumphunt.spectrum.binning import mass_grid
+from bumphunt.spectrum.fit import fit_spectrum
+from bumphunt.spectrum.functions import SQRT_S, gaussian_fractions
+
+EDGES = mass_grid(3_000.0, 6_000.0, ratio=1.045)
+BINS = len(EDGES) - 1
+
+
+def truth(total):
+    x = 0.5 * (EDGES[1:] + EDGES[:-1]) / SQRT_S
+    shape = (1 - x) ** 10 / x**5 * np.diff(EDGES)
+    return total * shape / shape.sum()
+
+
+def window(first, width=3):
+    masked = np.zeros(BINS, dtype=bool)
+    masked[first : first + width] = True
+    return masked
+
+
+def test_one_window_is_its_fit_and_its_count():
+    counts = np.round(truth(5_000))
+    counts[6] += 40
+    found = window_significance(counts, EDGES, window(5), family="dijet3", cut_fraction=0.01, n_window=77, leakage=0.51)
+    fit = fit_spectrum(counts, EDGES, family="dijet3", masked=window(5))
+    assert (found.low, found.high) == (EDGES[5], EDGES[8])
+    assert found.n_observed == counts[5:8].sum()
+    assert found.n_expected == pytest.approx(fit.window_expected)
+    assert found.p_local == pytest.approx(counting_p_value(found.n_observed, fit.window_expected, fit.window_error))
+    assert (found.cut_fraction, found.n_window, found.leakage) == (0.01, 77, 0.51)
+    assert found.note == ""
+
+
+@pytest.mark.parametrize("content", [np.zeros(BINS), np.eye(BINS)[2], 50.0 * window(5)])
+def test_a_window_that_cannot_be_searched_says_so_and_claims_nothing(content):
+    found = window_significance(content, EDGES, window(5), family="dijet3")
+    assert found.note.startswith("not searched: ")
+    assert "\n" not in found.note
+    assert found.p_local == 1.0
+
+
+def test_every_window_searched_is_a_trial_and_the_best_one_is_named():
+    counts = np.round(truth(5_000))
+    counts[9] += 60
+    results = [window_significance(counts, EDGES, window(first), family="dijet3") for first in (3, 6, 8)]
+    results.append(window_significance(np.zeros(BINS), EDGES, window(6), family="dijet3"))
+    scan = combine_windows(results, searched_low=3000, searched_high=6000)
+    assert scan.n_trials == 3
+    assert scan.best == 2
+    assert scan.best_window is results[2]
+    assert scan.p_global == pytest.approx(sidak(results[2].p_local, 3))
+    assert scan.p_global > scan.p_local
+    assert scan.is_bound
+
+
+def test_nothing_searched_is_an_error_of_the_input():
+    empty = window_significance(np.zeros(BINS), EDGES, window(6), family="dijet3")
+    with pytest.raises(InputError, match="not one window could be searched.*give more events"):
+        combine_windows([empty], searched_low=3000, searched_high=6000)
+    with pytest.raises(InputError, match="no window fits the spectrum"):
+        combine_windows([], searched_low=3000, searched_high=6000)
+
+
+def scan(counts, seed, **options):
+    return scan_spectrum(counts, EDGES, rng=np.random.default_rng(seed), **options)
+
+
+@pytest.mark.parametrize("total", [20_000, 400])
+def test_global_p_values_without_signal_are_uniform_or_cautious(total):
+    rng = np.random.default_rng(11)
+    p_values = np.array(
+        [scan(counts, number, family="dijet3", widths=(3,), n_toys=80).p_global for number, counts in enumerate(rng.poisson(truth(total), (100, BINS)))]
+    )
+    assert ((p_values > 0) & (p_values <= 1)).all()
+    # one-sided Kolmogorov-Smirnov: small p-values must not be more frequent than promised
+    assert stats.kstest(p_values, "uniform", alternative="greater").pvalue > 0.005
+    for level in (0.02, 0.1, 0.3):
+        assert stats.binomtest(int(np.sum(p_values <= level)), 100, level, alternative="greater").pvalue > 0.005
+    # and they must not be useless either
+    assert np.median(p_values) < 0.75
+
+
+def test_a_resonance_is_found_where_it_is():
+    rng = np.random.default_rng(4)
+    signal = 700 * gaussian_fractions(EDGES, mass=4_000.0, width=130.0)
+    found = scan(rng.poisson(truth(20_000) + signal), 1, n_toys=300)
+    assert found.z_local > 5
+    assert 5 < found.z_global < found.z_local
+    assert found.best_window.low < 4_000 < found.best_window.high
+    assert found.is_bound, "toys do not reach that far: the bound is what can be said"
+    assert "Sidak" in found.p_global_method
+
+
+def test_toys_repeat_with_their_seed_and_never_give_zero():
+    counts = np.random.default_rng(5).poisson(truth(5_000))
+    first, second, other = (scan(counts, seed, family="dijet3", n_toys=50) for seed in (1, 1, 2))
+    assert first.to_dict() == second.to_dict()
+    assert first.p_local == other.p_local
+    assert first.p_global >= 1 / 51
+    assert first.p_global >= first.p_local
+    assert first.n_toys == 50
+
+
+def test_one_window_named_beforehand_has_no_trials():
+    counts = np.random.default_rng(6).poisson(truth(5_000))
+    found = scan(counts, 1, window=(EDGES[5], EDGES[8]))
+    assert (found.best_window.low, found.best_window.high) == (EDGES[5], EDGES[8])
+    assert found.p_global == found.p_local
+    assert found.n_trials == 1
+    assert not found.is_bound
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ((9_000.0, 9_500.0), "holds no bin"),
+        ((4_000.0, 4_001.0), "holds no bin"),
+        ((4_500.0, 4_000.0), "holds no bin"),
+        ((2_900.0, 3_500.0), "no sideband"),
+        ((5_000.0, 6_500.0), "no sideband"),
+    ],
+)
+def test_windows_that_cannot_be_searched_are_refused(choice, message):
+    with pytest.raises(InputError, match=message) as caught:
+        scan(np.round(truth(5_000)), 1, window=choice)
+    assert f"{choice[0]:g}-{choice[1]:g} GeV" in str(caught.value)
+
+
+def test_too_few_bins_for_any_window():
+    with pytest.raises(InputError, match="3 bins are too few"):
+        scan_spectrum(np.ones(3), EDGES[:4], family="dijet3", rng=np.random.default_rng(1))

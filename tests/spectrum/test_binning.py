@@ -1,0 +1,82 @@
+"""Bins, and how much of a spectrum can be searched at all."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bumphunt.errors import InputError
+from bumphunt.spectrum.binning import count, mass_grid, searched_range, to_hist
+from bumphunt.spectrum.fit import fit_spectrum
+
+
+@given(low=st.floats(50, 5_000), factor=st.floats(1.0001, 10), ratio=st.floats(1.006, 1.2))
+def test_a_grid_rises_by_the_ratio_and_stays_inside(low, factor, ratio):
+    edges = mass_grid(low, low * factor, ratio=ratio)
+    assert edges[0] == low
+    np.testing.assert_allclose(edges[1:] / edges[:-1], ratio)
+    assert edges[-1] <= low * factor * (1 + 1e-9)
+    assert edges[-1] * ratio > low * factor * (1 - 1e-9)
+
+
+def test_an_end_on_the_grid_is_the_last_edge():
+    assert mass_grid(1000.0, 1000.0 * 1.1**7, ratio=1.1).size == 8
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ratio"), [(0, 1, 1.03), (-1, 1, 1.03), (3, 3, 1.03), (4, 3, 1.03), (3, 4, 1.0), (3, 4, 0.9)]
+)
+def test_a_grid_that_is_none(low, high, ratio):
+    with pytest.raises(InputError, match="cannot bin from"):
+        mass_grid(low, high, ratio=ratio)
+
+
+def test_counting_and_the_hist_agree():
+    rng = np.random.default_rng(1)
+    edges = mass_grid(3000, 4000, ratio=1.05)
+    counts = count(rng.uniform(2900, 4100, 500), edges)
+    spectrum = to_hist(counts, edges)
+    assert counts.dtype == np.float64
+    np.testing.assert_array_equal(spectrum.values(), counts)
+    np.testing.assert_allclose(spectrum.axes[0].edges, edges)
+    assert spectrum.axes[0].name == "mjj"
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_searched_range_starts_above_the_turn_on_and_is_smooth(make_events, seed):
+    mjj = make_events(30_000, seed=seed)["mjj"].to_numpy()
+    edges = searched_range(mjj, ratio=1.03, family="dijet4")
+    # the turn-on of these events is half open at 2600 GeV, full near 2800
+    assert 2_650 < edges[0] < 3_200
+    assert np.sum(mjj > edges[-1]) >= 19
+    assert len(edges) >= 20
+    assert fit_spectrum(count(mjj, edges), edges, family="dijet4").p_value > 0.05
+
+
+def test_ends_given_by_hand_are_kept(make_events):
+    mjj = make_events(5_000)["mjj"].to_numpy()
+    edges = searched_range(mjj, ratio=1.03, family="dijet4", low=3_000.0, high=5_000.0)
+    assert edges[0] == 3_000.0
+    assert 5_000.0 / 1.03 < edges[-1] <= 5_000.0
+
+
+def test_units_of_events_do_not_matter_to_the_seeming_range(make_events):
+    mjj = make_events(20_000)["mjj"].to_numpy()
+    whole = searched_range(mjj, ratio=1.03, family="dijet4")
+    np.testing.assert_array_equal(whole, searched_range(mjj[::-1], ratio=1.03, family="dijet4"))
+
+
+def test_too_few_events():
+    with pytest.raises(InputError, match="199 events are too few"):
+        searched_range(np.linspace(3_000, 5_000, 199), ratio=1.03, family="dijet4")
+
+
+@pytest.mark.parametrize("low", [4_900.0, 5_200.0])
+def test_a_range_without_room(make_events, low):
+    with pytest.raises(InputError, match=r"too short to hold a window.*search\.low and search\.high"):
+        searched_range(make_events(2_000)["mjj"].to_numpy(), ratio=1.03, family="dijet4", low=low, high=5_000.0)
+
+
+def test_an_unknown_family_is_refused(make_events):
+    with pytest.raises(InputError, match="unknown background family"):
+        searched_range(make_events(2_000)["mjj"].to_numpy(), ratio=1.03, family="spline")

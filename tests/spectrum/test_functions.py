@@ -1,0 +1,64 @@
+"""Background families against their formulas, and the shape of a signal."""
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from bumphunt.errors import InputError
+from bumphunt.spectrum.functions import FAMILIES, SQRT_S, design_matrix, family, gaussian_fractions
+
+EDGES = np.linspace(2_000.0, 6_000.0, 21)
+
+FORMULAS = {
+    "dijet3": lambda x, p: p[0] * (1 - x) ** p[1] / x ** p[2],
+    "dijet4": lambda x, p: p[0] * (1 - x) ** p[1] / x ** (p[2] + p[3] * np.log(x)),
+    "dijet5": lambda x, p: p[0] * (1 - x) ** p[1] / x ** (p[2] + p[3] * np.log(x) + p[4] * np.log(x) ** 2),
+    "powexp": lambda x, p: p[0] * np.exp(-p[2] * x) / x ** p[1],
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("sqrt_s", [SQRT_S, 14_000.0])
+def test_a_family_is_its_formula(name, sqrt_s):
+    p = np.array([3.0, 9.0, 4.0, 0.5, 0.1])[: FAMILIES[name].n_parameters]
+    centres = 0.5 * (EDGES[1:] + EDGES[:-1])
+    theta = np.concatenate([[np.log(p[0])], p[1:]])
+    found = np.exp(design_matrix(EDGES, family(name), sqrt_s=sqrt_s) @ theta)
+    np.testing.assert_allclose(found, FORMULAS[name](centres / sqrt_s, p), rtol=1e-12)
+
+
+def test_dijet_families_are_nested():
+    largest = design_matrix(EDGES, family("dijet5"))
+    for name, columns in (("dijet3", 3), ("dijet4", 4)):
+        np.testing.assert_array_equal(design_matrix(EDGES, family(name)), largest[:, :columns])
+
+
+def test_an_unknown_family():
+    with pytest.raises(InputError, match="unknown background family 'dijet6'; use one of dijet3.* or auto"):
+        family("dijet6")
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        [3000.0],
+        [3000.0, 3000.0, 3100.0],
+        [3100.0, 3000.0],
+        [0.0, 100.0],
+        [-5.0, 5.0],
+        [12_000.0, 13_000.0],
+        [[1.0, 2.0]],
+        [1.0, np.nan],
+    ],
+)
+def test_edges_that_are_none(edges):
+    with pytest.raises(InputError, match="GeV"):
+        design_matrix(np.array(edges), family("dijet3"))
+
+
+def test_gaussian_fractions_are_integrals():
+    found = gaussian_fractions(EDGES, mass=3_310.0, width=90.0)
+    pdf = stats.norm(3_310.0, 90.0).pdf
+    expected = [integrate.quad(pdf, a, b, epsabs=1e-14)[0] for a, b in zip(EDGES[:-1], EDGES[1:], strict=True)]
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+    assert found.sum() == pytest.approx(1.0, abs=1e-9)

@@ -1,0 +1,135 @@
+"""The configuration: strict, whole, and the same after a trip through YAML."""
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bumphunt.config import AnalysisConfig, config_from_dict, default_yaml, load_config
+from bumphunt.errors import ConfigError
+from bumphunt.events import IDENTIFIERS, LABEL
+
+
+def refused(data):
+    with pytest.raises(ConfigError) as caught:
+        config_from_dict(data, name="my.yaml")
+    message = str(caught.value)
+    assert message.startswith("my.yaml: ")
+    assert "\n" not in message
+    return message
+
+
+def test_the_printed_default_is_the_default(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(default_yaml(), "utf-8")
+    assert load_config(path) == AnalysisConfig()
+
+
+def test_every_value_of_the_printed_default_has_a_comment():
+    for line in default_yaml().splitlines():
+        if line.startswith("  "):
+            assert len(line.split("  # ", 1)[1]) > 5, line
+    printed = yaml.safe_load(default_yaml())
+    assert printed == AnalysisConfig().model_dump(mode="json")
+
+
+@given(
+    low=st.none() | st.floats(100, 3_000),
+    windows=st.none() | st.lists(st.tuples(st.floats(1_000, 2_000), st.floats(2_001, 6_000)), max_size=3),
+    fractions=st.lists(st.floats(1e-4, 0.5), min_size=1, max_size=3),
+    folds=st.integers(2, 20),
+    features=st.none() | st.lists(st.sampled_from(["mj1", "mj2", "tau21_1", "mine"]), unique=True),
+)
+def test_any_config_survives_yaml_and_json(low, windows, fractions, folds, features):
+    config = config_from_dict(
+        {
+            "search": {"low": low, "windows": windows, "cut_fractions": fractions},
+            "cwola": {"folds": folds, "features": features},
+        }
+    )
+    plain = config.model_dump(mode="json")
+    assert config_from_dict(plain) == config
+    assert config_from_dict(yaml.safe_load(yaml.safe_dump(plain))) == config
+
+
+def test_what_is_left_out_keeps_its_default(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("search:\n  windows: [[3300, 3700]]\nvae:\n  enabled: false\n")
+    config = load_config(path)
+    assert config.search.windows == [(3300.0, 3700.0)]
+    assert not config.vae.enabled
+    assert config.cwola == AnalysisConfig().cwola
+
+
+def test_an_empty_file_is_the_default(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("# nothing yet\n")
+    assert load_config(path) == AnalysisConfig()
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        ({"serach": {}}, "serach"),
+        ({"search": {"lowest": 3}}, "search.lowest"),
+        ({"search": {"window_bins": 0}}, "search.window_bins"),
+        ({"search": {"window_bins": 2.5}}, "search.window_bins"),
+        ({"search": {"window_bins": "4"}}, "search.window_bins"),
+        ({"search": {"low": -5.0}}, "search.low"),
+        ({"search": {"low": 3.5}}, "search.low"),
+        ({"search": {"high": float("nan")}}, "search.high"),
+        ({"search": {"cut_fractions": []}}, "search.cut_fractions"),
+        ({"search": {"cut_fractions": [1.5]}}, "search.cut_fractions"),
+        ({"search": {"windows": [[3000.0]]}}, "search.windows"),
+        ({"search": {"windows": [3000.0, 3500.0]}}, "search.windows"),
+        ({"cwola": {"folds": 1}}, "cwola.folds"),
+        ({"cwola": {"learning_rate": 0}}, "cwola.learning_rate"),
+        ({"vae": {"enabled": "yes"}}, "vae.enabled"),
+        ({"vae": {"hidden": []}}, "vae.hidden"),
+        ({"masses": {"box_widths": 0.1}}, "masses.box_widths"),
+        ({"limit": {"width": 2}}, "limit.width"),
+        ({"checks": {"leakage": 0.7}}, "checks.leakage"),
+        ({"sqrt_s": 13.0}, "sqrt_s"),
+        ({"search": None}, "search"),
+    ],
+)
+def test_unusable_values_are_named(data, names):
+    assert names in refused(data)
+
+
+def test_ends_the_wrong_way_round():
+    assert "search.low (5000) must be below search.high (3000)" in refused({"search": {"low": 5e3, "high": 3e3}})
+    assert "3700 must be below 3300" in refused({"search": {"windows": [[3700.0, 3300.0]]}})
+
+
+@pytest.mark.parametrize("section", ["cwola", "vae"])
+@pytest.mark.parametrize("column", [LABEL, "mjj", "weight", *IDENTIFIERS])
+def test_truth_mjj_and_identifiers_are_no_features(section, column):
+    assert f"'{column}' cannot be a feature" in refused({section: {"features": ["mj1", column]}})
+
+
+@pytest.mark.parametrize("data", [[], "search", 3])
+def test_a_config_that_is_no_mapping(data):
+    assert "expected sections" in refused(data)
+
+
+@pytest.mark.parametrize("content", [b"search: [1, 2\n", b"a: b: c", b"\xff\xfe\x00"])
+def test_a_file_that_is_not_yaml(tmp_path, content):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigError, match="cannot read the config"):
+        load_config(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="cannot read the config"):
+        load_config(tmp_path)
+
+
+def test_a_config_cannot_be_changed_under_way():
+    with pytest.raises(ValueError, match="frozen"):
+        AnalysisConfig().search.low = 3_000.0
