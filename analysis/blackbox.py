@@ -1,6 +1,6 @@
 """Analyse a black box as any user would, and set the answers beside the truth where that is known.
 
-    python analysis/blackbox.py data/blackbox.parquet --output out/blackbox --workers 2
+python analysis/blackbox.py data/blackbox.parquet --output out/blackbox --workers 2
 """
 
 import argparse
@@ -39,7 +39,7 @@ def compare(result: bumphunt.AnalysisResult, truth: dict[str, object]) -> None:
             print(f"{name:12} {'not given':>16} {float(value):8.0f}")
             continue
         half = interval.high - interval.value if value > interval.value else interval.value - interval.low
-        print(f"{name:12} {str(interval):>16} {float(value):8.0f} {(interval.value - float(value)) / half:6.2f}")
+        print(f"{name:12} {interval!s:>16} {float(value):8.0f} {(interval.value - float(value)) / half:6.2f}")
 
 
 if __name__ == "__main__":

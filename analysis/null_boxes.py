@@ -1,4 +1,4 @@
-"""Run the whole analysis on boxes without signal: how often does it claim anything?
+"""Run the whole analysis on boxes without signal, and count what it claims.
 
     make null-boxes
 

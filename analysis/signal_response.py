@@ -30,7 +30,7 @@ SCALE_ERROR = (0.007, 0.012, 0.020)
 """Fractions by which the mass scales may be off, from the spread of detectors seen; to be calibrated."""
 
 EFFICIENCY_ERROR = 0.15
-"""Largest distance of the modelled from the simulated efficiency over the grid, up to decays that no longer fit a jet."""
+"""Fraction by which the efficiency of the mass box may be off in another detector; to be calibrated."""
 
 COLUMNS = ["mjj", "mj1", "mj2"]
 

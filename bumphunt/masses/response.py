@@ -22,6 +22,7 @@ from scipy.optimize import minimize
 from bumphunt.masses.shapes import crystal_ball_cdf, crystal_ball_pdf
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 SHAPE_PARAMETERS = ("mode", "width", "alpha_low", "n_low", "alpha_high", "n_high")
 FITTED_RANGE = (0.7, 1.6)
@@ -43,7 +44,8 @@ class Response:
     ``openness`` (points,) rises; at each, ``jet`` (points, 6) holds the shape of jet mass over
     particle mass and ``contained`` (points,) the part of jets that the shape describes.
     ``resonance_openness``, ``resonance`` and ``resonance_contained`` are the same for mjj over
-    m_resonance as functions of the openness of the heavier daughter. ``scale_error`` (3,) is the
+    m_resonance as functions of the openness of the heavier daughter, and ``box_correction`` is the
+    simulated over the factorised efficiency of the mass box (the three losses go together). ``scale_error`` (3,) is the
     systematic error of m_resonance, m_x, m_y as a fraction of each, ``efficiency_error`` that of the yield.
     """
 
@@ -53,6 +55,7 @@ class Response:
     resonance_openness: FloatArray
     resonance: FloatArray
     resonance_contained: FloatArray
+    box_correction: FloatArray
     scale_error: FloatArray
     efficiency_error: float
 
@@ -76,8 +79,28 @@ class Response:
         inside = crystal_ball_cdf(high / mass, **shape) - crystal_ball_cdf(low / mass, **shape)
         return inside * float(np.interp(4.0 * mass / m_resonance, self.openness, self.contained))
 
-    def jet_box(self, mass: float, m_resonance: float, *, widths: float = 2.5) -> tuple[float, float]:
-        """Return a range of jet mass (GeV) around the peak, ``widths`` core widths to either side."""
+    def in_box(
+        self, mj1: FloatArray, mj2: FloatArray, *, masses: tuple[float, float, float], widths: float
+    ) -> BoolArray:
+        """Return the events with a jet near either daughter's mass, whichever is the heavier, shape (events,).
+
+        The box reaches ``widths`` core widths of the jet mass to either side of its peak.
+        """
+        x_low, x_high = self._jet_range(masses[1], masses[0], widths)
+        y_low, y_high = self._jet_range(masses[2], masses[0], widths)
+        straight = (mj1 > x_low) & (mj1 < x_high) & (mj2 > y_low) & (mj2 < y_high)
+        crossed = (mj2 > x_low) & (mj2 < x_high) & (mj1 > y_low) & (mj1 < y_high)
+        return np.asarray(straight | crossed, dtype=np.bool_)
+
+    def box_efficiency(self, masses: tuple[float, float, float], *, low: float, high: float, widths: float) -> float:
+        """Return the part of signal in the box of jet masses with ``low < mjj < high`` (GeV)."""
+        m_resonance, m_x, m_y = masses
+        in_x = self.jet_fraction(*self._jet_range(m_x, m_resonance, widths), m_x, m_resonance)
+        in_y = self.jet_fraction(*self._jet_range(m_y, m_resonance, widths), m_y, m_resonance)
+        correlation = float(np.interp(4.0 * m_x / m_resonance, self.resonance_openness, self.box_correction))
+        return in_x * in_y * self.resonance_fraction(low, high, m_resonance, m_x) * correlation
+
+    def _jet_range(self, mass: float, m_resonance: float, widths: float) -> tuple[float, float]:
         shape = self.jet_shape(mass, m_resonance)
         half = widths * shape["width"]
         return mass * (shape["mode"] - half), mass * (shape["mode"] + half)
@@ -135,17 +158,35 @@ def fit_response(
         jets.append((4.0 * m_y / m_resonance, *_fit_shape(table[whole, 2] / m_y)))
     jets.sort(key=lambda point: point[0])
     resonances.sort(key=lambda point: point[0])
-    return {
+    content: dict[str, Any] = {
         "openness": [point[0] for point in jets],
         "jet": [point[1] for point in jets],
         "contained": [point[2] for point in jets],
         "resonance_openness": [point[0] for point in resonances],
         "resonance": [point[1] for point in resonances],
         "resonance_contained": [point[2] for point in resonances],
+        "box_correction": [1.0] * len(resonances),
         "scale_error": list(scale_error),
         "efficiency_error": efficiency_error,
         "masses": [list(masses) for masses, _ in samples],
     }
+    corrections = _box_corrections(response_from_dict(content), samples)
+    content["box_correction"] = [corrections[point[0]] for point in resonances]
+    return content
+
+
+def _box_corrections(
+    response: Response, samples: Sequence[tuple[tuple[float, float, float], FloatArray]]
+) -> dict[float, float]:
+    """Return simulated over factorised efficiency of a box of 2.5 widths and a window of ±6 %, by openness."""
+    found = {}
+    for masses, table in samples:
+        low, high = 0.94 * masses[0], 1.06 * masses[0]
+        inside = response.in_box(table[:, 1], table[:, 2], masses=masses, widths=2.5)
+        simulated = float((inside & (table[:, 0] > low) & (table[:, 0] < high)).mean())
+        openness = 4.0 * masses[1] / masses[0]
+        found[openness] = simulated / response.box_efficiency(masses, low=low, high=high, widths=2.5)
+    return found
 
 
 def _fit_shape(ratio: FloatArray) -> tuple[list[float], float]:

@@ -24,15 +24,6 @@ class BoxYield:
     n_signal: Interval
 
 
-def in_box(mj1: FloatArray, mj2: FloatArray, box_x: tuple[float, float], box_y: tuple[float, float]) -> BoolArray:
-    """Return the events with one jet mass in each box (GeV), whichever is the heavier, shape (events,)."""
-
-    def inside(mass: FloatArray, box: tuple[float, float]) -> BoolArray:
-        return (mass > box[0]) & (mass < box[1])
-
-    return (inside(mj1, box_x) & inside(mj2, box_y)) | (inside(mj1, box_y) & inside(mj2, box_x))
-
-
 def box_yield(
     mjj: FloatArray,
     mj1: FloatArray,
@@ -68,18 +59,11 @@ def box_yield(
     family : str
         Background family of the spectrum in the box.
     """
-    m_resonance, m_x, m_y = masses
-    box_x = response.jet_box(m_x, m_resonance, widths=widths)
-    box_y = response.jet_box(m_y, m_resonance, widths=widths)
-    chosen = in_box(mj1, mj2, box_x, box_y)
+    chosen = response.in_box(mj1, mj2, masses=masses, widths=widths)
     counts = np.histogram(mjj[chosen], bins=edges)[0].astype(np.float64)
     fit = fit_spectrum(counts, edges, family=family, masked=masked, window=window)
     low, high = float(edges[:-1][window].min()), float(edges[1:][window].max())
-    efficiency = (
-        response.jet_fraction(*box_x, m_x, m_resonance)
-        * response.jet_fraction(*box_y, m_y, m_resonance)
-        * response.resonance_fraction(low, high, m_resonance, max(m_x, m_y))
-    )
+    efficiency = response.box_efficiency(masses, low=low, high=high, widths=widths)
     observed = float(counts[window].sum())
     value = (observed - fit.window_expected) / efficiency
     statistical = np.sqrt(max(observed, 1.0) + fit.window_error**2) / efficiency

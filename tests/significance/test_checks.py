@@ -18,7 +18,7 @@ def sound():
     counts = np.round(5e3 * (edges[:-1] / 3000) ** -7.0)
     masked = np.zeros(len(counts), dtype=bool)
     masked[4:6] = True
-    return window_significance(counts, edges, masked, family="dijet3", leakage=0.503)
+    return window_significance(counts, edges, masked, family="dijet3", leakage=0.503, leakage_error=0.002)
 
 
 def outcome(window, folds):
@@ -32,6 +32,11 @@ def test_a_sound_excess_passes():
 @pytest.mark.parametrize("leakage", [0.55, 0.45])
 def test_a_score_that_follows_the_mass_is_caught_either_way(leakage):
     assert not outcome(replace(sound(), leakage=leakage), [20, 22, 18, 25, 19])["sculpting"]
+
+
+def test_noise_in_a_small_window_is_not_taken_for_sculpting():
+    assert outcome(replace(sound(), leakage=0.55, leakage_error=0.02), [20, 22, 18, 25, 19])["sculpting"]
+    assert not outcome(replace(sound(), leakage=0.58, leakage_error=0.02), [20, 22, 18, 25, 19])["sculpting"]
 
 
 def test_an_excess_of_one_fold_alone_is_caught():

@@ -99,6 +99,21 @@ def test_what_lies_in_the_window_does_not_move_the_fit():
     assert (first.ndf, first.p_value) == (second.ndf, pytest.approx(second.p_value))
 
 
+def test_a_guard_is_left_out_of_the_fit_but_not_counted():
+    counts = toys(500.0, 1, seed=6)[0]
+    guarded = WINDOW.copy()
+    guarded[[7, 12]] = True
+    fit = fit_spectrum(counts, EDGES, family="dijet3", masked=guarded, window=WINDOW)
+    moved = fit_spectrum(counts + 300.0 * guarded, EDGES, family="dijet3", masked=guarded, window=WINDOW)
+    np.testing.assert_allclose(fit.expected, moved.expected, rtol=1e-9)
+    assert fit.window_expected == pytest.approx(fit.expected[WINDOW].sum())
+    assert fit.window_error < fit_spectrum(counts, EDGES, family="dijet3", masked=guarded).window_error
+    np.testing.assert_array_equal(fit.window, WINDOW)
+    np.testing.assert_array_equal(fit.masked, guarded)
+    with pytest.raises(InputError, match="beyond the masked bins"):
+        fit_spectrum(counts, EDGES, family="dijet3", masked=WINDOW, window=guarded)
+
+
 def test_one_fit_and_many_fits_are_the_same():
     counts = toys(40.0, 5, seed=7)
     fits, sums, errors, _ = many(counts)
