@@ -62,6 +62,29 @@ def _one_line(function: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
+class _Commands(click.Group):
+    """Verbs whose misuse, too, ends in one line and exit status 2."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        plain: Callable[..., Any] = super().main
+        if not kwargs.pop("standalone_mode", True):
+            return plain(*args, standalone_mode=False, **kwargs)
+        try:
+            status = plain(*args, standalone_mode=False, **kwargs)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(MISTAKE)
+        except click.UsageError as error:
+            command = error.ctx.command_path if error.ctx is not None else "bumphunt"
+            text = " ".join(error.format_message().split())
+            click.echo(f"bumphunt: {text} See `{command} --help`.", err=True)
+            sys.exit(MISTAKE)
+        except click.Abort:
+            click.echo("bumphunt: interrupted", err=True)
+            sys.exit(FAULT)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
 def _progress() -> bool:
     return sys.stderr.isatty()
 
@@ -76,7 +99,7 @@ def _show(result: Any, as_json: bool) -> None:
     click.echo(json.dumps(result.to_dict()) if as_json else str(result))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="bumphunt")
 @click.option("-v", "--verbose", is_flag=True, help="Say what is being done.")
 def main(verbose: bool) -> None:

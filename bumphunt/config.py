@@ -40,6 +40,9 @@ class SearchConfig(Section):
     cut_fractions: list[Fraction] = Field(
         [0.01, 0.002], min_length=1, description="parts of the events to keep; every cut is counted as a trial"
     )
+    null_width: float = Field(
+        1.2, ge=1.0, description="width of local z without signal (folds share events); z is divided by it"
+    )
     family: str = Field("auto", description="background family: auto, dijet3, dijet4, dijet5 or powexp")
     inclusive_family: str = Field("dijet4", description="family that must fit the whole spectrum, to find its range")
 
@@ -50,6 +53,7 @@ class CwolaConfig(Section):
     features: list[str] | None = Field(
         None, description="columns the classifier sees; null: mj1, mj2, tau21_1, tau21_2 as far as present"
     )
+    decorrelate: bool = Field(True, description="replace each feature by its quantile at its mjj, against sculpting")
     folds: int = Field(5, ge=2, le=20, description="every event is scored by models trained on the other folds")
     members: Positive = Field(2, description="classifiers in each fold's ensemble")
     max_iter: Positive = Field(80, description="boosting steps")
@@ -82,6 +86,9 @@ class MassesConfig(Section):
     peak_scan_bins: dict[str, float] = Field(
         {"mjj": 50.0, "mj1": 20.0, "mj2": 20.0}, description="bin widths of the peak scan in GeV"
     )
+    looser_cuts: list[Fraction] = Field(
+        [0.05, 0.2], description="cuts tried for the mass fit alone where the others leave too little background"
+    )
     box_widths: float = Field(
         2.5, gt=0.5, le=6, description="half-size of the box for the yield, in jet mass resolutions"
     )
@@ -98,7 +105,9 @@ class ChecksConfig(Section):
     """Thresholds of the quality checks. An excess that fails one is an unverified_excess."""
 
     sideband_p_value: float = Field(0.001, gt=0, lt=1, description="goodness of fit outside the best window, at least")
-    leakage: float = Field(0.02, gt=0, lt=0.5, description="how far the AUC of unselected events may lie from 0.5")
+    leakage: float = Field(0.02, gt=0, lt=0.5, description="how far from 0.5 the AUC of inner against outer sidebands")
+        0.02, gt=0, lt=0.5, description="how far from 0.5 the AUC of inner against outer sidebands may lie"
+    )
     fold_p_value: float = Field(0.001, gt=0, lt=1, description="agreement of the folds' excesses, at least")
 
 
@@ -130,6 +139,11 @@ class AnalysisConfig(Section):
 
 def load_config(path: str | Path) -> AnalysisConfig:
     """Read a YAML configuration; what it leaves out keeps its default.
+
+    Parameters
+    ----------
+    path : path
+        The YAML file; ``bumphunt config`` prints one with every setting.
 
     Raises
     ------

@@ -171,12 +171,36 @@ def _order_jets(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def drop_truth(table: pd.DataFrame) -> BlindEvents:
-    """Return the table without its truth column, as the only type that later stages accept."""
+    """Return the table without its truth column, as the only type that later stages accept.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A checked event table, with or without truth.
+    """
     return BlindEvents(table.drop(columns=[LABEL], errors="ignore").reset_index(drop=True))
 
 
 def truth_labels(table: pd.DataFrame, *, name: str = "events") -> npt.NDArray[np.bool_]:
-    """Return the truth of a labelled table, for studies and tests only."""
+    """Return the truth of a labelled table, for studies and tests only.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A checked event table.
+    name : str
+        What to call the table in messages.
+
+    Returns
+    -------
+    bool array of shape (events,)
+        True for signal.
+
+    Raises
+    ------
+    InputError
+        If the table has no truth.
+    """
     if LABEL not in table.columns:
         raise InputError(f"{name}: no {LABEL!r} column; this study needs a labelled sample")
     return table[LABEL].to_numpy() > 0.5

@@ -76,5 +76,5 @@ def _dask_map(
     with client:
         futures = client.map(function, list(tasks), pure=False)
         number = {future.key: index for index, future in enumerate(futures)}
-        for future, result in distributed.as_completed(futures, with_results=True):
+        for future, result in distributed.as_completed(futures, loop=client.loop, with_results=True):
             yield number[future.key], result

@@ -142,9 +142,9 @@ class SpectrumFit(Result):
 class WindowResult(Result):
     """One signal region (low, high in GeV) at one cut: counts, expectation, local significance.
 
-    ``z_folds`` is the excess of each fold in standard deviations; ``leakage`` is the out-of-fold
-    AUC of region against sidebands for events that look like background, 0.5 where the score does not
-    follow mjj, and ``leakage_error`` its standard error.
+    ``z_folds`` is the excess of each fold in standard deviations; ``leakage`` is the AUC of
+    the out-of-fold score for the inner against the outer halves of the sidebands, 0.5 where the score
+    does not follow mjj, and ``leakage_error`` its standard error.
     ``note`` says why a window was not searched, and is empty otherwise.
     """
 
@@ -268,7 +268,8 @@ class MassFit(Result):
 class UpperLimit(Result):
     """95 % CLs upper limit on the number of signal events of a narrow resonance in the inclusive spectrum.
 
-    ``expected`` holds the limits expected without signal at -2, -1, 0, +1, +2 standard deviations.
+    ``mass`` and ``width`` (standard deviation of the reconstructed mass) are in GeV; ``expected`` holds
+    the limits expected without signal at -2, -1, 0, +1, +2 standard deviations.
     """
 
     n_signal_95: float

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import FitError
 from bumphunt.masses.response import Response
-from bumphunt.masses.shapes import crystal_ball_pdf
+from bumphunt.masses.shapes import crystal_ball_cdf, crystal_ball_pdf
 from bumphunt.masses.yields import BoxYield
 from bumphunt.results import Interval, MassFit, Projection, SpectrumFit
 from bumphunt.spectrum.goodness import pearson_p_value
@@ -32,7 +32,7 @@ class SelectedEvents:
     """The events that enter the mass fit and the background they stand on (masses in GeV).
 
     ``mjj, mj1, mj2`` are selected events between the outer ends of the sidebands; ``in_window``
-    flags those in the signal region. The sideband events among them give the density of the jet
+    flags those in the signal region. Those outside the masked bins give the density of the jet
     masses of background, ``spectrum`` gives its density in mjj.
     """
 
@@ -41,6 +41,12 @@ class SelectedEvents:
     mj2: FloatArray
     in_window: BoolArray
     spectrum: SpectrumFit
+
+    @property
+    def outside(self) -> BoolArray:
+        """Events outside the masked bins, which the background is estimated from, shape (events,)."""
+        bins = np.searchsorted(self.spectrum.edges, self.mjj, side="right") - 1
+        return np.asarray(~self.spectrum.masked[np.clip(bins, 0, len(self.spectrum.masked) - 1)], dtype=np.bool_)
 
     @property
     def range(self) -> tuple[float, float]:
@@ -93,6 +99,21 @@ def _scaled(shape: dict[str, float], scale: float) -> dict[str, float]:
     return {**shape, "width": shape["width"] * scale}
 
 
+def _resonance_density(
+    mjj: FloatArray,
+    m_resonance: float,
+    m_x: float,
+    *,
+    scale: float,
+    response: Response,
+    fitted: tuple[float, float],
+) -> FloatArray:
+    """Density of signal in mjj, one over the fitted range: tails beyond it are not among the events."""
+    shape = _scaled(response.resonance_shape(m_resonance, m_x), scale)
+    low, high = (crystal_ball_cdf(end / m_resonance, **shape) for end in fitted)
+    return crystal_ball_pdf(mjj / m_resonance, **shape) / (m_resonance * max(high - low, 1e-6))
+
+
 def _signal_density(
     mjj: FloatArray,
     mj1: FloatArray,
@@ -100,18 +121,18 @@ def _signal_density(
     masses: tuple[float, float, float],
     scales: tuple[float, float],
     response: Response,
+    fitted: tuple[float, float],
 ) -> FloatArray:
     """Density of signal; the heavier jet may come from either daughter, so both orders are summed."""
     m_resonance, m_x, m_y = masses
     shape_x = _scaled(response.jet_shape(m_x, m_resonance), scales[1])
     shape_y = _scaled(response.jet_shape(m_y, m_resonance), scales[1])
-    shape_z = _scaled(response.resonance_shape(m_resonance, max(m_x, m_y)), scales[0])
 
     def jet(mass: FloatArray, particle: float, shape: dict[str, float]) -> FloatArray:
         return crystal_ball_pdf(mass / particle, **shape) / particle
 
     pair = jet(mj1, m_x, shape_x) * jet(mj2, m_y, shape_y) + jet(mj1, m_y, shape_y) * jet(mj2, m_x, shape_x)
-    return pair * crystal_ball_pdf(mjj / m_resonance, **shape_z) / m_resonance
+    return pair * _resonance_density(mjj, m_resonance, max(m_x, m_y), scale=scales[0], response=response, fitted=fitted)
 
 
 def fit_masses(
@@ -137,7 +158,7 @@ def fit_masses(
     """
     from iminuit import Minuit
 
-    outside = ~selected.in_window
+    outside = selected.outside
     if int(outside.sum()) < MINIMUM_SIDEBAND:
         raise FitError(
             f"{int(outside.sum())} selected events in the sidebands are too few to estimate the background "
@@ -148,7 +169,9 @@ def fit_masses(
     n_events = len(selected.mjj)
 
     def signal(masses: tuple[float, float, float], scales: tuple[float, float]) -> FloatArray:
-        return _signal_density(selected.mjj, selected.mj1, selected.mj2, masses, scales, response)
+        return _signal_density(
+            selected.mjj, selected.mj1, selected.mj2, masses, scales, response, fitted=selected.range
+        )
 
     def cost(m_z: float, m_x: float, m_y: float, n_s: float, n_b: float, log_k_z: float, log_k_j: float) -> float:
         density = n_s * signal((m_z, m_x, m_y), (np.exp(log_k_z), np.exp(log_k_j))) + n_b * background
@@ -192,7 +215,7 @@ def fit_masses(
         n_selected=statistical[3],
         n_signal=box.n_signal,
         efficiency=box.efficiency,
-        efficiency_error=response.efficiency_error,
+        efficiency_error=response.efficiency_error * box.efficiency,
         statistical=np.array([0.5 * (interval.high - interval.low) for interval in statistical[:3]]),
         correlation=np.array([[minuit.covariance.correlation()[a, b] for b in names] for a in names]),
         projections=projections,
@@ -249,9 +272,8 @@ def _projections(
     spectrum = selected.spectrum
     low, high = float(spectrum.edges[:-1][spectrum.window].min()), float(spectrum.edges[1:][spectrum.window].max())
     fine = np.linspace(low, high, 401)
-    z_density = (
-        crystal_ball_pdf(fine / m_resonance, **_scaled(response.resonance_shape(m_resonance, max(m_x, m_y)), scales[0]))
-        / m_resonance
+    z_density = _resonance_density(
+        fine, m_resonance, max(m_x, m_y), scale=scales[0], response=response, fitted=selected.range
     )
     signal_inside = n_s * float(np.trapezoid(z_density, fine))
     background_inside = n_b * spectrum.window_expected / float(spectrum.expected.sum())

@@ -12,7 +12,7 @@ from bumphunt.masses.peak_scan import default_take, peak_scan
 from bumphunt.masses.response import load_response
 from bumphunt.masses.yields import box_yield
 from bumphunt.pipeline.search import Search
-from bumphunt.pipeline.windows import WindowOutcome, WindowTask
+from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
 from bumphunt.results import JetPlane, MassFit, PeakScan, WindowResult
 from bumphunt.selection import select_fraction
 
@@ -27,17 +27,24 @@ def selected_at(outcome: WindowOutcome, best: WindowResult) -> npt.NDArray[np.bo
 def estimate_masses(
     search: Search, task: WindowTask, outcome: WindowOutcome, best: WindowResult, config: AnalysisConfig
 ) -> tuple[MassFit | None, float | None]:
-    """Fit the masses at the best cut, or at the next looser one where that leaves too little background."""
+    """Fit the masses at the best cut, or at the next looser one where that leaves too little background.
+
+    Returns
+    -------
+    MassFit or None, float or None
+        The fit and its cut, or neither if no cut can be fitted.
+    """
     response = load_response()
     mj1, mj2 = (search.mass(name) for name in ("mj1", "mj2"))
     window = task.window.bins(search.edges)
     masked = task.window.masked_bins(search.edges, guard=config.search.guard_bins)
-    candidates = [
-        result for result in outcome.results if result.fit is not None and result.cut_fraction >= best.cut_fraction
-    ]
-    for result in sorted(candidates, key=lambda candidate: candidate.cut_fraction):
-        chosen = selected_at(outcome, result)
-        assert result.fit is not None
+    score = outcome.score.astype(np.float64)
+    fractions = sorted({*config.search.cut_fractions, *config.masses.looser_cuts})
+    for fraction in (fraction for fraction in fractions if fraction >= best.cut_fraction):
+        chosen = select_fraction(score, outcome.folds, fraction=fraction)
+        result = measure(chosen, task, folds=outcome.folds, fraction=fraction)
+        if result.fit is None:
+            continue
         selected = SelectedEvents(
             mjj=search.mjj[chosen],
             mj1=mj1[chosen],
@@ -62,9 +69,9 @@ def estimate_masses(
                 ),
             )
         except FitError as error:
-            logger.warning("mass fit at a cut of %g: %s", result.cut_fraction, error)
+            logger.info("mass fit at a cut of %g: %s", fraction, error)
         else:
-            return fit, result.cut_fraction
+            return fit, fraction
     return None, None
 
 

@@ -9,6 +9,7 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, feature_matrix, feature_names
 from bumphunt.pipeline.windows import WindowTask
+from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow, mass_windows, window_on_grid
 from bumphunt.results import SpectrumFit
 from bumphunt.spectrum.binning import count, searched_range
@@ -81,6 +82,8 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
         raise InputError(
             f"feature {constant[0]!r} has the same value in every event and can tell nothing apart; leave it out"
         )
+    if config.cwola.decorrelate:
+        features = SmoothDecorrelation().fit(features, mjj).transform(features, mjj)
     tasks = tuple(
         WindowTask(number=number, window=window, mjj=mjj, features=features, edges=edges, config=config, seed=seed)
         for number, window in enumerate(windows)

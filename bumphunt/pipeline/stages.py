@@ -62,6 +62,15 @@ def masses_in_window(
 ) -> MassFit:
     """Fit the masses in one signal region chosen beforehand, whatever its significance.
 
+    Parameters
+    ----------
+    path : path
+        Events file.
+    window : (low, high)
+        Signal region in GeV.
+    config, seed
+        As in :func:`bumphunt.pipeline.run.run_analysis`.
+
     Raises
     ------
     FitError
@@ -85,7 +94,19 @@ def scan_file(
     seed: int = 1,
     config: AnalysisConfig | None = None,
 ) -> ScanResult:
-    """Scan a spectrum (counts as JSON) or the inclusive mjj spectrum of an events file; see :func:`scan_spectrum`."""
+    """Scan a spectrum (counts as JSON) or the inclusive mjj spectrum of an events file.
+
+    Parameters
+    ----------
+    path : path
+        Counts for :func:`bumphunt.sources.counts.read_counts`, or an events file.
+    family, window, n_toys
+        As in :func:`bumphunt.significance.scan.scan_spectrum`.
+    seed : int
+        Seed of the toys.
+    config : AnalysisConfig, optional
+        Its section ``search`` says how events are binned.
+    """
     config = config or AnalysisConfig()
     if looks_like_counts(path):
         counts, edges = read_counts(path)
@@ -108,6 +129,19 @@ def generate_events(
     workers: int = 1,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Draw new events from a VAE trained on a file: latent distribution fitted, sampled, decoded, transformed back.
+
+    Parameters
+    ----------
+    path : path
+        Events file.
+    n_events : int, optional
+        Events to draw; as many as trained on otherwise.
+    config : AnalysisConfig, optional
+        Its section ``vae`` describes the network, which must have one latent dimension.
+    seed : int
+        Seed of training and drawing.
+    workers : int
+        Local processes for the fits of the latent distribution.
 
     Returns
     -------

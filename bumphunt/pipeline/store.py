@@ -79,9 +79,12 @@ class StageStore:
         write_json(marker, {"key": key, "request": request})
 
     def _clear(self) -> None:
-        if self.folder.exists() and not (self.folder / "request.json").exists():
+        # a folder of ours has the marker; what lies in any other is somebody's work
+        found = [self.directory / name for name in (self.folder.name, "figures", *OUTPUTS)]
+        found = [path for path in found if path.exists()]
+        if found and not (self.folder / "request.json").exists():
             raise InputError(
-                f"{self.folder} was not made by this program and will not be overwritten; choose another --output"
+                f"{found[0]} was not made by this program and will not be overwritten; choose another --output"
             )
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.rmtree(self.directory / "figures", ignore_errors=True)

@@ -66,7 +66,7 @@ def search_window(task: WindowTask) -> WindowOutcome:
         make_classifier=lambda fold: _classifier(task, fold),
         rng=generator(task.seed, "ties", task.number),
     )
-    leak = leakage(score, lower, region, upper)
+    leak = leakage(score, *window.sideband_halves(mjj))
     results = tuple(
         measure(select_fraction(score, folds, fraction=fraction), task, folds=folds, fraction=fraction, leak=leak)
         for fraction in task.config.search.cut_fractions
@@ -93,6 +93,8 @@ def measure(
         family=task.config.search.family,
         cut_fraction=fraction,
         n_window=int(region.sum()),
+        inclusive=np.histogram(task.mjj, bins=task.edges)[0].astype(np.float64),
+        null_width=task.config.search.null_width,
         leakage=leak[0],
         leakage_error=leak[1],
         sqrt_s=task.config.sqrt_s,

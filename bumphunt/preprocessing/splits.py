@@ -37,6 +37,16 @@ class MassWindow:
         """Return which events lie in either sideband, shape (events,)."""
         return self.lower_sideband(mjj) | self.upper_sideband(mjj)
 
+    def sideband_halves(self, mjj: FloatArray) -> tuple[BoolArray, BoolArray, BoolArray]:
+        """Return which events lie in the outer lower, the inner, and the outer upper halves of the sidebands.
+
+        Sidebands are halved in log mjj; the two inner halves count as one, around the window.
+        """
+        below, above = np.sqrt(self.sideband_low * self.low), np.sqrt(self.high * self.sideband_high)
+        lower, upper = self.lower_sideband(mjj), self.upper_sideband(mjj)
+        inner = (lower & (mjj >= below)) | (upper & (mjj < above))
+        return lower & (mjj < below), inner, upper & (mjj >= above)
+
     def bins(self, edges: FloatArray) -> BoolArray:
         """Return which bins lie in the signal region, by their centres, shape (bins,)."""
         centres = 0.5 * (edges[:-1] + edges[1:])

@@ -74,7 +74,7 @@ def masses_table(fit: MassFit) -> Table:
     ]
     rows.append(("Signal among the fitted events", interval(fit.n_selected), ""))
     rows.append(("Signal in the whole file", interval(fit.n_signal), ""))
-    rows.append(("Selection efficiency", with_error(fit.efficiency, fit.efficiency_error), ""))
+    rows.append(("Efficiency of the mass box", with_error(fit.efficiency, fit.efficiency_error), ""))
     rows.append(("p-value of the fit", p_value(fit.p_value), ""))
     return Table(
         caption=f"Likelihood fit of {count(fit.n_events)} selected events",

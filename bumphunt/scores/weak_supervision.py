@@ -79,22 +79,23 @@ def rank_within(score: FloatArray, *, rng: np.random.Generator) -> FloatArray:
 
 
 def leakage(
-    score: FloatArray, lower: BoolArray, region: BoolArray, upper: BoolArray, *, exclude: float = 0.05
+    score: FloatArray, lower: BoolArray, middle: BoolArray, upper: BoolArray, *, exclude: float = 0.05
 ) -> tuple[float, float]:
-    """Return how well a score tells region from sidebands for events that look like background.
+    """Return how well a score tells a middle range of mjj from those on either side, in background.
 
-    The area under the ROC curve of the region against either sideband, averaged over the two, for
-    events outside the most anomalous ``exclude`` of all. It is 0.5 where the score does not follow
-    mjj. A score that follows mjj picks the window out of pure background, and carves a bump.
+    The area under the ROC curve of the middle against either side, averaged over the two, for events
+    outside the most anomalous ``exclude`` of all. It is 0.5 where the score does not follow mjj, or
+    only drifts. A score that knows mjj picks a window out of pure background and carves a bump; it
+    then also prefers the inner halves of the sidebands to the outer, and there no signal confuses the measure.
 
     Parameters
     ----------
     score : array of shape (events,)
         Out-of-fold ranks in (0, 1), higher is more anomalous.
-    lower, region, upper : bool arrays of shape (events,)
-        Lower sideband, signal region and upper sideband.
+    lower, middle, upper : bool arrays of shape (events,)
+        Three ranges of mjj, for example from :meth:`bumphunt.preprocessing.splits.MassWindow.sideband_halves`.
     exclude : float
-        Part of the events left out at the anomalous end, where signal would be.
+        Part of the events left out at the anomalous end.
 
     Returns
     -------
@@ -106,7 +107,7 @@ def leakage(
     bulk = score < 1.0 - exclude
     areas, variances = [], []
     for side in (lower, upper):
-        first, second = score[region & bulk], score[side & bulk]
+        first, second = score[middle & bulk], score[side & bulk]
         n, m = len(first), len(second)
         if n == 0 or m == 0:
             return 0.5, 0.5

@@ -47,7 +47,7 @@ def window_checks(window: WindowResult, fold_counts: FloatArray, *, thresholds: 
             passed=distance <= thresholds.leakage,
             value=distance,
             threshold=thresholds.leakage,
-            meaning="how far the score tells window from sidebands for events it does not select "
+            meaning="how far the score tells the inner from the outer sidebands, which a score blind to mjj cannot "
             "(distance of the AUC from 0.5 beyond two standard errors), at most the threshold",
         ),
         Check(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import ScanResult, SpectrumFit, WindowResult
-from bumphunt.significance.profile import counting_p_value, sidak, z_from_p
+from bumphunt.significance.profile import counting_p_value, on_off_p_value, sidak, widened_p_value, z_from_p
 from bumphunt.significance.toys import best_window_z, throw
 from bumphunt.spectrum.fit import choose_family, fit_spectrum
 from bumphunt.spectrum.functions import SQRT_S
@@ -29,6 +29,8 @@ def window_significance(
     n_window: int | None = None,
     leakage: float = 0.5,
     leakage_error: float = 0.0,
+    null_width: float = 1.0,
+    inclusive: FloatArray | None = None,
     sqrt_s: float = SQRT_S,
 ) -> WindowResult:
     """Fit the background with one window masked and compare it with the events inside.
@@ -46,13 +48,20 @@ def window_significance(
     cut_fraction, n_window, leakage, leakage_error
         Carried to the result: part of events kept, events in the window before the cut, and how well
         the score tells region from sidebands among events it does not select.
+    null_width : float
+        Standard deviation of the significance without signal, where it was found to exceed one; the
+        significance is divided by it.
+    inclusive : array of shape (bins,), optional
+        Events per bin before selection. Where so few selected events lie outside the window that no
+        shape can be fitted to them, this is their shape: on against off. Signal in the window only
+        makes the answer more cautious.
     sqrt_s : float
         Collision energy in GeV.
 
     Returns
     -------
     WindowResult
-        With a ``note`` and p = 1 where the fit failed; never an exception for one bad window of a scan.
+        With a ``note`` and p = 1 where nothing can be said; never an exception for one bad window of a scan.
     """
     low, high = float(edges[:-1][window].min()), float(edges[1:][window].max())
     observed = int(counts[window].sum())
@@ -71,6 +80,12 @@ def window_significance(
             note = f"not searched: the sidebands predict {expected:.2g} ± {error:.2g} events"
         else:
             p_local = counting_p_value(observed, expected, error)
+    if note and inclusive is not None and inclusive[window].sum() > 0:
+        off = float(counts[~left_out].sum())
+        tau = float(inclusive[~left_out].sum() / inclusive[window].sum())
+        expected, error, note = off / tau, math.sqrt(max(off, 1.0)) / tau, ""
+        p_local = on_off_p_value(observed, off, tau)
+    p_local = widened_p_value(p_local, null_width)
     return WindowResult(
         low=low,
         high=high,

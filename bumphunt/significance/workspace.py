@@ -139,7 +139,7 @@ def upper_limit(workspace: dict[str, Any], *, mass: float, width: float, level: 
     return UpperLimit(
         n_signal_95=float(observed) * EVENTS_PER_MU,
         mass=mass,
-        width=width,
+        width=width * mass,
         expected=np.array([float(value) for value in expected]) * EVENTS_PER_MU,
         q0_p_value=p_value,
         best_fit=best,

@@ -67,7 +67,7 @@ def read_counts(path: str | Path) -> tuple[FloatArray, FloatArray]:
 
 def _uhi(data: dict[str, Any]) -> tuple[Any, Any]:
     if len(data["axes"]) != 1:
-        raise InputError(f"the histogram has {len(data['axes'])} axes; project it to one, the mass")
+        raise ValueError(f"the histogram has {len(data['axes'])} axes; project it to one, the mass")
     axis, storage = data["axes"][0], data["storage"]
     if axis["type"] == "regular":
         edges = np.linspace(axis["lower"], axis["upper"], int(axis["bins"]) + 1)

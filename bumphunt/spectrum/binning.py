@@ -36,7 +36,15 @@ def count(mjj: FloatArray, edges: FloatArray) -> FloatArray:
 
 
 def to_hist(counts: Sequence[float] | FloatArray, edges: FloatArray) -> "hist.Hist[Any]":
-    """Return counts as a :class:`hist.Hist` with a variable ``mjj`` axis, to be drawn or exported."""
+    """Return counts as a :class:`hist.Hist` with a variable ``mjj`` axis, to be drawn or exported.
+
+    Parameters
+    ----------
+    counts : array of shape (bins,)
+        Event counts.
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV.
+    """
     import hist
 
     spectrum = hist.Hist(hist.axis.Variable(list(edges), name="mjj", label="mjj [GeV]"), storage=hist.storage.Double())

@@ -212,6 +212,8 @@ def fit_spectrum(
         Bins left out of the fit.
     window : bool array of shape (bins,), optional
         Those of the masked bins over which the expected events are summed; all of them otherwise.
+    sqrt_s : float
+        Collision energy in GeV.
 
     Raises
     ------

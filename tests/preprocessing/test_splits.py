@@ -35,7 +35,7 @@ def test_windows_lie_on_the_grid_with_a_sideband_on_either_side(width, step, sid
         centres = 0.5 * (EDGES[1:] + EDGES[:-1])
         np.testing.assert_array_equal(window.signal_region(centres), window.bins(EDGES))
         least = max(min(width // 2, sideband), 1)
-        assert (window.lower_sideband(centres).sum() >= least) and (window.upper_sideband(centres).sum() >= least)
+        assert min(window.lower_sideband(centres).sum(), window.upper_sideband(centres).sum()) >= least
         assert max(window.lower_sideband(centres).sum(), window.upper_sideband(centres).sum()) <= sideband
     starts = [np.searchsorted(EDGES, window.low) for window in windows]
     assert (np.diff(starts) == step).all()
@@ -43,7 +43,7 @@ def test_windows_lie_on_the_grid_with_a_sideband_on_either_side(width, step, sid
 
 def test_default_windows_leave_no_resonance_without_a_window():
     windows = mass_windows(EDGES, width=4, step=2, sideband=8)
-    for mass in np.linspace(EDGES[3], EDGES[-4], 200):
+    for mass in np.linspace(EDGES[3], EDGES[-5], 200):
         # somewhere the resonance lies in the middle half of a window
         assert any(abs(np.log(mass / np.sqrt(w.low * w.high))) <= np.log(1.03) * 1.02 for w in windows), mass
 

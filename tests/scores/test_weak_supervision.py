@@ -82,7 +82,7 @@ def test_features_of_a_fold_do_not_train_its_model():
 def test_events_beyond_the_sidebands_are_scored_but_do_not_train():
     mjj, features, folds = noise(3_000, seed=3)
     far = mjj >= WINDOW.sideband_high
-    assert far.sum() > 20
+    assert far.sum() > 5
     moved = features.copy()
     moved[far] = np.random.default_rng(1).standard_normal((far.sum(), 3)) + 50.0
     before, after = scores(features, mjj, folds), scores(moved, mjj, folds)
@@ -103,15 +103,25 @@ def test_scores_are_ranks_in_every_fold_and_repeat_with_their_seed():
 def test_lengths_that_differ_are_refused():
     with pytest.raises(InputError, match="one row per event"):
         out_of_fold_scores(
-            np.zeros((4, 1)), np.zeros(3, bool), np.ones(4), np.zeros(4, int), make_classifier=classifier, rng=np.random.default_rng(0)
+            np.zeros((4, 1)),
+            np.zeros(3, bool),
+            np.ones(4),
+            np.zeros(4, int),
+            make_classifier=classifier,
+            rng=np.random.default_rng(0),
         )
 
 
 def test_a_fold_that_leaves_one_class_is_refused():
     region = np.array([True] * 5 + [False] * 5)
-    with pytest.raises(InputError, match="on one side"):
+    with pytest.raises(InputError, match="all 5 training events"):
         out_of_fold_scores(
-            np.zeros((10, 1)), region, np.ones(10), region.astype(int), make_classifier=classifier, rng=np.random.default_rng(0)
+            np.zeros((10, 1)),
+            region,
+            np.ones(10),
+            region.astype(int),
+            make_classifier=classifier,
+            rng=np.random.default_rng(0),
         )
 
 
@@ -120,7 +130,7 @@ def test_a_fold_that_leaves_one_class_is_refused():
 
 def test_pure_noise_puts_no_events_into_the_window():
     pulls, leaks = [], []
-    for seed in range(24):
+    for seed in range(10):
         mjj, features, folds = noise(4_000, seed=100 + seed)
         score = scores(features, mjj, folds, seed=seed)
         lower, region, upper = parts(mjj)
@@ -128,7 +138,7 @@ def test_pure_noise_puts_no_events_into_the_window():
         expected = 0.05 * region.sum()
         pulls.append((np.sum(selected & region) - expected) / np.sqrt(expected * 0.95))
         leaks.append(leakage(score, lower, region, upper)[0])
-    assert np.mean(pulls) == pytest.approx(0.0, abs=3 / np.sqrt(24))
+    assert np.mean(pulls) == pytest.approx(0.0, abs=3 / np.sqrt(10))
     assert np.std(pulls) < 1.6
     assert np.mean(leaks) == pytest.approx(0.5, abs=0.01)
 
@@ -167,7 +177,8 @@ def test_a_slope_in_mjj_makes_no_bump_with_balanced_weights_and_drifts_without()
     unbalanced = np.array([excess(seed, slope, balanced=False) for seed in range(6)])
     z, leak, drift = balanced.T
     assert abs(z.mean()) < 3 / np.sqrt(6)
-    assert np.abs(leak - 0.5).max() < 0.03
+    assert np.abs(leak - 0.5).max() < 0.05
+    assert abs(leak.mean() - 0.5) < 0.015
     assert abs(drift.mean()) < 0.08
     # unweighted, the many events of the lower sideband teach the trees the sign of the slope
     assert unbalanced[:, 2].mean() > 0.15

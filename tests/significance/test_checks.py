@@ -22,7 +22,9 @@ def sound():
 
 
 def outcome(window, folds):
-    return {check.name: check.passed for check in window_checks(window, np.array(folds, dtype=float), thresholds=THRESHOLDS)}
+    return {
+        check.name: check.passed for check in window_checks(window, np.array(folds, dtype=float), thresholds=THRESHOLDS)
+    }
 
 
 def test_a_sound_excess_passes():

@@ -35,7 +35,9 @@ def test_the_published_table_of_z_bi(n_on, n_off, tau, z):
     assert z_from_p(on_off(n_on, n_off, tau)) == pytest.approx(z, abs=0.006)
 
 
-@pytest.mark.parametrize(("n_on", "n_off", "tau"), [(1, 1, 3), (4, 5, 5), (3, 9, 1), (30, 12, 2), (12, 100, 7), (200, 10, 1)])
+@pytest.mark.parametrize(
+    ("n_on", "n_off", "tau"), [(1, 1, 3), (4, 5, 5), (3, 9, 1), (30, 12, 2), (12, 100, 7), (200, 10, 1)]
+)
 def test_the_exact_binomial_tail(n_on, n_off, tau):
     total, w = n_on + n_off, Fraction(1, 1 + tau)
     exact = sum(comb(total, k) * w**k * (1 - w) ** (total - k) for k in range(n_on, total + 1))

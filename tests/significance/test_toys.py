@@ -65,7 +65,7 @@ def searched(toys, masked):
 @pytest.mark.parametrize(("per_window", "least"), [(1_000.0, 0.75), (50.0, 0.5), (5.0, 0.1), (1.0, 0.0)])
 @pytest.mark.parametrize("first", [2, 8, 17])
 def test_false_alarms_at_two_and_three_sigma(per_window, least, first):
-    number = 6_000
+    number = 4_000
     masked = window(first)
     toys = null_toys(per_window, masked, number, seed=5)
     looked_at = searched(toys, masked)

@@ -74,7 +74,7 @@ def test_pyhf_opens_what_is_written(pyhf, tmp_path):
         data = workspace.data(model)
     np.testing.assert_allclose(data[: model.config.nmaindata], fit.counts[fit.masked])
     # without signal and with nothing pulled, the model is the background of the fit
-    quiet = [0.0 if name.startswith("background") else 0.0 for name in model.config.par_names]
+    quiet = [0.0] * len(model.config.par_names)
     np.testing.assert_allclose(model.expected_data(quiet, include_auxdata=False), fit.expected[fit.masked])
     loud = list(quiet)
     loud[model.config.poi_index] = 2.0
@@ -132,7 +132,9 @@ def asymptotic_cls(mu, observed, expected):
     return stats.norm.sf((seen + asimov) / (2 * sigma)) / stats.norm.sf((seen - asimov) / (2 * sigma))
 
 
-@pytest.mark.parametrize(("observed", "expected"), [(100.0, 100.0), (120.0, 100.0), (88.0, 100.0), (4.0, 4.0), (12.0, 5.0)])
+@pytest.mark.parametrize(
+    ("observed", "expected"), [(100.0, 100.0), (120.0, 100.0), (88.0, 100.0), (4.0, 4.0), (12.0, 5.0)]
+)
 def test_the_upper_limit_is_where_cls_is_five_percent(observed, expected):
     limit = upper_limit(one_bin(observed, expected), mass=4_000.0, width=0.03)
     brute = optimize.brentq(lambda mu: asymptotic_cls(mu, observed, expected) - 0.05, 0.5, 500.0)
@@ -140,7 +142,7 @@ def test_the_upper_limit_is_where_cls_is_five_percent(observed, expected):
     median = optimize.brentq(lambda mu: asymptotic_cls(mu, expected, expected) - 0.05, 0.5, 500.0)
     assert limit.expected[2] == pytest.approx(median, rel=0.01)
     assert (np.diff(limit.expected) > 0).all()
-    assert (limit.mass, limit.width) == (4_000.0, 0.03)
+    assert (limit.mass, limit.width) == (4_000.0, pytest.approx(120.0))
 
 
 def test_the_limit_of_many_events_is_that_of_toys():
@@ -151,7 +153,9 @@ def test_the_limit_of_many_events_is_that_of_toys():
         return stats.poisson.cdf(observed, signal + expected) / stats.poisson.cdf(observed, expected)
 
     exact = optimize.brentq(lambda signal: cls(signal) - 0.05, 1, 200)
-    assert upper_limit(one_bin(float(observed), expected), mass=4e3, width=0.03).n_signal_95 == pytest.approx(exact, rel=0.05)
+    assert upper_limit(one_bin(float(observed), expected), mass=4e3, width=0.03).n_signal_95 == pytest.approx(
+        exact, rel=0.05
+    )
 
 
 def test_limits_grow_with_the_excess_and_with_ignorance():
@@ -181,7 +185,7 @@ def test_a_limit_lies_above_the_best_fit_and_counts_the_signal_outside_the_windo
 
 
 def test_a_fit_without_a_window_has_nothing_to_test():
-    with pytest.raises(InputError, match="no (masked )?window"):
+    with pytest.raises(InputError, match=r"no (masked )?window"):
         build_workspace(fit_spectrum(truth(2_000), EDGES, family="dijet3"), np.ones(BINS), channel="mjj")
 
 

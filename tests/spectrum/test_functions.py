@@ -1,5 +1,7 @@
 """Background families against their formulas, and the shape of a signal."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -34,7 +36,7 @@ def test_dijet_families_are_nested():
 
 
 def test_an_unknown_family():
-    with pytest.raises(InputError, match="unknown background family 'dijet6'; use one of dijet3.* or auto"):
+    with pytest.raises(InputError, match=r"unknown background family 'dijet6'; use one of dijet3.* or auto"):
         family("dijet6")
 
 
@@ -59,6 +61,6 @@ def test_edges_that_are_none(edges):
 def test_gaussian_fractions_are_integrals():
     found = gaussian_fractions(EDGES, mass=3_310.0, width=90.0)
     pdf = stats.norm(3_310.0, 90.0).pdf
-    expected = [integrate.quad(pdf, a, b, epsabs=1e-14)[0] for a, b in zip(EDGES[:-1], EDGES[1:], strict=True)]
+    expected = [integrate.quad(pdf, a, b, epsabs=1e-14)[0] for a, b in pairwise(EDGES)]
     np.testing.assert_allclose(found, expected, atol=1e-10)
     assert found.sum() == pytest.approx(1.0, abs=1e-9)

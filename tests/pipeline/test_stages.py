@@ -1,0 +1,160 @@
+"""Single stages: what each gives on a small box whose truth is known to the test only."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bumphunt.config import AnalysisConfig, config_from_dict
+from bumphunt.errors import FitError, InputError
+from bumphunt.generation import rank_distributions
+from bumphunt.pipeline import stages
+from bumphunt.pipeline.stages import generate_events, masses_in_window, scan_file, score_events, with_window
+from bumphunt.scores.quality import roc
+
+WINDOW = (3250.0, 3750.0)
+LIGHT = config_from_dict(
+    {
+        "search": {"cut_fractions": [0.1, 0.05]},
+        "cwola": {"members": 1, "max_iter": 25, "learning_rate": 0.1, "folds": 3},
+        "vae": {"hidden": [16], "epochs": 3, "batch_size": 500},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def table(make_events):
+    events = make_events(20_000, signal=250)
+    return events.assign(run=1, event=np.arange(len(events)))
+
+
+@pytest.fixture(scope="module")
+def box(table, tmp_path_factory):
+    path = tmp_path_factory.mktemp("stages") / "box.parquet"
+    table.drop(columns="label").to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def scored(box):
+    return score_events(box, window=WINDOW, config=LIGHT)
+
+
+def test_one_window_takes_the_place_of_the_scan():
+    config = AnalysisConfig()
+    chosen = with_window(config, WINDOW)
+    assert chosen.search.windows == [WINDOW]
+    assert config.search.windows is None, "the one given stays as it was"
+    assert chosen.model_dump(exclude={"search": {"windows"}}) == config.model_dump(exclude={"search": {"windows"}})
+
+
+def test_scores_are_ranks_in_each_fold_with_identifiers(scored, table):
+    assert list(scored.columns) == ["run", "event", "mjj", "anomaly_score", "fold"]
+    for _, fold in scored.groupby("fold"):
+        ranks = np.sort(fold["anomaly_score"].to_numpy())
+        assert ranks[0] > 0
+        assert ranks[-1] < 1
+        np.testing.assert_allclose(np.diff(ranks), 1 / len(fold), rtol=0.02, atol=1e-6)
+    np.testing.assert_array_equal(scored["mjj"], table.set_index("event").loc[scored["event"], "mjj"])
+
+
+def test_higher_is_more_anomalous(scored, table):
+    truth = table.set_index("event").loc[scored["event"], "label"].to_numpy() > 0.5
+    inside = scored["mjj"].between(*WINDOW).to_numpy()
+    found = roc(scored["anomaly_score"].to_numpy()[inside], truth[inside])
+    assert found.auc > 0.9
+    assert scored["anomaly_score"][truth].median() > 0.95
+
+
+def test_labels_do_not_reach_the_scores(scored, table, tmp_path):
+    turned = table.assign(label=1 - table["label"])
+    turned.to_parquet(tmp_path / "turned.parquet")
+    again = score_events(tmp_path / "turned.parquet", window=WINDOW, config=LIGHT)
+    pd.testing.assert_frame_equal(again, scored)
+
+
+def test_scores_depend_on_the_seed_only(scored, box):
+    pd.testing.assert_frame_equal(score_events(box, window=WINDOW, config=LIGHT, seed=1), scored)
+    assert not score_events(box, window=WINDOW, config=LIGHT, seed=2)["anomaly_score"].equals(scored["anomaly_score"])
+
+
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [((3750.0, 3250.0), "low < high"), ((2100.0, 3300.0), "sideband below"), ((11_000.0, 12_000.0), "searched range")],
+)
+def test_windows_that_cannot_be_scored(box, window, message):
+    with pytest.raises(InputError, match=message):
+        score_events(box, window=window, config=LIGHT)
+
+
+def test_masses_of_the_resonance(box):
+    fit = masses_in_window(box, window=WINDOW, config=LIGHT)
+    for interval, true in ((fit.m_resonance, 3500.0), (fit.m_x, 500.0), (fit.m_y, 100.0)):
+        assert interval.low < interval.value < interval.high
+        assert abs(interval.value - true) < 0.06 * true
+    assert 0.5 * 250 < fit.n_selected.value < 1.2 * 250
+    assert fit.n_selected.value < fit.n_events
+
+
+def test_masses_that_cannot_be_fitted_are_no_numbers(box, monkeypatch):
+    monkeypatch.setattr(stages, "estimate_masses", lambda *_: (None, None))
+    with pytest.raises(FitError, match="3250-3750 GeV"):
+        masses_in_window(box, window=WINDOW, config=LIGHT)
+
+
+def test_scan_of_events_is_the_scan_of_their_spectrum(box, table, tmp_path):
+    found = scan_file(box, family="dijet3", n_toys=100)
+    edges = found.windows[0].fit.edges
+    counts = np.histogram(table["mjj"], bins=edges)[0]
+    path = tmp_path / "spectrum.json"
+    path.write_text(json.dumps({"edges": edges.tolist(), "counts": counts.tolist()}), "utf-8")
+    again = scan_file(path, family="dijet3", n_toys=100)
+    assert (again.z_local, again.z_global) == (found.z_local, found.z_global)
+    np.testing.assert_array_equal(again.windows[0].fit.counts, counts)
+
+
+def test_scan_bins_events_as_the_config_says(box):
+    config = config_from_dict({"search": {"low": 3000.0, "high": 5200.0, "bin_ratio": 1.04}})
+    found = scan_file(box, family="dijet3", window=WINDOW, config=config)
+    edges = found.best_window.fit.edges
+    assert edges[0] == 3000.0
+    assert edges[-1] <= 5200.0
+    np.testing.assert_allclose(edges[1:] / edges[:-1], 1.04)
+
+
+@pytest.fixture
+def two_distributions(monkeypatch):
+    """Trying all of scipy.stats takes half a minute; these two come first anyway."""
+    monkeypatch.setattr(
+        stages, "rank_distributions", lambda latent, **_: rank_distributions(latent, names=("norm", "johnsonsu"))
+    )
+
+
+def test_drawn_events_look_like_those_trained_on(box, table, two_distributions):
+    settings = {"hidden": [32, 32], "epochs": 20, "batch_size": 200, "optimizer": "adam", "zeta": 5000.0}
+    drawn, fit = generate_events(box, n_events=3000, config=config_from_dict({"vae": settings}))
+    assert list(drawn.columns) == ["mj1", "mj2", "tau21_1", "tau21_2"], "no mjj, no truth, no identifier"
+    assert len(drawn) == 3000
+    assert fit["name"] in ("norm", "johnsonsu")
+    assert 0 <= fit["ks"] < 0.2
+    for name in drawn.columns:
+        low, high = table[name].min(), table[name].max()
+        assert drawn[name].between(low - 1e-6 * abs(low), high + 1e-6 * abs(high)).all(), name
+        assert abs(drawn[name].median() - table[name].median()) < 0.5 * table[name].std(), name
+    assert max(drawn[name].std() / table[name].std() for name in drawn.columns) > 0.5, (
+        "the latent variable says something"
+    )
+
+
+def test_drawing_repeats_with_its_seed(table, tmp_path, two_distributions):
+    table.head(1500).drop(columns="label").to_parquet(tmp_path / "few.parquet")
+    first, again, other = (generate_events(tmp_path / "few.parquet", config=LIGHT, seed=seed)[0] for seed in (4, 4, 5))
+    assert len(first) == 1500, "as many as trained on"
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(other)
+
+
+def test_generation_needs_one_latent_variable(box):
+    with pytest.raises(InputError, match=r"vae\.latent_dim is 2"):
+        generate_events(box, config=config_from_dict({"vae": {"latent_dim": 2}}))

@@ -1,0 +1,101 @@
+"""A Dask cluster of real processes: the same results as here, also when a worker dies."""
+
+import os
+import signal
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bumphunt.errors import InputError
+from bumphunt.execution import parallel_map
+from bumphunt.rng import generator
+
+distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+
+# a worker that is killed leaves its sockets and pipes to the garbage collector
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    """Address of a scheduler on the loopback with two worker processes."""
+    import dask
+
+    settings = {
+        "distributed.scheduler.allowed-failures": 5,
+        "temporary-directory": str(tmp_path_factory.mktemp("dask")),
+    }
+    with warnings.catch_warnings(), dask.config.set(settings):
+        warnings.simplefilter("ignore")
+        with distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+        ) as cluster:
+            yield cluster.scheduler_address
+
+
+def drawing():
+    """Return a function that travels by value, since workers cannot import the tests."""
+
+    def draw(task):
+        seed, number = task
+        return float(generator(seed, "task", number).random()), os.getpid()
+
+    return draw
+
+
+def test_a_cluster_gives_the_same_results_as_this_process(scheduler):
+    tasks = [(5, number) for number in range(23)]
+    alone = dict(parallel_map(drawing(), tasks))
+    arrived = list(parallel_map(drawing(), tasks, scheduler=scheduler))
+    assert sorted(index for index, _ in arrived) == list(range(23))
+    assert {index: value for index, (value, _) in arrived} == {index: value for index, (value, _) in alone.items()}
+    processes = {process for _, (_, process) in arrived}
+    assert os.getpid() not in processes
+    assert len(processes) == 2
+
+
+def test_no_tasks(scheduler):
+    assert list(parallel_map(drawing(), [], scheduler=scheduler)) == []
+
+
+def test_an_error_on_a_worker_is_raised_here(scheduler):
+    def fail(task):
+        raise ValueError(f"task {task}")
+
+    with pytest.raises(ValueError, match="task"):
+        list(parallel_map(fail, [1, 2], scheduler=scheduler))
+
+
+def test_nothing_is_lost_when_a_worker_dies(scheduler, tmp_path):
+    def work(task):
+        folder, number = task
+        marker = Path(folder) / "killed"
+        if number == 3 and not marker.exists():
+            marker.write_text(str(os.getpid()), "utf-8")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number**2
+
+    arrived = list(parallel_map(work, [(str(tmp_path), number) for number in range(12)], scheduler=scheduler))
+    assert (tmp_path / "killed").read_text("utf-8") != str(os.getpid()), "a worker did die"
+    assert sorted(arrived) == [(number, number**2) for number in range(12)]
+
+
+def test_a_sample_simulated_on_a_cluster_is_the_same(scheduler, tmp_path):
+    pytest.importorskip("pythia8mc", reason="the extra 'simulation' is not installed")
+    from bumphunt.simulation.samples import simulate_sample
+
+    request = {"background": 15, "signal": 5, "masses": (3500.0, 500.0, 100.0), "seed": 6, "block": 10}
+    here = simulate_sample(tmp_path / "here.parquet", **request)
+    there = simulate_sample(tmp_path / "there.parquet", scheduler=scheduler, **request)
+    pd.testing.assert_frame_equal(pd.read_parquet(here), pd.read_parquet(there))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here.parquet", "there.parquet"]
+
+
+def test_an_address_where_nobody_answers_is_an_input_error():
+    with pytest.raises(InputError, match=r"no Dask scheduler answers at 'nonsense://1'.*dask scheduler"):
+        list(parallel_map(drawing(), [(1, 1)], scheduler="nonsense://1"))

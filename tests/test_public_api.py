@@ -1,0 +1,96 @@
+"""The names in ``bumphunt.__all__``: they resolve, and each says what it takes and gives."""
+
+import inspect
+import re
+
+import pytest
+
+import bumphunt
+
+CALLABLES = sorted(name for name in bumphunt.__all__ if callable(getattr(bumphunt, name)))
+SECTIONS = ("Parameters", "Returns", "Raises", "Attributes", "Notes", "Examples", "Yields", "References", "See Also",
+            "Methods", "Warns", "Warnings", "Other Parameters")  # fmt: skip
+
+
+def section(text, name):
+    """Return the body of a numpydoc section, or None."""
+    found = re.search(rf"^{name}\n-{{3,}}\n(.*?)(?=^(?:{'|'.join(SECTIONS)})\n-{{3,}}\n|\Z)", text, re.M | re.S)
+    return found and found.group(1)
+
+
+def described(text):
+    """Return the names that a Parameters section describes; ``a, b`` on one line are two."""
+    heads = [line for line in (section(text, "Parameters") or "").splitlines() if line and not line[0].isspace()]
+    return {name.strip().lstrip("*") for head in heads for name in head.split(" : ")[0].split(",")}
+
+
+def arguments(thing):
+    """Return the names of the arguments that a user may give."""
+    signature = inspect.signature(thing)
+    return [name for name, parameter in signature.parameters.items() if parameter.kind is not parameter.VAR_KEYWORD]
+
+
+def test_all_is_sorted_out():
+    assert len(set(bumphunt.__all__)) == len(bumphunt.__all__)
+    assert set(dir(bumphunt)) == set(bumphunt.__all__)
+    assert set(bumphunt._PUBLIC) | {"__version__"} == set(bumphunt.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(bumphunt.__all__))
+def test_every_name_resolves_to_where_it_is_said_to_be(name):
+    thing = getattr(bumphunt, name)
+    if name == "__version__":
+        assert re.fullmatch(r"\d+\.\d+\.\d+\S*", thing)
+        return
+    if callable(thing):
+        assert thing.__module__ == bumphunt._PUBLIC[name]
+        assert thing.__name__ == name
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        bumphunt.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("name", CALLABLES)
+def test_every_name_has_a_docstring(name):
+    text = inspect.getdoc(getattr(bumphunt, name)) or ""
+    first = text.split("\n", 1)[0]
+    assert len(first.split()) >= 3, first
+    assert first.endswith((".", ":")), first
+
+
+# what is made by the package or from YAML, not by calling it with arguments
+MADE_ELSEWHERE = ("AnalysisConfig", "AnalysisResult", "InputError", "Interval")
+
+
+@pytest.mark.parametrize("name", [name for name in CALLABLES if name not in MADE_ELSEWHERE])
+def test_every_argument_is_described(name):
+    thing = getattr(bumphunt, name)
+    missing = [argument for argument in arguments(thing) if argument not in described(inspect.getdoc(thing) or "")]
+    assert not missing, f"{name}: {', '.join(missing)} not under Parameters"
+
+
+@pytest.mark.parametrize("name", [name for name in CALLABLES if name not in MADE_ELSEWHERE])
+def test_nothing_is_described_that_is_no_argument(name):
+    thing = getattr(bumphunt, name)
+    names = {name for name in described(inspect.getdoc(thing) or "") if name.isidentifier()}
+    assert names <= set(arguments(thing))
+
+
+@pytest.mark.parametrize("name", [name for name in CALLABLES if inspect.isfunction(getattr(bumphunt, name))])
+def test_options_are_keyword_only_and_typed(name):
+    signature = inspect.signature(getattr(bumphunt, name))
+    positional = [p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert len(positional) <= 4, f"{name}{signature}"
+    assert not [p.name for p in signature.parameters.values() if p.annotation is p.empty]
+    assert signature.return_annotation is not signature.empty
+
+
+def test_configuration_fields_are_described():
+    config = bumphunt.AnalysisConfig()
+    for part in type(config).model_fields:
+        section_model = getattr(config, part)
+        fields = getattr(type(section_model), "model_fields", {part: type(config).model_fields[part]})
+        for name, field in fields.items():
+            assert field.description, f"{part}.{name}"
