@@ -106,8 +106,6 @@ class ChecksConfig(Section):
 
     sideband_p_value: float = Field(0.001, gt=0, lt=1, description="goodness of fit outside the best window, at least")
     leakage: float = Field(0.02, gt=0, lt=0.5, description="how far from 0.5 the AUC of inner against outer sidebands")
-        0.02, gt=0, lt=0.5, description="how far from 0.5 the AUC of inner against outer sidebands may lie"
-    )
     fold_p_value: float = Field(0.001, gt=0, lt=1, description="agreement of the folds' excesses, at least")
 
 

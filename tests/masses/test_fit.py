@@ -140,5 +140,5 @@ def test_too_little_background_to_stand_on(response, signal):
         in_window=selected.in_window[kept],
         spectrum=selected.spectrum,
     )
-    with pytest.raises(FitError, match=r"14 selected events in the sidebands are too few.*looser cut"):
+    with pytest.raises(FitError, match=r"\d+ selected events in the sidebands are too few.*looser cut"):
         fit_masses(few, response=response, yield_of=no_yield)
