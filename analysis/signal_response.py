@@ -26,8 +26,8 @@ GRID = (
 )
 """(m_resonance, m_x, m_y) in GeV."""
 
-SCALE_ERROR = (0.007, 0.012, 0.020)
-"""Fractions by which the mass scales may be off, from the spread of detectors seen; to be calibrated."""
+SCALE_ERROR = (0.007, 0.015, 0.030)
+"""Fractions by which the masses may be off: detector, and the light jets that a classifier prefers (`make injections`)."""
 
 EFFICIENCY_ERROR = 0.15
 """Fraction by which the efficiency of the mass box may be off in another detector; to be calibrated."""

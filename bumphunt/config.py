@@ -44,7 +44,6 @@ class SearchConfig(Section):
         1.2, ge=1.0, description="width of local z without signal (folds share events); z is divided by it"
     )
     family: str = Field("auto", description="background family: auto, dijet3, dijet4, dijet5 or powexp")
-    inclusive_family: str = Field("dijet4", description="family that must fit the whole spectrum, to find its range")
 
 
 class CwolaConfig(Section):

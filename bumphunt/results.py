@@ -144,7 +144,9 @@ class WindowResult(Result):
 
     ``z_folds`` is the excess of each fold in standard deviations; ``leakage`` is the AUC of
     the out-of-fold score for the inner against the outer halves of the sidebands, 0.5 where the score
-    does not follow mjj, and ``leakage_error`` its standard error.
+    does not follow mjj, and ``leakage_error`` its standard error. ``sideband_p_value`` is the goodness
+    of a background fit from which the neighbourhood of the window is left out as well, where the tails of a
+    strong signal lie.
     ``note`` says why a window was not searched, and is empty otherwise.
     """
 
@@ -160,6 +162,7 @@ class WindowResult(Result):
     z_folds: FloatArray
     leakage: float
     leakage_error: float
+    sideband_p_value: float
     fit: SpectrumFit | None
     note: str
 

@@ -38,7 +38,13 @@ from bumphunt.results import (
 )
 from bumphunt.significance.checks import mass_fit_check, window_checks
 from bumphunt.significance.scan import combine_windows
-from bumphunt.significance.workspace import build_workspace, resonance_signal, upper_limit, write_workspace
+from bumphunt.significance.workspace import (
+    build_counting_workspace,
+    build_workspace,
+    resonance_signal,
+    upper_limit,
+    write_workspace,
+)
 from bumphunt.spectrum.fit import fit_spectrum
 
 logger = logging.getLogger(__name__)
@@ -223,7 +229,10 @@ def _limit(
     signal = resonance_signal(search.edges, mass=best.centre, width=config.limit.width)
     if best.fit is not None:
         selected = build_workspace(best.fit, signal, channel="mjj_selected", sqrt_s=config.sqrt_s)
-        write_workspace(selected, output / "workspace.json")
+    else:
+        inside = float(signal[task.window.bins(search.edges)].sum())
+        selected = build_counting_workspace(best, inside, channel="mjj_selected")
+    write_workspace(selected, output / "workspace.json")
     try:
         masked = fit_spectrum(
             search.inclusive.counts,

@@ -60,9 +60,7 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
     """
     settings = config.search
     everything = blind["mjj"].to_numpy(dtype=np.float64)
-    edges = searched_range(
-        everything, ratio=settings.bin_ratio, family=settings.inclusive_family, low=settings.low, high=settings.high
-    )
+    edges = searched_range(everything, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
     inside = (everything >= edges[0]) & (everything < edges[-1])
     events = BlindEvents(blind.loc[inside].reset_index(drop=True))
     mjj = events["mjj"].to_numpy(dtype=np.float64)

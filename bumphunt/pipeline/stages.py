@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bumphunt.config import AnalysisConfig
-from bumphunt.errors import FitError, InputError
+from bumphunt.errors import InputError
 from bumphunt.events import IDENTIFIERS, drop_truth, feature_matrix, feature_names
 from bumphunt.generation import generate, rank_distributions
 from bumphunt.pipeline.estimates import estimate_masses
@@ -73,7 +73,7 @@ def masses_in_window(
 
     Raises
     ------
-    FitError
+    InputError
         If no cut leaves events that can be fitted.
     """
     config = config or AnalysisConfig()
@@ -81,7 +81,10 @@ def masses_in_window(
     best = min(outcome.results, key=lambda result: result.p_local)
     fit, _ = estimate_masses(search, search.tasks[0], outcome, best, config)
     if fit is None:
-        raise FitError(f"the masses in {window[0]:.0f}-{window[1]:.0f} GeV cannot be fitted at any cut")
+        raise InputError(
+            f"the masses in {window[0]:.0f}-{window[1]:.0f} GeV cannot be fitted at any cut: too few events stand out "
+            "or too few are left as background; give more events or another window"
+        )
     return fit
 
 
@@ -113,9 +116,7 @@ def scan_file(
     else:
         mjj = read_events(path)["mjj"].to_numpy(dtype=np.float64)
         settings = config.search
-        edges = searched_range(
-            mjj, ratio=settings.bin_ratio, family=settings.inclusive_family, low=settings.low, high=settings.high
-        )
+        edges = searched_range(mjj, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
         counts = count(mjj, edges)
     return scan_spectrum(counts, edges, family=family, window=window, n_toys=n_toys, rng=generator(seed, "scan"))
 

@@ -21,6 +21,10 @@ BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
 
+NEIGHBOURHOOD = 2
+"""Bins beyond the guard in which a strong signal's tails would spoil the check of the sidebands."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WindowTask:
     """All that one window needs: the searched events (mjj in GeV, feature matrix), the window, bins and seeds."""
@@ -90,6 +94,7 @@ def measure(
         task.edges,
         task.window.bins(task.edges),
         masked=task.window.masked_bins(task.edges, guard=task.config.search.guard_bins),
+        neighbourhood=task.window.masked_bins(task.edges, guard=task.config.search.guard_bins + NEIGHBOURHOOD),
         family=task.config.search.family,
         cut_fraction=fraction,
         n_window=int(region.sum()),

@@ -114,7 +114,8 @@ def window_on_grid(edges: FloatArray, low: float, high: float, *, sideband: int)
     first, last = (int(np.argmin(np.abs(edges - mass))) for mass in (low, high))
     if not low < high or last <= first:
         raise InputError(
-            f"the window {low:g}-{high:g} GeV holds no bin; give low < high, in GeV, within the searched range"
+            f"the window {low:g}-{high:g} GeV holds no bin; "
+            f"give low < high between {edges[0]:.0f} and {edges[-1]:.0f} GeV, the searched range"
         )
     if first < 1 or last > len(edges) - 2:
         side = "below" if first < 1 else "above"

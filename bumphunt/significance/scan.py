@@ -31,6 +31,7 @@ def window_significance(
     leakage_error: float = 0.0,
     null_width: float = 1.0,
     inclusive: FloatArray | None = None,
+    neighbourhood: BoolArray | None = None,
     sqrt_s: float = SQRT_S,
 ) -> WindowResult:
     """Fit the background with one window masked and compare it with the events inside.
@@ -53,8 +54,10 @@ def window_significance(
         significance is divided by it.
     inclusive : array of shape (bins,), optional
         Events per bin before selection. Where so few selected events lie outside the window that no
-        shape can be fitted to them, this is their shape: on against off. Signal in the window only
-        makes the answer more cautious.
+        shape can be fitted to them, this is their shape: on against off, and no fit is given. Signal in
+        the window only makes the answer more cautious.
+    neighbourhood : bool array of shape (bins,), optional
+        Bins to leave out, with the masked ones, where the goodness of the sidebands is judged.
     sqrt_s : float
         Collision energy in GeV.
 
@@ -83,9 +86,16 @@ def window_significance(
     if note and inclusive is not None and inclusive[window].sum() > 0:
         off = float(counts[~left_out].sum())
         tau = float(inclusive[~left_out].sum() / inclusive[window].sum())
-        expected, error, note = off / tau, math.sqrt(max(off, 1.0)) / tau, ""
+        expected, error, note, fit = off / tau, math.sqrt(max(off, 1.0)) / tau, "", None
         p_local = on_off_p_value(observed, off, tau)
     p_local = widened_p_value(p_local, null_width)
+    sideband_p_value = fit.p_value if fit is not None else 1.0
+    if fit is not None and neighbourhood is not None:
+        try:
+            clear = fit_spectrum(counts, edges, family=family, masked=left_out | neighbourhood, sqrt_s=sqrt_s)
+            sideband_p_value = clear.p_value
+        except (FitError, InputError):
+            pass  # too few bins are left: the fit itself is then the best judge
     return WindowResult(
         low=low,
         high=high,
@@ -99,6 +109,7 @@ def window_significance(
         z_folds=np.array([]),
         leakage=leakage,
         leakage_error=leakage_error,
+        sideband_p_value=sideband_p_value,
         fit=fit,
         note=note,
     )

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import FitError, InputError
-from bumphunt.results import SpectrumFit, UpperLimit
+from bumphunt.results import SpectrumFit, UpperLimit, WindowResult
 from bumphunt.spectrum.functions import SQRT_S, design_matrix, family, gaussian_fractions
 
 FloatArray = npt.NDArray[np.float64]
@@ -48,28 +48,63 @@ def build_workspace(
     window = fit.window
     if not window.any():
         raise InputError("the fit has no window, so there is nothing to test for signal")
-    expected = np.maximum(fit.expected[window], 1e-6)
-    data = fit.counts[window]
     log_derivatives = design_matrix(fit.edges, family(fit.family), sqrt_s=sqrt_s)[window]
     values, vectors = np.linalg.eigh(log_derivatives @ fit.covariance @ log_derivatives.T)
     kept = values > 1e-4 * max(values.max(), 1e-12)
-    shifts = vectors[:, kept] * np.sqrt(values[kept])
+    return _workspace(
+        observed=fit.counts[window],
+        expected=fit.expected[window],
+        log_shifts=(vectors[:, kept] * np.sqrt(values[kept])).T[::-1],
+        signal=signal[window],
+        channel=channel,
+        max_events=max_events,
+    )
+
+
+def build_counting_workspace(found: WindowResult, signal_inside: float, *, channel: str) -> dict[str, Any]:
+    """Return the workspace of a window whose background was counted, not fitted: one bin, one uncertainty.
+
+    ``signal_inside`` is the part of the signal in the window.
+    """
+    relative = found.n_expected_error / max(found.n_expected, 1e-6)
+    return _workspace(
+        observed=np.array([float(found.n_observed)]),
+        expected=np.array([found.n_expected]),
+        log_shifts=np.array([[relative]]),
+        signal=np.array([signal_inside]),
+        channel=channel,
+        max_events=None,
+    )
+
+
+_LARGEST_SHIFT = 3.0
+"""Largest logarithm of a variation: beyond a factor of twenty an interpolation says nothing."""
+
+
+def _workspace(
+    *,
+    observed: FloatArray,
+    expected: FloatArray,
+    log_shifts: FloatArray,
+    signal: FloatArray,
+    channel: str,
+    max_events: float | None,
+) -> dict[str, Any]:
+    expected = np.maximum(expected, 1e-6)
     modifiers: list[dict[str, Any]] = [
         {
             "name": f"background_eigen_{number}",
             "type": "histosys",
-            "data": {
-                "hi_data": (expected * np.exp(shifts[:, -1 - number])).tolist(),
-                "lo_data": (expected * np.exp(-shifts[:, -1 - number])).tolist(),
-            },
+            "data": {"hi_data": (expected * np.exp(shift)).tolist(), "lo_data": (expected * np.exp(-shift)).tolist()},
         }
-        for number in range(shifts.shape[1])
+        for number, shift in enumerate(np.clip(log_shifts, -_LARGEST_SHIFT, _LARGEST_SHIFT))
     ]
-    inside = np.maximum(signal[window], 1e-9)
+    inside = np.maximum(signal, 1e-9)
     if max_events is None:
-        max_events = 10.0 * np.sqrt(data.sum() + expected.sum() + 10.0) + 5.0 * abs(data.sum() - expected.sum())
-        # pyhf's asymptotic formulas need mu = 1 within bounds, however few events there are
-        max_events = max(max_events / inside.sum(), 2.0 * EVENTS_PER_MU)
+        spread = 10.0 * np.sqrt(observed.sum() + expected.sum() + 10.0)
+        max_events = float((spread + 5.0 * abs(observed.sum() - expected.sum())) / inside.sum())
+    # pyhf's asymptotic formulas need mu = 1 within bounds, however few events there are
+    bound = max(float(max_events), 2.0 * EVENTS_PER_MU) / EVENTS_PER_MU
     return {
         "version": "1.0.0",
         "channels": [
@@ -85,16 +120,11 @@ def build_workspace(
                 ],
             }
         ],
-        "observations": [{"name": channel, "data": data.tolist()}],
+        "observations": [{"name": channel, "data": observed.tolist()}],
         "measurements": [
             {
                 "name": "resonance",
-                "config": {
-                    "poi": "mu",
-                    "parameters": [
-                        {"name": "mu", "inits": [0.1], "bounds": [[0.0, float(max_events / EVENTS_PER_MU)]]}
-                    ],
-                },
+                "config": {"poi": "mu", "parameters": [{"name": "mu", "inits": [0.1], "bounds": [[0.0, bound]]}]},
             }
         ],
     }

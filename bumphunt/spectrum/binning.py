@@ -7,8 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import InputError
-from bumphunt.spectrum.fit import fit_spectrum
-from bumphunt.spectrum.functions import SQRT_S
 
 if TYPE_CHECKING:
     import hist
@@ -56,17 +54,16 @@ def searched_range(
     mjj: FloatArray,
     *,
     ratio: float,
-    family: str,
     low: float | None = None,
     high: float | None = None,
+    bins_above_peak: int = 3,
     min_tail: int = 20,
-    min_p_value: float = 0.05,
 ) -> FloatArray:
-    """Return the bin edges over which the inclusive spectrum falls smoothly.
+    """Return the bin edges over which the inclusive spectrum can be searched.
 
-    The lower end starts above the peak that the trigger's turn-on makes and moves up until ``family``
-    describes the spectrum (goodness-of-fit p-value of at least ``min_p_value``); the upper end is
-    where fewer than ``min_tail`` events remain above.
+    The lower end stands a few bins above the peak that the trigger's turn-on makes; the upper end is
+    where fewer than ``min_tail`` events remain above. Neither asks how well a background fits: a
+    strong resonance spoils every fit, and must not push the range past itself.
 
     Parameters
     ----------
@@ -74,45 +71,33 @@ def searched_range(
         Dijet masses in GeV.
     ratio : float
         Factor between successive bin edges.
-    family : str
-        Background family that the spectrum has to follow.
     low, high : float, optional
         Fix an end by hand instead, GeV.
+    bins_above_peak : int
+        Bins between the peak of the spectrum and the lower end.
     min_tail : int
-        Events that must lie above the last edge's bin.
-    min_p_value : float
-        Goodness of fit asked for.
+        Events that must lie above the upper end.
 
     Raises
     ------
     InputError
-        If no range of at least twelve bins is left.
+        If there are fewer than 200 events, or no range of at least twelve bins is left.
     """
     mjj = np.asarray(mjj, dtype=np.float64)
     if len(mjj) < 200:
         raise InputError(f"{len(mjj)} events are too few to fit a spectrum; at least 200 are needed")
     top = high if high is not None else float(np.sort(mjj)[-min_tail])
-    top = min(top, 0.98 * SQRT_S)
-    if low is not None:
-        starts = np.array([low])
-    else:
-        fine = np.geomspace(np.quantile(mjj, 0.001), np.quantile(mjj, 0.999), 80)
-        counts, edges = np.histogram(mjj, bins=fine)
-        # counts per logarithmic bin peak slightly above the peak per GeV, on the safe side
-        smooth = np.convolve(counts, np.ones(3) / 3, mode="same")
-        peak = float(edges[np.argmax(smooth)])
-        starts = peak * ratio ** np.arange(2, 12)
-    best: FloatArray | None = None
-    for start in starts:
-        if np.log(top / start) < 12 * np.log(ratio):
-            break
-        edges = mass_grid(float(start), top, ratio=ratio)
-        best = edges if best is None else best
-        if low is not None or fit_spectrum(count(mjj, edges), edges, family=family).p_value >= min_p_value:
-            return edges
-    if best is None:
+    start = low if low is not None else _peak(mjj) * ratio**bins_above_peak
+    if np.log(top / start) < 12 * np.log(ratio):
         raise InputError(
-            f"the spectrum between its peak and {top:.0f} GeV is too short to hold a window and two sidebands; "
+            f"the spectrum between {start:.0f} and {top:.0f} GeV is too short to hold a window and two sidebands; "
             "give more events, or set search.low and search.high in the config"
         )
-    return best
+    return mass_grid(start, top, ratio=ratio)
+
+
+def _peak(mjj: FloatArray) -> float:
+    """Where the spectrum is highest, per logarithmic bin: slightly above the peak per GeV, on the safe side."""
+    low, high = (float(end) for end in np.quantile(mjj, [0.001, 0.999]))
+    counts, edges = np.histogram(mjj, bins=np.geomspace(low, high, 80))
+    return float(edges[np.argmax(np.convolve(counts, np.ones(3) / 3, mode="same"))])

@@ -36,9 +36,6 @@ def experiment(response, signal, number, rng, events=20_000):
     kept = np.ones(number, dtype=bool)
     for mass in (m_x, m_y):
         kept &= rng.random(number) < np.interp(4 * mass / m_resonance, response.openness, response.contained)
-    kept &= rng.random(number) < np.interp(
-        4 * m_x / m_resonance, response.resonance_openness, response.resonance_contained
-    )
     parts = zip(background(events, rng), (mjj[kept], mj1[kept], mj2[kept]), strict=True)
     return tuple(np.concatenate(pair) for pair in parts)
 

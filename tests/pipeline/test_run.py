@@ -98,9 +98,6 @@ def test_candidates_are_mostly_signal_though_no_label_was_used(reference, box):
     assert np.mean(nearest < 0.01) > 0.6
 
 
-@pytest.mark.xfail(
-    reason="a cut that keeps nothing but signal leaves sidebands without events, and the window is not searched"
-)
 def test_a_signal_so_strong_that_the_cut_keeps_nothing_else_is_not_lost(make_events, tmp_path):
     path = tmp_path / "strong.parquet"
     make_events(14_000, signal=300, masses=MASSES, seed=3).to_parquet(path)

@@ -58,6 +58,7 @@ def test_its_numbers_are_those_of_its_parts(task, outcome):
             window.bins(EDGES),
             masked=window.masked_bins(EDGES, guard=CONFIG.search.guard_bins),
             family="dijet3",
+            null_width=CONFIG.search.null_width,
         )
         assert result.n_observed == again.n_observed == np.sum(selected & window.signal_region(task.mjj))
         assert result.n_expected == pytest.approx(again.n_expected)

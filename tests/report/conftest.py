@@ -96,6 +96,7 @@ def make_scan(rng: np.random.Generator, status: str) -> ScanResult:
                     z_folds=rng.normal(z / 2.2, 1.0, 5) if searched else np.zeros(0),
                     leakage=0.5 + float(rng.normal(0, 0.006)),
                     leakage_error=0.006,
+                    sideband_p_value=0.4,
                     fit=None,
                     note="" if searched else "fewer than 10 events expected after the cut",
                 )

@@ -10,8 +10,10 @@ from scipy import optimize, stats
 from bumphunt.errors import InputError
 from bumphunt.results import SpectrumFit
 from bumphunt.significance.profile import counting_p_value, z_from_p
+from bumphunt.significance.scan import window_significance
 from bumphunt.significance.workspace import (
     EVENTS_PER_MU,
+    build_counting_workspace,
     build_workspace,
     discovery_p_value,
     resonance_signal,
@@ -195,3 +197,21 @@ def test_few_events_have_a_limit_too(observed):
     assert np.isfinite(limit.n_signal_95)
     assert limit.n_signal_95 > observed - 1.5
     assert 0 <= limit.q0_p_value <= 0.51
+
+
+def test_a_window_without_a_fit_still_makes_a_workspace():
+    found = window_significance(
+        np.array([0.0, 0.0, 40.0, 0.0, 0.0]),
+        np.array([3_000.0, 3_200.0, 3_400.0, 3_700.0, 4_000.0, 4_300.0]),
+        np.array([False, False, True, False, False]),
+        family="dijet3",
+        inclusive=np.array([4_000.0, 3_000.0, 2_500.0, 1_500.0, 1_000.0]),
+    )
+    assert found.fit is None
+    assert not found.note
+    # 40 on none, with 9500 events outside for 2500 inside: (1 / (1 + tau))**40
+    assert found.p_local == pytest.approx((2_500 / 12_000) ** 40, rel=1e-9)
+    workspace = build_counting_workspace(found, 0.9, channel="mjj_selected")
+    p_value, best = discovery_p_value(workspace)
+    assert p_value < 1e-6
+    assert best == pytest.approx(40 / 0.9, rel=0.1)

@@ -45,7 +45,7 @@ def test_counting_and_the_hist_agree():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_searched_range_starts_above_the_turn_on_and_is_smooth(make_events, seed):
     mjj = make_events(30_000, seed=seed)["mjj"].to_numpy()
-    edges = searched_range(mjj, ratio=1.03, family="dijet4")
+    edges = searched_range(mjj, ratio=1.03)
     # the turn-on of these events is half open at 2600 GeV, full near 2800
     assert 2_650 < edges[0] < 3_200
     assert np.sum(mjj > edges[-1]) >= 19
@@ -55,28 +55,23 @@ def test_the_searched_range_starts_above_the_turn_on_and_is_smooth(make_events, 
 
 def test_ends_given_by_hand_are_kept(make_events):
     mjj = make_events(5_000)["mjj"].to_numpy()
-    edges = searched_range(mjj, ratio=1.03, family="dijet4", low=3_000.0, high=5_000.0)
+    edges = searched_range(mjj, ratio=1.03, low=3_000.0, high=5_000.0)
     assert edges[0] == 3_000.0
     assert 5_000.0 / 1.03 < edges[-1] <= 5_000.0
 
 
 def test_units_of_events_do_not_matter_to_the_seeming_range(make_events):
     mjj = make_events(20_000)["mjj"].to_numpy()
-    whole = searched_range(mjj, ratio=1.03, family="dijet4")
-    np.testing.assert_array_equal(whole, searched_range(mjj[::-1], ratio=1.03, family="dijet4"))
+    whole = searched_range(mjj, ratio=1.03)
+    np.testing.assert_array_equal(whole, searched_range(mjj[::-1], ratio=1.03))
 
 
 def test_too_few_events():
     with pytest.raises(InputError, match="199 events are too few"):
-        searched_range(np.linspace(3_000, 5_000, 199), ratio=1.03, family="dijet4")
+        searched_range(np.linspace(3_000, 5_000, 199), ratio=1.03)
 
 
 @pytest.mark.parametrize("low", [4_900.0, 5_200.0])
 def test_a_range_without_room(make_events, low):
     with pytest.raises(InputError, match=r"too short to hold a window.*search\.low and search\.high"):
-        searched_range(make_events(2_000)["mjj"].to_numpy(), ratio=1.03, family="dijet4", low=low, high=5_000.0)
-
-
-def test_an_unknown_family_is_refused(make_events):
-    with pytest.raises(InputError, match="unknown background family"):
-        searched_range(make_events(2_000)["mjj"].to_numpy(), ratio=1.03, family="spline")
+        searched_range(make_events(2_000)["mjj"].to_numpy(), ratio=1.03, low=low, high=5_000.0)
