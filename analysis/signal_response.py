@@ -27,7 +27,7 @@ GRID = (
 """(m_resonance, m_x, m_y) in GeV."""
 
 SCALE_ERROR = (0.007, 0.015, 0.030)
-"""Fractions by which the masses may be off: detector, and the light jets that a classifier prefers (`make injections`)."""
+"""Fractions by which the masses may be off: the detector, and the jets a classifier prefers (`make injections`)."""
 
 EFFICIENCY_ERROR = 0.15
 """Fraction by which the efficiency of the mass box may be off in another detector; to be calibrated."""

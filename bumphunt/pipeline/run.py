@@ -137,6 +137,8 @@ def run_analysis(
             "seed": seed,
             "config": config.model_dump(mode="json"),
             "version": version("bumphunt"),
+            # stored windows of another form are another run's
+            "window": sorted(WindowResult.__dataclass_fields__),
         },
         resume=resume,
     )

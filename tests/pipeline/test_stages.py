@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bumphunt.config import AnalysisConfig, config_from_dict
-from bumphunt.errors import FitError, InputError
+from bumphunt.errors import InputError
 from bumphunt.generation import rank_distributions
 from bumphunt.pipeline import stages
 from bumphunt.pipeline.stages import generate_events, masses_in_window, scan_file, score_events, with_window
@@ -99,7 +99,7 @@ def test_masses_of_the_resonance(box):
 
 def test_masses_that_cannot_be_fitted_are_no_numbers(box, monkeypatch):
     monkeypatch.setattr(stages, "estimate_masses", lambda *_: (None, None))
-    with pytest.raises(FitError, match="3250-3750 GeV"):
+    with pytest.raises(InputError, match="3250-3750 GeV"):
         masses_in_window(box, window=WINDOW, config=LIGHT)
 
 
