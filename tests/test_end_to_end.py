@@ -356,7 +356,7 @@ def test_the_layout_of_the_file_changes_nothing(labelled, reference, no_report, 
     assert answers(result) == reference
 
 
-@pytest.mark.parametrize("signal", [1_000, 5_000])
+@pytest.mark.parametrize("signal", [1_000, 5_000, 10_000])
 def test_a_strong_signal_stays_in_the_searched_range(make_events, signal):
     """An obvious resonance spoils the smooth fit; the range may not move up past it, or nothing is found at all."""
     mjj = make_events(50_000, signal=signal)["mjj"].to_numpy()

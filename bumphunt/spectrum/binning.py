@@ -97,7 +97,18 @@ def searched_range(
 
 
 def _peak(mjj: FloatArray) -> float:
-    """Where the spectrum is highest, per logarithmic bin: slightly above the peak per GeV, on the safe side."""
+    """Where the turn-on ends: the lowest maximum after which the spectrum clearly falls.
+
+    Counts are per logarithmic bin, which puts the peak slightly above that per GeV, on the safe side. A
+    strong resonance further up may be higher still, and is not what is looked for.
+    """
     low, high = (float(end) for end in np.quantile(mjj, [0.001, 0.999]))
     counts, edges = np.histogram(mjj, bins=np.geomspace(low, high, 80))
-    return float(edges[np.argmax(np.convolve(counts, np.ones(3) / 3, mode="same"))])
+    smooth = np.convolve(counts, np.ones(3) / 3, mode="same")
+    best = 0
+    for place, height in enumerate(smooth):
+        if height > smooth[best]:
+            best = place
+        elif smooth[best] - height > max(0.15 * smooth[best], 4.0 * np.sqrt(smooth[best])):
+            break
+    return float(edges[best])
