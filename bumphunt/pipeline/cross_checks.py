@@ -5,14 +5,12 @@ import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.events import BlindEvents, feature_matrix, feature_names
+from bumphunt.events import BlindEvents
 from bumphunt.pipeline.store import StageStore
+from bumphunt.pipeline.vae import train_vae
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
-from bumphunt.preprocessing.scaling import QuantileFrontEnd
 from bumphunt.results import CrossCheck, TrainingHistory
-from bumphunt.rng import integer_seed
 from bumphunt.scores.latent import latent_scores, orient
-from bumphunt.scores.vae import VariationalAutoencoder
 from bumphunt.selection import select_fraction
 
 FloatArray = npt.NDArray[np.float64]
@@ -23,25 +21,10 @@ def vae_scores(
     events: BlindEvents, config: AnalysisConfig, *, seed: int
 ) -> tuple[dict[str, FloatArray], TrainingHistory]:
     """Train the VAE on all events and return its latent scores, each of shape (events,), and its history."""
-    settings = config.vae
-    names = feature_names(events, settings.features)
-    front_end = QuantileFrontEnd(features=names)
-    unit = front_end.fit(events[list(names)]).transform(feature_matrix(events, names))
-    model = VariationalAutoencoder(
-        hidden=tuple(settings.hidden),
-        latent_dim=settings.latent_dim,
-        zeta=settings.zeta,
-        xi=settings.xi,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        optimizer=settings.optimizer,
-        learning_rate=settings.learning_rate,
-        seed=integer_seed(seed, "vae"),
-    ).fit(unit)
-    history = TrainingHistory(
-        loss=model.history_["loss"], reconstruction=model.history_["L_R"], kl=model.history_["L_KL"]
-    )
-    return latent_scores(model, unit), history
+    trained = train_vae(events, config, seed=seed)
+    found = trained.model.history_
+    history = TrainingHistory(loss=found["loss"], reconstruction=found["L_R"], kl=found["L_KL"])
+    return latent_scores(trained.model, trained.unit), history
 
 
 def cross_check(name: str, score: FloatArray, task: WindowTask, folds: IntArray, *, fraction: float) -> CrossCheck:

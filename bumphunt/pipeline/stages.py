@@ -8,16 +8,15 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.events import IDENTIFIERS, drop_truth, feature_matrix, feature_names
+from bumphunt.events import IDENTIFIERS, drop_truth
 from bumphunt.generation import generate, rank_distributions
 from bumphunt.pipeline.estimates import estimate_masses
 from bumphunt.pipeline.ingest import read_events
 from bumphunt.pipeline.search import Search, prepare_search
+from bumphunt.pipeline.vae import train_vae
 from bumphunt.pipeline.windows import WindowOutcome, search_window
-from bumphunt.preprocessing.scaling import QuantileFrontEnd
 from bumphunt.results import MassFit, ScanResult
-from bumphunt.rng import generator, integer_seed
-from bumphunt.scores.vae import VariationalAutoencoder
+from bumphunt.rng import generator
 from bumphunt.significance.scan import scan_spectrum
 from bumphunt.sources.counts import looks_like_counts, read_counts
 from bumphunt.spectrum.binning import count, searched_range
@@ -155,26 +154,17 @@ def generate_events(
     if config.vae.latent_dim != 1:
         raise InputError(f"vae.latent_dim is {config.vae.latent_dim}; generation fits one latent variable, set it to 1")
     table = drop_truth(read_events(path))
-    names = feature_names(table, config.vae.features)
-    front_end = QuantileFrontEnd(features=names).fit(table[list(names)])
-    unit = front_end.transform(feature_matrix(table, names))
-    settings = config.vae
-    model = VariationalAutoencoder(
-        hidden=tuple(settings.hidden),
-        zeta=settings.zeta,
-        xi=settings.xi,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        optimizer=settings.optimizer,
-        learning_rate=settings.learning_rate,
-        seed=integer_seed(seed, "vae"),
-    ).fit(unit)
-    latent = model.encode(unit)[0][:, 0]
+    trained = train_vae(table, config, seed=seed)
+    latent = trained.model.encode(trained.unit)[0][:, 0]
     best = rank_distributions(latent, workers=workers)[0]
     rows = generate(
-        model.decode, front_end.inverse_transform, best, n_events or len(table), rng=generator(seed, "generation")
+        trained.model.decode,
+        trained.front_end.inverse_transform,
+        best,
+        n_events or len(table),
+        rng=generator(seed, "generation"),
     )
-    return pd.DataFrame(rows, columns=list(names)), best.to_dict()
+    return pd.DataFrame(rows, columns=list(trained.features)), best.to_dict()
 
 
 def _one_window(
