@@ -56,9 +56,14 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
     Raises
     ------
     InputError
-        If no window can be searched, or a feature is missing or constant.
+        If no window can be searched, a feature is missing or constant, or events have weights.
     """
     settings = config.search
+    if "weight" in blind.columns and float(np.ptp(blind["weight"].to_numpy(dtype=np.float64))) > 0:
+        raise InputError(
+            "the events carry different weights, and training, counts and intervals here are those of unweighted events; "
+            "unweight them (accept each with probability weight / largest weight) or drop the column 'weight'"
+        )
     everything = blind["mjj"].to_numpy(dtype=np.float64)
     edges = searched_range(everything, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
     inside = (everything >= edges[0]) & (everything < edges[-1])

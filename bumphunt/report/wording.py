@@ -74,7 +74,8 @@ def _particle(result: AnalysisResult, products: Products) -> Answer:
         return Answer(
             question=question,
             answer="No: nothing was found",
-            detail=f"The largest excess has {_significance(answers)}, as background alone would give. {where}",
+            detail="Background alone gives an excess like the largest one here in "
+            f"{'up to ' if answers.is_bound else ''}{fraction(answers.p_global)} of such searches. {where}",
         )
     short = {
         "evidence": "Perhaps: evidence, not a discovery",

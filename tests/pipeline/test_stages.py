@@ -8,8 +8,10 @@ import pytest
 
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.errors import InputError
+from bumphunt.events import drop_truth
 from bumphunt.generation import rank_distributions
 from bumphunt.pipeline import stages
+from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.stages import generate_events, masses_in_window, scan_file, score_events, with_window
 from bumphunt.scores.quality import roc
 
@@ -158,3 +160,11 @@ def test_drawing_repeats_with_its_seed(table, tmp_path, two_distributions):
 def test_generation_needs_one_latent_variable(box):
     with pytest.raises(InputError, match=r"vae\.latent_dim is 2"):
         generate_events(box, config=config_from_dict({"vae": {"latent_dim": 2}}))
+
+
+def test_weighted_events_are_refused_and_equal_weights_are_not(make_events):
+    events = make_events(20_000, seed=8, label=False)
+    rng = np.random.default_rng(1)
+    with pytest.raises(InputError, match="different weights.*unweight them"):
+        prepare_search(drop_truth(events.assign(weight=rng.random(len(events)))), AnalysisConfig(), 1)
+    prepare_search(drop_truth(events.assign(weight=2.0)), AnalysisConfig(), 1)
