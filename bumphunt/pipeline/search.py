@@ -61,7 +61,7 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
     settings = config.search
     if "weight" in blind.columns and float(np.ptp(blind["weight"].to_numpy(dtype=np.float64))) > 0:
         raise InputError(
-            "the events carry different weights, and training, counts and intervals here are those of unweighted events; "
+            "the events carry different weights, but training, counts and intervals here are for unweighted events; "
             "unweight them (accept each with probability weight / largest weight) or drop the column 'weight'"
         )
     everything = blind["mjj"].to_numpy(dtype=np.float64)

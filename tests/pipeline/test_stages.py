@@ -165,6 +165,6 @@ def test_generation_needs_one_latent_variable(box):
 def test_weighted_events_are_refused_and_equal_weights_are_not(make_events):
     events = make_events(20_000, seed=8, label=False)
     rng = np.random.default_rng(1)
-    with pytest.raises(InputError, match="different weights.*unweight them"):
+    with pytest.raises(InputError, match=r"different weights.*unweight them"):
         prepare_search(drop_truth(events.assign(weight=rng.random(len(events)))), AnalysisConfig(), 1)
     prepare_search(drop_truth(events.assign(weight=2.0)), AnalysisConfig(), 1)
