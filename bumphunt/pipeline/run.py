@@ -41,6 +41,7 @@ from bumphunt.significance.scan import combine_windows
 from bumphunt.significance.workspace import (
     build_counting_workspace,
     build_workspace,
+    discovery_p_value,
     resonance_signal,
     upper_limit,
     write_workspace,
@@ -146,7 +147,8 @@ def run_analysis(
         outcomes = _scan(search, store, workers=workers, scheduler=scheduler, progress=progress)
         scan, task, outcome, best = _combine(search, outcomes)
         found.update(low=best.low, high=best.high, cut_fraction=best.cut_fraction, n_trials=scan.n_trials)
-    with clock.stage("limit"):
+    with clock.stage("limit") as found:
+        found.update(_discovery_fit(search, task, best, output, config))
         limit = _limit(search, task, best, output, config)
     with clock.stage("cross_checks"):
         second_opinions, history = run_cross_checks(search.events, store, task, outcome, config, seed=seed)
@@ -224,10 +226,10 @@ def _combine(
     return scan, task, outcome, best
 
 
-def _limit(
+def _discovery_fit(
     search: Search, task: WindowTask, best: WindowResult, output: Path, config: AnalysisConfig
-) -> UpperLimit | None:
-    """Write the workspaces of the best window; return the limit on a narrow resonance in the inclusive spectrum."""
+) -> dict[str, float]:
+    """Write the workspace of the selected events in the best window and return pyhf's fit of it."""
     signal = resonance_signal(search.edges, mass=best.centre, width=config.limit.width)
     if best.fit is not None:
         selected = build_workspace(best.fit, signal, channel="mjj_selected", sqrt_s=config.sqrt_s)
@@ -235,6 +237,19 @@ def _limit(
         inside = float(signal[task.window.bins(search.edges)].sum())
         selected = build_counting_workspace(best, inside, channel="mjj_selected")
     write_workspace(selected, output / "workspace.json")
+    try:
+        p_value, n_selected = discovery_p_value(selected)
+    except FitError as error:
+        logger.warning("no discovery fit: %s", error)
+        return {}
+    return {"q0_p_value": p_value, "n_selected": n_selected}
+
+
+def _limit(
+    search: Search, task: WindowTask, best: WindowResult, output: Path, config: AnalysisConfig
+) -> UpperLimit | None:
+    """Write the inclusive workspace; return the limit on a narrow resonance in the best window."""
+    signal = resonance_signal(search.edges, mass=best.centre, width=config.limit.width)
     try:
         masked = fit_spectrum(
             search.inclusive.counts,
