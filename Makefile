@@ -37,13 +37,13 @@ lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra simulation --extra root --extra dask --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 
-response: install  ## simulate the signal grid and fit bumphunt/masses/response.json (10 minutes)
+response: install  ## simulate the signal grid and fit bumphunt/masses/response.json (a few minutes)
 	$(BIN)/python analysis/signal_response.py --workers $(WORKERS)
 
-null-boxes: install  ## run the whole analysis on signal-free boxes (half an hour)
+null-boxes: install  ## run the whole analysis on signal-free boxes (20 minutes)
 	$(BIN)/python analysis/null_boxes.py --workers $(WORKERS)
 
-injections: install  ## inject signals of known masses and compare (half an hour)
+injections: install  ## inject signals of known masses and compare (25 minutes)
 	$(BIN)/python analysis/injections.py --workers $(WORKERS)
 
 clean:  ## remove what the jobs made, but not .venv
