@@ -12,6 +12,7 @@ from bumphunt.masses.response import Response
 from bumphunt.masses.shapes import crystal_ball_cdf, crystal_ball_pdf
 from bumphunt.masses.yields import BoxYield
 from bumphunt.results import Interval, MassFit, Projection, SpectrumFit
+from bumphunt.spectrum.binning import count
 from bumphunt.spectrum.goodness import pearson_p_value
 
 FloatArray = npt.NDArray[np.float64]
@@ -31,7 +32,7 @@ _BROAD = 0.15
 class SelectedEvents:
     """The events that enter the mass fit and the background they stand on (masses in GeV).
 
-    ``mjj, mj1, mj2`` are selected events between the outer ends of the sidebands; ``in_window``
+    ``mjj, mj1, mj2`` are selected events over the whole range of ``spectrum``; ``in_window``
     flags those in the signal region. Those outside the masked bins give the density of the jet
     masses of background, ``spectrum`` gives its density in mjj.
     """
@@ -285,7 +286,7 @@ def _projections(
         Projection(
             variable="mjj",
             edges=edges,
-            counts=_histogram(selected.mjj[inside], edges),
+            counts=count(selected.mjj[inside], edges),
             signal=z_bins,
             background=b_bins,
         )
@@ -309,7 +310,7 @@ def _projections(
             Projection(
                 variable=name,
                 edges=edges,
-                counts=_histogram(values[inside], edges),
+                counts=count(values[inside], edges),
                 signal=signal,
                 background=background_inside * plane.marginal(axis, edges),
             )
@@ -323,10 +324,6 @@ def _pieces(values: FloatArray, grid: FloatArray, edges: FloatArray) -> list[tup
         points = np.linspace(low, high, 17)
         pieces.append((np.interp(points, grid, values), points))
     return pieces
-
-
-def _histogram(values: FloatArray, edges: FloatArray) -> FloatArray:
-    return np.histogram(values, bins=edges)[0].astype(np.float64)
 
 
 def _goodness(projections: tuple[Projection, ...]) -> float:

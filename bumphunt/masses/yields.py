@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from bumphunt.masses.response import Response
 from bumphunt.results import Interval
+from bumphunt.spectrum.binning import count
 from bumphunt.spectrum.fit import fit_spectrum
 
 FloatArray = npt.NDArray[np.float64]
@@ -60,7 +61,7 @@ def box_yield(
         Background family of the spectrum in the box.
     """
     chosen = response.in_box(mj1, mj2, masses=masses, widths=widths)
-    counts = np.histogram(mjj[chosen], bins=edges)[0].astype(np.float64)
+    counts = count(mjj[chosen], edges)
     fit = fit_spectrum(counts, edges, family=family, masked=masked, window=window)
     low, high = float(edges[:-1][window].min()), float(edges[1:][window].max())
     efficiency = response.box_efficiency(masses, low=low, high=high, widths=widths)

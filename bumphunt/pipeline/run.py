@@ -44,7 +44,6 @@ from bumphunt.significance.workspace import (
     discovery_p_value,
     resonance_signal,
     upper_limit,
-    write_workspace,
 )
 from bumphunt.spectrum.fit import fit_spectrum
 
@@ -236,7 +235,7 @@ def _discovery_fit(
     else:
         inside = float(signal[task.window.bins(search.edges)].sum())
         selected = build_counting_workspace(best, inside, channel="mjj_selected")
-    write_workspace(selected, output / "workspace.json")
+    write_json(output / "workspace.json", selected)
     try:
         p_value, n_selected = discovery_p_value(selected)
     except FitError as error:
@@ -260,7 +259,7 @@ def _limit(
             sqrt_s=config.sqrt_s,
         )
         inclusive = build_workspace(masked, signal, channel="mjj_inclusive", sqrt_s=config.sqrt_s)
-        write_workspace(inclusive, output / "workspace_inclusive.json")
+        write_json(output / "workspace_inclusive.json", inclusive)
         return upper_limit(inclusive, mass=best.centre, width=config.limit.width) if config.limit.enabled else None
     except FitError as error:
         logger.warning("no upper limit: %s", error)

@@ -15,6 +15,7 @@ from bumphunt.scores.weak_supervision import leakage, out_of_fold_scores
 from bumphunt.selection import select_fraction
 from bumphunt.significance.checks import fold_excesses
 from bumphunt.significance.scan import window_significance
+from bumphunt.spectrum.binning import count
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -88,9 +89,8 @@ def measure(
 ) -> WindowResult:
     """Return the local significance of the window in the spectrum of the selected events."""
     region = task.window.signal_region(task.mjj)
-    counts = np.histogram(task.mjj[selected], bins=task.edges)[0].astype(np.float64)
     found = window_significance(
-        counts,
+        count(task.mjj[selected], task.edges),
         task.edges,
         task.window.bins(task.edges),
         masked=task.window.masked_bins(task.edges, guard=task.config.search.guard_bins),
@@ -98,7 +98,7 @@ def measure(
         family=task.config.search.family,
         cut_fraction=fraction,
         n_window=int(region.sum()),
-        inclusive=np.histogram(task.mjj, bins=task.edges)[0].astype(np.float64),
+        inclusive=count(task.mjj, task.edges),
         null_width=task.config.search.null_width,
         leakage=leak[0],
         leakage_error=leak[1],

@@ -28,10 +28,12 @@ def spectrum(fit: SpectrumFit, *, title: str = "") -> tuple[Figure, tuple[Axes, 
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     edges = fit.edges
     upper.set_yscale("log")
-    shaded = "Window left out of the fit"
+    shaded = "Window with its guard, left out of the fit"
     if fit.masked.any():
         n_window = fit.counts[fit.window].sum()
-        numbers = f"{n_window:,.0f} observed; {fit.window_expected:,.1f} ± {fit.window_error:,.1f} expected"
+        numbers = (
+            f"In the window {n_window:,.0f} observed; {fit.window_expected:,.1f} ± {fit.window_error:,.1f} expected"
+        )
         shaded += "\n" + numbers.replace(",", THIN)
     for i, (low, high) in enumerate(spans(fit.masked, edges)):
         for axes in (upper, lower):

@@ -48,7 +48,7 @@ def window_significance(
         Background family or ``auto``.
     cut_fraction, n_window, leakage, leakage_error
         Carried to the result: part of events kept, events in the window before the cut, and how well
-        the score tells region from sidebands among events it does not select.
+        the score tells the inner from the outer halves of the sidebands, with its error.
     null_width : float
         Standard deviation of the significance without signal, where it was found to exceed one; the
         significance is divided by it.

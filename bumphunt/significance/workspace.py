@@ -6,12 +6,9 @@ are left out, since they already made that prediction. The parameter of interest
 signal; ``mu = 1`` stands for :data:`EVENTS_PER_MU` events in the whole spectrum.
 """
 
-import json
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -174,15 +171,6 @@ def upper_limit(workspace: dict[str, Any], *, mass: float, width: float, level: 
         q0_p_value=p_value,
         best_fit=best,
     )
-
-
-def write_workspace(workspace: dict[str, Any], path: str | Path) -> Path:
-    """Write a workspace as JSON, whole or not at all."""
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(workspace, indent=2), "utf-8")
-    os.replace(part, path)
-    return path
 
 
 def _open(pyhf: Any, workspace: dict[str, Any]) -> tuple[Any, Any]:

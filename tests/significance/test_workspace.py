@@ -8,6 +8,7 @@ import pytest
 from scipy import optimize, stats
 
 from bumphunt.errors import InputError
+from bumphunt.pipeline.store import write_json
 from bumphunt.results import SpectrumFit
 from bumphunt.significance.profile import counting_p_value, z_from_p
 from bumphunt.significance.scan import window_significance
@@ -18,7 +19,6 @@ from bumphunt.significance.workspace import (
     discovery_p_value,
     resonance_signal,
     upper_limit,
-    write_workspace,
 )
 from bumphunt.spectrum.binning import mass_grid
 from bumphunt.spectrum.fit import fit_spectrum
@@ -67,7 +67,7 @@ def pyhf():
 def test_pyhf_opens_what_is_written(pyhf, tmp_path):
     fit = fitted(excess=300.0)
     signal = resonance_signal(EDGES, mass=4_000.0, width=0.03)
-    path = write_workspace(build_workspace(fit, signal, channel="mjj"), tmp_path / "workspace.json")
+    path = write_json(tmp_path / "workspace.json", build_workspace(fit, signal, channel="mjj"))
     assert list(tmp_path.iterdir()) == [path]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
