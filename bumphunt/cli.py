@@ -167,6 +167,13 @@ def show_config() -> None:
 @click.option("--signal", type=click.IntRange(min=0), help="Signal events after the trigger.")
 @click.option("--masses", nargs=3, type=float, metavar="MZ MX MY", help="Masses of Z', X and Y in GeV.")
 @click.option("--prongs", type=click.IntRange(2, 3), default=2, show_default=True, help="Quarks in a daughter's decay.")
+@click.option(
+    "--widths",
+    nargs=3,
+    type=float,
+    metavar="WZ WX WY",
+    help="Widths of Z', X and Y over their masses, up to 0.3; those of the official R&D sample otherwise.",
+)
 @seed_option
 @workers_option
 @scheduler_option
@@ -180,6 +187,7 @@ def simulate(
     signal: int | None,
     masses: tuple[float, float, float] | None,
     prongs: int,
+    widths: tuple[float, float, float] | None,
     seed: int,
     workers: int,
     scheduler: str | None,
@@ -203,6 +211,7 @@ def simulate(
         workers=workers,
         scheduler=scheduler,
         prongs=prongs,
+        widths=widths,
         raw=raw,
         hide_truth=hide_truth or (chosen.hide_truth if chosen else False),
         progress=_progress(),

@@ -47,6 +47,7 @@ def simulate_sample(
     detector: DetectorResponse = _NOMINAL,
     shower: tuple[str, ...] = (),
     prongs: int = 2,
+    widths: tuple[float, float, float] | None = None,
     raw: bool = False,
     hide_truth: bool = False,
     progress: bool = False,
@@ -62,7 +63,7 @@ def simulate_sample(
     background, signal : int
         Numbers of events after the trigger.
     masses : tuple of float or None
-        Masses of Z', X, Y in GeV; needed with signal.
+        Masses of Z', X, Y in GeV, X and Y in either order; needed with signal.
     seed : int
         Same seed and request, same events, for any number of workers.
     workers, scheduler
@@ -72,7 +73,9 @@ def simulate_sample(
     shower : tuple of str
         Further Pythia settings.
     prongs : int
-        Quarks per daughter.
+        Quarks per daughter, 2 or 3; the models are those of :func:`bumphunt.simulation.pythia.generator`.
+    widths : tuple of float, optional
+        Widths of Z', X and Y over their masses, up to 0.3; those of the official R&D sample otherwise.
     raw : bool
         Write particles instead of the event table.
     hide_truth : bool
@@ -100,7 +103,16 @@ def simulate_sample(
         If pythia8mc is not installed.
     """
     output = Path(output)
-    _check(background=background, signal=signal, masses=masses, prongs=prongs, seed=seed, block=block, output=output)
+    _check(
+        background=background,
+        signal=signal,
+        masses=masses,
+        prongs=prongs,
+        widths=widths,
+        seed=seed,
+        block=block,
+        output=output,
+    )
     if not raw:
         writer_for(output)  # a bad name should be refused before the work, not after
     request = {
@@ -109,6 +121,7 @@ def simulate_sample(
         "masses": list(masses) if masses is not None and signal else None,
         "seed": seed,
         "prongs": prongs,
+        "widths": list(widths) if widths is not None and signal else None,
         "raw": raw,
         "block": block,
         "detector": asdict(detector),
@@ -126,6 +139,7 @@ def simulate_sample(
             masses=kind_masses,
             seed=seed,
             prongs=prongs,
+            widths=widths,
             detector=detector,
             shower=tuple(shower),
             raw=raw,
@@ -157,6 +171,7 @@ def _check(
     signal: int,
     masses: tuple[float, float, float] | None,
     prongs: int,
+    widths: tuple[float, float, float] | None,
     seed: int,
     block: int,
     output: Path,
@@ -174,7 +189,7 @@ def _check(
         raise InputError(f"block is {block}; give at least 1")
     if not output.resolve().parent.is_dir():
         raise InputError(f"{output}: the folder {output.resolve().parent} does not exist; create it first")
-    pythia.check_request(masses=masses if signal else None, prongs=prongs)
+    pythia.check_request(masses=masses if signal else None, prongs=prongs, widths=widths)
 
 
 def _versions() -> dict[str, str]:
@@ -208,7 +223,7 @@ def _open_parts(parts: Path, request: dict[str, Any]) -> None:
 
 def _comparable(request: dict[str, Any]) -> dict[str, Any]:
     versions = {name: version for name, version in request.get("versions", {}).items() if name != "bumphunt"}
-    return {**request, "versions": versions}
+    return {"widths": None, **request, "versions": versions}
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
