@@ -6,7 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock response null-boxes injections clean
+.PHONY: help install run test lint lock fidelity response null-boxes injections benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -37,10 +37,13 @@ lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra simulation --extra root --extra dask --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 
+fidelity: install  ## compare simulated with real LHC Olympics events (4 minutes; needs ../shared/data)
+	$(BIN)/python analysis/fidelity.py --workers $(WORKERS)
+
 response: install  ## simulate the signal grid and fit bumphunt/masses/response.json (a few minutes)
 	$(BIN)/python analysis/signal_response.py --workers $(WORKERS)
 
-null-boxes: install  ## run the whole analysis on signal-free boxes (20 minutes)
+null-boxes: install  ## run the whole analysis on signal-free boxes (15 minutes)
 	$(BIN)/python analysis/null_boxes.py --workers $(WORKERS)
 
 injections: install  ## inject signals of known masses and compare (25 minutes)

@@ -3,7 +3,7 @@
     make injections
 
 Writes analysis/results/injections.json: pulls and coverage of the three masses and the yield. The
-background is one simulated sample cut into boxes, so boxes of different points share events.
+background is that of a labelled sample (the shipped one) cut into boxes, so boxes of different points share events.
 """
 
 import argparse
@@ -33,7 +33,7 @@ QUANTITIES = ("m_resonance", "m_x", "m_y", "n_signal")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--background", type=Path, default=Path("out/null/qcd.parquet"))
+    parser.add_argument("--events", type=Path, default=Path("data/lhco_rnd.parquet"), help="labelled")
     parser.add_argument("--size", type=int, default=100_000, help="background events in a box")
     parser.add_argument("--signal", type=int, default=300, help="signal events in a box")
     parser.add_argument("--repeats", type=int, default=2)
@@ -43,9 +43,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     arguments.output.mkdir(parents=True, exist_ok=True)
-    if not arguments.background.exists():
-        parser.error(f"{arguments.background} is missing: `make null-boxes` makes it, or name another signal-free file")
-    sample = pd.read_parquet(arguments.background)
+    sample = bumphunt.read_events(arguments.events)
+    sample = bumphunt.drop_truth(sample[~bumphunt.truth_labels(sample)])
     n_boxes = max(len(sample) // arguments.size, 1)
     config = bumphunt.AnalysisConfig.model_validate({"vae": {"enabled": False}})
     rows: list[dict[str, Any]] = []

@@ -2,8 +2,8 @@
 
     make null-boxes
 
-Boxes are disjoint parts of one simulated signal-free sample (--events, made if it is missing). Prints
-each box's global significance and writes analysis/results/null_boxes.json.
+Boxes are disjoint parts of the background in a labelled sample (the shipped one). Prints each box's
+global significance and writes analysis/results/null_boxes.json.
 """
 
 import argparse
@@ -11,7 +11,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 import bumphunt
 
@@ -20,28 +19,17 @@ RESULT = Path("analysis/results/null_boxes.json")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=Path, default=Path("out/null/qcd.parquet"))
-    parser.add_argument("--boxes", type=int, default=2)
+    parser.add_argument("--events", type=Path, default=Path("data/lhco_rnd.parquet"), help="labelled")
+    parser.add_argument("--boxes", type=int, default=3)
     parser.add_argument("--size", type=int, default=100_000, help="events in a box")
-    parser.add_argument("--seed", type=int, default=777)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--output", type=Path, default=Path("out/null"))
     parser.add_argument("--result", type=Path, default=RESULT)
     arguments = parser.parse_args()
 
     arguments.output.mkdir(parents=True, exist_ok=True)
-    if not arguments.events.exists():
-        bumphunt.simulate_sample(
-            arguments.events,
-            background=arguments.boxes * arguments.size,
-            signal=0,
-            masses=None,
-            hide_truth=True,
-            seed=arguments.seed,
-            workers=arguments.workers,
-            progress=True,
-        )
-    sample = pd.read_parquet(arguments.events)
+    sample = bumphunt.read_events(arguments.events)
+    sample = bumphunt.drop_truth(sample[~bumphunt.truth_labels(sample)])
     config = bumphunt.AnalysisConfig.model_validate({"vae": {"enabled": False}})
     boxes = []
     for number in range(min(arguments.boxes, len(sample) // arguments.size)):

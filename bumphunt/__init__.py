@@ -28,6 +28,9 @@ _PUBLIC = {
     "masses_in_window": "bumphunt.pipeline.stages",
     "scan_file": "bumphunt.pipeline.stages",
     "generate_events": "bumphunt.pipeline.stages",
+    "iter_raw": "bumphunt.sources.lhco",
+    "padded": "bumphunt.features.dijets",
+    "event_table": "bumphunt.features.dijets",
     "simulate_sample": "bumphunt.simulation.samples",
     "PRESETS": "bumphunt.simulation.presets",
     "QuantileFrontEnd": "bumphunt.preprocessing.scaling",
@@ -61,13 +64,16 @@ __all__ = [
     "check_events",
     "counting_p_value",
     "drop_truth",
+    "event_table",
     "fit_response",
     "fit_spectrum",
     "generate_events",
+    "iter_raw",
     "latent_scores",
     "load_config",
     "masses_in_window",
     "out_of_fold_scores",
+    "padded",
     "read_events",
     "roc",
     "run_analysis",
@@ -87,6 +93,7 @@ if TYPE_CHECKING:
     from bumphunt.config import AnalysisConfig, load_config
     from bumphunt.errors import InputError
     from bumphunt.events import check_events, drop_truth, truth_labels
+    from bumphunt.features.dijets import event_table, padded
     from bumphunt.masses.response import fit_response
     from bumphunt.pipeline.ingest import read_events, write_features
     from bumphunt.pipeline.run import run_analysis
@@ -105,6 +112,7 @@ if TYPE_CHECKING:
     from bumphunt.significance.scan import scan_spectrum
     from bumphunt.simulation.presets import PRESETS
     from bumphunt.simulation.samples import simulate_sample
+    from bumphunt.sources.lhco import iter_raw
     from bumphunt.spectrum.binning import to_hist
     from bumphunt.spectrum.fit import fit_spectrum
 

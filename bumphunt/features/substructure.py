@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import awkward as ak
 import numpy as np
 
 from bumphunt.features import jets
-from bumphunt.features.jets import FloatArray
+from bumphunt.features.jets import FloatArray, Momenta
+from bumphunt.features.nsubjettiness import contrib_taus, taus
 
 BETA = 1.0
 """Angular exponent of N-subjettiness."""
@@ -40,13 +40,13 @@ class Substructure:
     massdrop: FloatArray
 
 
-def substructure(constituents: ak.Array, *, axes: str = AXES, measure: str = MEASURE) -> Substructure:
+def substructure(constituents: Momenta, *, axes: str = AXES, measure: str = MEASURE) -> Substructure:
     """Return tau21, tau32 and the mass drop of each jet.
 
     Parameters
     ----------
-    constituents : awkward.Array
-        Shape (jets, var), records of ``px``, ``py``, ``pz``, ``E`` in GeV.
+    constituents : Momenta
+        Constituents of each jet.
     axes, measure : str
         fastjet-contrib names of the N-subjettiness axes and measure.
 
@@ -56,37 +56,53 @@ def substructure(constituents: ak.Array, *, axes: str = AXES, measure: str = MEA
         Jets of no or one particle have both ratios 0 and mass drop 1; N axes through at most N
         particles make tau_N exactly 0. Never NaN.
     """
-    counts = np.asarray(ak.num(constituents))
+    counts = constituents.counts
     tau21, tau32 = np.zeros(len(counts)), np.zeros(len(counts))
     massdrop = np.ones(len(counts))
     several = counts > 1
     if several.any():
-        chosen = ak.to_packed(constituents[several])
-        number = counts[several]
-        taus = jets.njettiness(_with_ghosts(chosen), measure=measure, axes=axes, beta=BETA, radius=jets.RADIUS)
-        taus = np.nan_to_num(np.where(number[:, None] > np.array([1, 2, 3]), np.maximum(taus, 0.0), 0.0))
-        tau21[several] = taus[:, 1] / (taus[:, 0] + OFFSET)
-        tau32[several] = taus[:, 2] / (taus[:, 1] + OFFSET)
+        chosen = constituents.select(several)
+        values = _taus(chosen, axes=axes, measure=measure)
+        number = chosen.counts[:, None]
+        values = np.nan_to_num(np.where(number > np.array([1, 2, 3]), np.maximum(values, 0.0), 0.0))
+        tau21[several] = values[:, 1] / (values[:, 0] + OFFSET)
+        tau32[several] = values[:, 2] / (values[:, 1] + OFFSET)
         massdrop[several] = _massdrop(chosen)
     return Substructure(tau21=tau21, tau32=tau32, massdrop=massdrop)
 
 
-def _massdrop(constituents: ak.Array) -> FloatArray:
-    whole = np.asarray(jets.mass(jets.total(constituents)))
-    heavier = np.asarray(ak.max(jets.mass(jets.last_step(constituents)), axis=1), dtype=np.float64)
+def _taus(constituents: Momenta, *, axes: str, measure: str) -> FloatArray:
+    values = np.full((len(constituents), 3), np.nan)
+    usual = (constituents.counts >= _ENOUGH) & ((axes, measure) == (AXES, MEASURE))
+    if usual.any():
+        values[usual] = taus(constituents.select(usual), radius=jets.RADIUS)
+    rest = np.isnan(values[:, 0])
+    if rest.any():
+        filled = _with_ghosts(constituents.select(rest))
+        values[rest] = contrib_taus(filled, measure=measure, axes=axes, beta=BETA, radius=jets.RADIUS)
+    return values
+
+
+def _massdrop(constituents: Momenta) -> FloatArray:
+    whole = jets.mass(jets.total(constituents))
+    # the two subjets before the last Cambridge/Aachen step
+    halves = jets.exclusive(jets.recluster(constituents, algorithm="cambridge"), 2)
+    heavier = jets.mass(halves).max(axis=1)
     # Collinear massless particles give 0/0: nothing was dropped.
     return np.where(whole > 1e-6, np.minimum(heavier / np.maximum(whole, 1e-6), 1.0), 1.0)
 
 
-def _with_ghosts(constituents: ak.Array) -> ak.Array:
+def _with_ghosts(constituents: Momenta) -> Momenta:
     """Fill jets of fewer than four particles with momenta too small to matter, which fastjet needs."""
-    if int(ak.min(ak.num(constituents))) >= _ENOUGH:
+    few = constituents.counts < _ENOUGH
+    if not few.any():
         return constituents
     angle = 2.0 * np.pi * np.arange(_ENOUGH) / _ENOUGH
-    ghosts = jets.massless(
-        ak.Array(np.full((1, _ENOUGH), _GHOST)), ak.Array(0.3 * np.cos(angle)[None]), ak.Array(angle[None])
+    ghosts = jets.massless(np.full(_ENOUGH, _GHOST), 0.3 * np.cos(angle), angle, counts=[_ENOUGH])
+    ends = np.repeat((constituents.starts + constituents.counts)[few], _ENOUGH)
+    columns = (
+        np.insert(column, ends, np.tile(ghost, few.sum()))
+        for column, ghost in zip(constituents.columns, ghosts.columns, strict=True)
     )
-    few = ak.num(constituents) < _ENOUGH
-    added = ak.Array(ghosts[np.zeros(len(constituents), dtype=int)])
-    added = added[ak.broadcast_arrays(few, added.px)[0]]
-    return ak.to_packed(ak.concatenate([constituents, added], axis=1))
+    px, py, pz, energy = columns
+    return Momenta(px=px, py=py, pz=pz, energy=energy, counts=constituents.counts + _ENOUGH * few)

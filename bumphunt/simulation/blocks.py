@@ -12,7 +12,8 @@ import pandas as pd
 
 from bumphunt.errors import InputError
 from bumphunt.events import LABEL
-from bumphunt.features.dijets import KINEMATICS, event_table
+from bumphunt.features.dijets import Dijets, dijet_table, dijets, joined, momenta
+from bumphunt.features.jets import hardest_possible
 from bumphunt.rng import generator, integer_seed
 from bumphunt.simulation import pythia
 from bumphunt.simulation.detector import DetectorResponse, reconstruct
@@ -21,7 +22,8 @@ TRIGGER_PT = 1200.0
 """At least one anti-kT R=1 jet needs more transverse momentum than this, in GeV ..."""
 TRIGGER_ETA = 2.5
 """... and less absolute pseudorapidity than this."""
-_BATCH = 250
+BATCH = 250
+"""Events generated at a time."""
 _GIVE_UP = 400  # batches without the block being full
 
 
@@ -36,6 +38,7 @@ class Block:
     masses: tuple[float, float, float] | None
     seed: int
     prongs: int
+    widths: tuple[float, float, float] | None = None
     detector: DetectorResponse
     shower: tuple[str, ...]
     raw: bool
@@ -53,21 +56,23 @@ def make_block(block: Block) -> int:
         masses=block.masses,
         seed=integer_seed(block.seed, "pythia", block.kind, block.index),
         prongs=block.prongs,
+        widths=block.widths,
         shower=block.shower,
     )
     rng = generator(block.seed, "detector", block.kind, block.index)
     kept: list[ak.Array] = []
-    tables: list[pd.DataFrame] = []
+    pairs: list[Dijets] = []
     accepted = generated = 0
     for _ in range(_GIVE_UP):
-        batch = min(_BATCH, 10 + 2 * (block.events - accepted))
+        batch = _next_batch(block.events - accepted, accepted=accepted, generated=generated)
         seen = reconstruct(pythia.next_particles(source, batch), response=block.detector, rng=rng)
         generated += len(seen)
-        passed, table = triggered(seen)
-        tables.append(table)
+        fired, leading = trigger(seen)
         if block.raw:
-            kept.append(passed)
-        accepted += len(table)
+            kept.append(seen[fired])
+        else:
+            pairs.append(leading)
+        accepted += leading.number
         if accepted >= block.events:
             break
     else:
@@ -78,20 +83,36 @@ def make_block(block: Block) -> int:
     if block.raw:
         _save_particles(block, ak.concatenate(kept)[: block.events])
     else:
-        table = pd.concat(tables, ignore_index=True).iloc[: block.events].drop(columns=list(KINEMATICS))
+        # the substructure of all accepted events at once: it costs less per event the more there are
+        wanted = np.arange(accepted) < block.events
+        table = dijet_table(joined(pairs).select(wanted))
         table[LABEL] = np.int8(block.masses is not None)
         _save(block.files[0], {str(name): table[name].to_numpy() for name in table.columns})
     return generated
 
 
+def _next_batch(missing: int, *, accepted: int, generated: int) -> int:
+    """Return how many events to generate next: those that will be enough more often than not, up to a batch."""
+    passing = (accepted + 1) / (generated + 2)
+    return min(BATCH, int(missing / passing) + 10)
+
+
 def triggered(particles: ak.Array) -> tuple[ak.Array, pd.DataFrame]:
     """Return the events that pass the trigger, and their table with the columns of ``KINEMATICS``."""
-    table = event_table(particles[np.asarray(ak.num(particles.pt)) > 1], kinematics=True)
-    particles = particles[np.asarray(ak.num(particles.pt)) > 1]
-    fired = np.zeros(len(table), dtype=bool)
-    for jet in ("lead", "sublead"):
-        fired |= ((table[f"ptj_{jet}"] > TRIGGER_PT) & (table[f"etaj_{jet}"].abs() < TRIGGER_ETA)).to_numpy()
-    return particles[fired], table[fired].reset_index(drop=True)
+    fired, pairs = trigger(particles)
+    return particles[fired], dijet_table(pairs, kinematics=True)
+
+
+def trigger(particles: ak.Array) -> tuple[npt.NDArray[np.bool_], Dijets]:
+    """Return which events pass the trigger, and the leading jets of those, without their substructure."""
+    everything = momenta(particles)
+    # Most events that fail do so without clustering; one of a single particle has no second jet.
+    possible = (hardest_possible(everything) > TRIGGER_PT) & (everything.counts > 1)
+    pairs = dijets(everything.select(possible))
+    hard = np.asarray(((pairs.pt > TRIGGER_PT) & (np.abs(pairs.eta) < TRIGGER_ETA)).any(axis=1))
+    fired = possible.copy()
+    fired[possible] = hard
+    return fired, pairs.select(hard)
 
 
 def _save_particles(block: Block, particles: ak.Array) -> None:

@@ -50,24 +50,46 @@ class Cells:
 
     def index(self, eta: FloatArray, phi: FloatArray) -> IntArray:
         """Return the cell of each direction, -1 outside the grid."""
-        ring = np.searchsorted(self.edges, eta) - 1
-        inside = (ring >= 0) & (ring < len(self.number))
-        ring = np.where(inside, ring, 0)
-        turn = np.mod((phi + np.pi) / (2 * np.pi), 1.0)
-        return np.where(
-            inside,
-            self.first[ring] + np.minimum((turn * self.number[ring]).astype(np.int64), self.number[ring] - 1),
-            -1,
-        )
+        ring = self._ring_at(eta)
+        turn = (phi + np.pi) / (2 * np.pi)
+        turn -= np.floor(turn)
+        number = self.number[ring]
+        cell = self.first[ring] + np.minimum((turn * number).astype(np.int64), number - 1)
+        return np.where((eta > self.edges[0]) & (eta <= self.edges[-1]), cell, -1)
+
+    def _ring_at(self, eta: FloatArray) -> IntArray:
+        """Return the ring of each pseudorapidity, of those outside the grid any."""
+        # a table of the rings at the lower ends of bins narrower than a ring, then a step up or down: a search
+        # for each particle takes several times as long
+        table, low, per_bin = _ring_table(self)
+        ring = table[np.clip(((eta - low) * per_bin).astype(np.int64), 0, len(table) - 1)]
+        ring += eta > self.edges[ring + 1]
+        ring -= (eta <= self.edges[ring]) & (ring > 0)
+        return np.minimum(ring, len(self.number) - 1)
 
     def ring(self, cell: IntArray) -> IntArray:
         """Return the ring of each cell."""
-        return np.searchsorted(self.first, cell, side="right") - 1
+        return _ring_of_cell(self)[cell]
 
     @property
     def total(self) -> int:
         """Return the number of cells."""
         return int(self.number.sum())
+
+
+@functools.cache
+def _ring_of_cell(cells: Cells) -> IntArray:
+    return np.repeat(np.arange(len(cells.number)), cells.number)
+
+
+@functools.cache
+def _ring_table(cells: Cells) -> tuple[IntArray, float, float]:
+    """Return the ring at the lower end of each bin in eta, the first such end, and bins per unit of eta."""
+    low, high = float(cells.edges[0]), float(cells.edges[-1])
+    bins = int(2 * (high - low) / np.diff(cells.edges).min())
+    ends = low + (high - low) / bins * np.arange(bins)
+    ring = np.searchsorted(cells.edges, ends) - 1
+    return np.clip(ring, 0, len(cells.number) - 1).astype(np.int64), low, bins / (high - low)
 
 
 def _grid(cells_by_upper_edge: dict[float, int], lowest: float) -> Cells:
@@ -135,7 +157,7 @@ def energy_flow(
     cells: Cells,
     *,
     hits: tuple[IntArray, IntArray, FloatArray],
-    tracks: tuple[IntArray, IntArray, FloatArray, FloatArray],
+    tracks: tuple[IntArray, FloatArray, FloatArray],
     scale: float,
     rng: np.random.Generator,
 ) -> Flow:
@@ -150,22 +172,22 @@ def energy_flow(
     hits : tuple
         Event, cell and energy (GeV) of all particles that leave energy here.
     tracks : tuple
-        Event, cell, energy (GeV) and relative resolution of the tracks among them.
+        Which of the hits are those of tracks, and energy (GeV) and relative resolution of these tracks.
     scale : float
         Multiplies the measured energy.
     rng : numpy.random.Generator
         Source of the fluctuations.
     """
     event, cell, energy = hits
-    track_event, track_cell, track_energy, resolution = tracks
-    keys = event * cells.total + cell
-    towers, tower = np.unique(keys, return_inverse=True)
+    of_track, track_energy, resolution = tracks
+    towers, tower = _grouped(event * cells.total + cell)
     true = _sums(tower, energy, len(towers))
-    at = np.searchsorted(towers, track_event * cells.total + track_cell)
+    at = tower[of_track]
     charged = _sums(at, track_energy, len(towers))
     charged_sigma2 = _sums(at, (resolution * track_energy) ** 2, len(towers))
 
-    index = towers % cells.total
+    tower_event = towers // cells.total
+    index = towers - tower_event * cells.total
     ring = cells.ring(index)
     low, high = cells.edges[ring], cells.edges[ring + 1]
     centre = 0.5 * (low + high)
@@ -186,12 +208,28 @@ def energy_flow(
     eta = (low + (high - low) * place[0])[neutral]
     turn = (index - cells.first[ring] + place[1]) / cells.number[ring]
     return Flow(
-        event=(towers // cells.total)[neutral],
+        event=tower_event[neutral],
         pt=excess[neutral] / np.cosh(eta),
         eta=eta,
         phi=(2 * np.pi * turn - np.pi)[neutral],
         track_scale=best[at],
     )
+
+
+def _grouped(keys: IntArray) -> tuple[IntArray, IntArray]:
+    """Return what np.unique returns with the inverse; keys are non-negative."""
+    bits = max(len(keys) - 1, 1).bit_length()
+    if len(keys) and int(keys.max()).bit_length() + bits > 62:
+        values, inverse = np.unique(keys, return_inverse=True)
+        return values, inverse
+    # numbers that hold key and place sort several times faster than the places do by key
+    packed = np.sort((keys << bits) | np.arange(len(keys)))
+    ordered, place = packed >> bits, packed & ((1 << bits) - 1)
+    fresh = np.ones(len(keys), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
+    inverse = np.empty(len(keys), dtype=np.int64)
+    inverse[place] = np.cumsum(fresh) - 1
+    return ordered[fresh], inverse
 
 
 def _sums(group: IntArray, values: FloatArray, number: int) -> FloatArray:

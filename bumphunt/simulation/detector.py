@@ -32,6 +32,8 @@ _CHARGES = {
     431: 1,
     521: 1,
 }
+_CHARGE_OF = np.zeros(max(_CHARGES) + 1, dtype=np.int64)
+_CHARGE_OF[list(_CHARGES)] = list(_CHARGES.values())
 _ELECTRON, _MUON, _PHOTON = 11, 13, 22
 _EARLY = (310, 3122)
 _EARLY_FRACTION = 0.3
@@ -141,7 +143,8 @@ def reconstruct(particles: ak.Array, *, response: DetectorResponse, rng: np.rand
     """
     events = len(particles)
     event = np.repeat(np.arange(events, dtype=np.int64), np.asarray(ak.num(particles.id)))
-    column = {name: np.asarray(ak.flatten(particles[name])) for name in ak.fields(particles)}
+    flat_particles = ak.flatten(particles)
+    column = {name: np.asarray(flat_particles[name]) for name in ak.fields(particles)}
     code = np.abs(column["id"])
     charge = _charges(column["id"])
     reached, outer_eta, outer_phi = surface(column, charge, response)
@@ -150,7 +153,6 @@ def reconstruct(particles: ak.Array, *, response: DetectorResponse, rng: np.rand
     outer_eta, outer_phi = outer_eta[kept], outer_phi[kept]
     px, py, pz, energy = (column[name][kept] for name in ("px", "py", "pz", "e"))
     pt = np.hypot(px, py)
-    eta, phi = np.arcsinh(pz / pt), np.arctan2(py, px)
 
     measured, resolution = np.zeros_like(pt), np.zeros_like(pt)
     kinds = (
@@ -159,14 +161,18 @@ def reconstruct(particles: ak.Array, *, response: DetectorResponse, rng: np.rand
         (response.hadrons, (code != _ELECTRON) & (code != _MUON)),
     )
     for tracker, chosen in kinds:
-        of = chosen & (charge != 0)
-        efficiency = tracker.efficiency_at(pt[of], outer_eta[of])
-        relative = tracker.resolution_at(pt[of], outer_eta[of])
+        of = np.flatnonzero(chosen & (charge != 0))
+        true, outer = pt[of], outer_eta[of]
+        efficiency = tracker.efficiency_at(true, outer)
+        relative = tracker.resolution_at(true, outer)
         width = np.sqrt(np.log1p(relative**2))
-        smeared = pt[of] * np.exp(width * rng.standard_normal(len(width)) - 0.5 * width**2)
+        smeared = true * np.exp(width * rng.standard_normal(len(width)) - 0.5 * width**2)
         measured[of] = np.where(rng.random(len(width)) < efficiency, smeared, 0.0)
         resolution[of] = relative
-    track = measured > 0
+    track = np.flatnonzero(measured > 0)
+    # only of tracks the direction is measured, that of the other particles is one within their cell
+    eta, phi = np.arcsinh(pz[track] / pt[track]), np.arctan2(py[track], px[track])
+    to_energy = np.cosh(eta)
 
     # K0S and Lambda that reach the calorimeters start to shower in the first
     first = np.where(
@@ -178,13 +184,16 @@ def reconstruct(particles: ak.Array, *, response: DetectorResponse, rng: np.rand
         (response.ecal, ecal_cells(), first),
         (response.hcal, hcal_cells(), second),
     ):
-        cell, hit = cells.index(outer_eta, outer_phi), fraction > 0
-        pointing = track & (fraction == 1.0)
+        leaves = fraction > 0
+        hit, place = np.flatnonzero(leaves), np.cumsum(leaves) - 1
+        whole = fraction[track] == 1.0
+        pointing = track[whole]
         flow = energy_flow(
             calorimeter,
             cells,
-            hits=(event[hit], cell[hit], (fraction * energy)[hit]),
-            tracks=(event[pointing], cell[pointing], (measured * np.cosh(eta))[pointing], resolution[pointing]),
+            hits=(event[hit], cells.index(outer_eta[hit], outer_phi[hit]), fraction[hit] * energy[hit]),
+            # a track that points here left energy here as well, so that it is one of the hits
+            tracks=(place[pointing], measured[pointing] * to_energy[whole], resolution[pointing]),
             scale=response.energy_scale,
             rng=rng,
         )
@@ -193,19 +202,21 @@ def reconstruct(particles: ak.Array, *, response: DetectorResponse, rng: np.rand
     rows = np.concatenate([event[track], *(flow.event for flow in flows)])
     flat = {
         "pt": np.concatenate([measured[track], *(flow.pt for flow in flows)]),
-        "eta": np.concatenate([eta[track], *(flow.eta for flow in flows)]),
-        "phi": np.concatenate([phi[track], *(flow.phi for flow in flows)]),
+        "eta": np.concatenate([eta, *(flow.eta for flow in flows)]),
+        "phi": np.concatenate([phi, *(flow.phi for flow in flows)]),
     }
-    order = np.argsort(rows, kind="stable")
+    # a radix sort, for as many events as there are in a batch
+    order = np.argsort(rows.astype(np.uint16) if events <= 1 << 16 else rows, kind="stable")
     return ak.unflatten(
         ak.zip({name: value[order] for name, value in flat.items()}), np.bincount(rows, minlength=events)
     )
 
 
 def _charges(identity: npt.NDArray[np.integer]) -> IntArray:
-    codes, inverse = np.unique(identity, return_inverse=True)
-    charge = np.array([int(np.sign(code)) * _CHARGES.get(abs(int(code)), 0) for code in codes], dtype=np.int64)
-    return charge[inverse]
+    code = np.abs(identity)
+    known = np.where(code < len(_CHARGE_OF), code, 0)
+    charge: IntArray = _CHARGE_OF[known] * np.sign(identity)
+    return charge
 
 
 def surface(
@@ -215,33 +226,73 @@ def surface(
 
     Particles made beyond the calorimeter's surface (late decays) are not seen.
     """
-    px, py, pz = (particles[name] for name in ("px", "py", "pz"))
-    x, y, z = (particles[name] if response.displaced else np.zeros_like(px) for name in ("x", "y", "z"))
+    px, py, pz, x, y, z = (np.asarray(particles[name], dtype=np.float64) for name in ("px", "py", "pz", "x", "y", "z"))
+    if not response.displaced:
+        x, y, z = np.zeros((3, len(px)))
     pt = np.hypot(px, py)
-    phi = np.arctan2(py, px)
     radius, half = response.radius, response.half_length
-    reached = (np.hypot(x, y) < radius) & (np.abs(z) < half) & (pt > 1e-4)
+    reached = (x * x + y * y < radius**2) & (np.abs(z) < half) & (pt > 1e-4)
     pt = np.maximum(pt, 1e-4)
     slope = pz / pt
     to_endcap = np.where(slope == 0, np.inf, (np.copysign(half, slope) - z) / np.where(slope == 0, 1.0, slope))
-
-    along, across = x * np.cos(phi) + y * np.sin(phi), x * np.sin(phi) - y * np.cos(phi)
-    straight = -along + np.sqrt(np.maximum(radius**2 - across**2, 0.0))
     curved = (charge != 0) & (response.magnetic_field > 0)
-    r = pt / (_BENDING * np.where(curved, charge, 1) * max(response.magnetic_field, 1e-9))
-    centre_x, centre_y = x + r * np.sin(phi), y - r * np.cos(phi)
-    distance = np.maximum(np.hypot(centre_x, centre_y), 1e-12)
+
+    out_x, out_y, path = np.empty_like(pt), np.empty_like(pt), np.empty_like(pt)
+    for chosen in (~curved, curved):
+        of = np.flatnonzero(chosen)
+        origin, direction = (x[of], y[of]), (px[of] / pt[of], py[of] / pt[of])
+        if chosen is curved:
+            bending = pt[of] / (_BENDING * charge[of] * response.magnetic_field)
+            path[of], out_x[of], out_y[of] = _helix(origin, direction, bending, to_endcap[of], radius)
+        else:
+            path[of], out_x[of], out_y[of] = _straight(origin, direction, to_endcap[of], radius)
+    out_z = z + path * slope
+    return reached, np.arcsinh(out_z / np.maximum(np.sqrt(out_x**2 + out_y**2), 1e-6)), np.arctan2(out_y, out_x)
+
+
+def _straight(
+    origin: tuple[FloatArray, FloatArray],
+    direction: tuple[FloatArray, FloatArray],
+    to_endcap: FloatArray,
+    radius: float,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the transverse path to barrel or end cap, and x and y at its end."""
+    (x, y), (cos, sin) = origin, direction
+    along, across = x * cos + y * sin, x * sin - y * cos
+    path = np.minimum(np.sqrt(np.maximum(radius**2 - across**2, 0.0)) - along, to_endcap)
+    path = np.where(np.isfinite(path), path, 0.0)
+    return path, x + path * cos, y + path * sin
+
+
+def _helix(
+    origin: tuple[FloatArray, FloatArray],
+    direction: tuple[FloatArray, FloatArray],
+    r: FloatArray,
+    to_endcap: FloatArray,
+    radius: float,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the same along a circle of radius ``r``, which has the sign of the charge."""
+    (x, y), (cos, sin) = origin, direction
+    centre_x, centre_y = x + r * sin, y - r * cos
+    distance = np.maximum(np.sqrt(centre_x**2 + centre_y**2), 1e-12)
+    # of the angle at the centre between the particle's position when it crosses the barrel and the beam
     cosine = (radius**2 - distance**2 - r**2) / (2 * r * distance)
     opening = np.arccos(np.clip(cosine, -1, 1))
-    turn = phi + np.arctan2(centre_x, centre_y)
-    circle = 2 * np.pi * np.abs(r)
-    to_barrel = np.minimum(np.mod(r * (turn - opening), circle), np.mod(r * (turn + opening), circle))
-    to_barrel = np.where(np.abs(cosine) <= 1, to_barrel, np.inf)  # loops inside, ends on the end cap
-    path = np.minimum(np.where(curved, to_barrel, straight), to_endcap)
+    turn = np.arctan2(sin, cos) + np.arctan2(centre_x, centre_y)
+    # from r * angle modulo the circle the nearest crossing ahead; modulo by hand, since np.mod is slow
+    ahead = np.copysign(1.0, r) * turn
+    first, second = (_positive(ahead - opening), _positive(ahead + opening))
+    to_barrel = np.where(np.abs(cosine) <= 1, np.abs(r) * np.minimum(first, second), np.inf)
+    path = np.minimum(to_barrel, to_endcap)  # those that loop inside end on the end cap
     path = np.where(np.isfinite(path), path, 0.0)
+    # the direction turned by the path: no angle is needed for that but the one turned by
+    turned = path / r
+    cos_turned, sin_turned = np.cos(turned), np.sin(turned)
+    out_x = centre_x - r * (sin * cos_turned - cos * sin_turned)
+    out_y = centre_y + r * (cos * cos_turned + sin * sin_turned)
+    return path, out_x, out_y
 
-    angle = phi - path / r
-    out_x = np.where(curved, centre_x - r * np.sin(angle), x + path * np.cos(phi))
-    out_y = np.where(curved, centre_y + r * np.cos(angle), y + path * np.sin(phi))
-    out_z = z + path * slope
-    return reached, np.arcsinh(out_z / np.maximum(np.hypot(out_x, out_y), 1e-6)), np.arctan2(out_y, out_x)
+
+def _positive(angle: FloatArray) -> FloatArray:
+    """Return the angle between 0 and 2 pi."""
+    return angle - 2 * np.pi * np.floor(angle / (2 * np.pi))

@@ -11,7 +11,7 @@ from bumphunt.masses.shapes import crystal_ball_pdf
 
 def draw(shape: dict[str, float], number: int, rng: np.random.Generator) -> np.ndarray:
     """Draw from a Crystal Ball by inverting its density summed on a fine grid."""
-    grid = np.linspace(0.2, 2.5, 20_000)
+    grid = np.linspace(0.01, 20.0, 200_000)  # the tails are long
     cumulative = np.cumsum(crystal_ball_pdf(grid, **shape))
     return np.interp(rng.random(number) * cumulative[-1], cumulative, grid)
 

@@ -60,7 +60,8 @@ def test_pulls_of_the_three_masses(fits):
     found = np.array([[fit.m_resonance.value, fit.m_x.value, fit.m_y.value] for fit in fits])
     errors = np.array([fit.statistical for fit in fits])
     pulls = (found - MASSES) / errors
-    assert np.abs(pulls.mean(axis=0)).max() < 0.45, pulls.mean(axis=0)
+    # the mean of 25 pulls has an error of 0.2
+    assert np.abs(pulls.mean(axis=0)).max() < 0.6, pulls.mean(axis=0)
     assert ((pulls.std(axis=0) > 0.6) & (pulls.std(axis=0) < 1.5)).all(), pulls.std(axis=0)
     # the relative errors are those of some seventy events, not made up
     assert (errors.mean(axis=0) / MASSES < [0.01, 0.02, 0.04]).all()

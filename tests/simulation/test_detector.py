@@ -6,7 +6,7 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from bumphunt.simulation.calorimeter import ecal_cells, hcal_cells
+from bumphunt.simulation.calorimeter import _grouped, ecal_cells, hcal_cells
 from bumphunt.simulation.detector import DetectorResponse, reconstruct, surface
 
 RESPONSE = DetectorResponse()
@@ -145,3 +145,26 @@ def test_every_direction_has_one_cell_that_contains_it(cells):
     assert np.all(np.diff(cells.edges) > 0)
     assert cells.index(np.array([-5.1, 5.1]), np.zeros(2)).tolist() == [-1, -1]
     assert cells.index(np.array([0.01]), np.array([np.pi]))[0] == cells.index(np.array([0.01]), np.array([-np.pi]))[0]
+
+
+@pytest.mark.parametrize("cells", [ecal_cells(), hcal_cells()], ids=["ecal", "hcal"])
+def test_ring_table_agrees_with_a_search(cells):
+    edges = cells.edges[1:-1]
+    eta = np.concatenate([np.linspace(-4.999, 5, 20001), edges, np.nextafter(edges, 9), np.nextafter(edges, -9)])
+    expected = np.searchsorted(cells.edges, eta) - 1
+    np.testing.assert_array_equal(cells.ring(cells.index(eta, np.full(len(eta), 0.3))), expected)
+
+
+@pytest.mark.parametrize("largest", [7, 30_000_000, 2**60])
+def test_grouped_is_unique_with_its_inverse(largest):
+    keys = np.random.default_rng(1).integers(0, largest, 5000)
+    keys[2000:2500] = keys[:500]
+    for got, expected in zip(_grouped(keys), np.unique(keys, return_inverse=True), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    assert [len(part) for part in _grouped(keys[:0])] == [0, 0]
+
+
+def test_particles_unknown_to_the_tracker_are_neutral():
+    # nuclei have ten-digit codes; a neutron and its antiparticle leave no track either
+    for identity in (1000010020, 2112, -2112):
+        assert np.asarray(ak.num(seen(gun(identity, pt=100, eta=0.1, number=50)).pt)).max() == 1

@@ -66,9 +66,9 @@ def two():
 
 def test_default_settings_are_those_that_made_the_samples():
     lines = {
-        34: (3500.0, 35.0, 2800.0, 4200.0),
-        24: (500.0, 7.5, 350.0, 650.0),
-        23: (100.0, 0.5, 90.0, 110.0),
+        34: (3500.0, 52.5, 2450.0, 4550.0),
+        24: (500.0, 15.0, 200.0, 800.0),
+        23: (100.0, 3.0, 40.0, 160.0),
     }
     expected = ["NewGaugeBoson:ffbar2Wprime = on", "Wprime:coup2WZ = 1", "34:onMode = off", "34:onIfAll = 24 23"]
     for code, (mass, width, low, high) in lines.items():
