@@ -48,6 +48,20 @@ _PUBLIC = {
     "to_hist": "bumphunt.spectrum.binning",
     "fit_response": "bumphunt.masses.response",
     "write_report": "bumphunt.report.html",
+    "NetworkClassifier": "bumphunt.scores.cwola_network",
+    "LatentClassifier": "bumphunt.scores.latent_cwola",
+    "MahalanobisDistance": "bumphunt.scores.mahalanobis",
+    "choose_out_of_fold": "bumphunt.scores.blind_choice",
+    "nested_scores": "bumphunt.scores.weak_supervision",
+    "permutation_importance": "bumphunt.scores.importance",
+    "sigma_min": "bumphunt.scores.sensitivity",
+    "DecisionTree": "bumphunt.scores.supervised.trees",
+    "SupervisedTrees": "bumphunt.scores.supervised.trees",
+    "MlpClassifier": "bumphunt.scores.supervised.networks",
+    "robustness": "bumphunt.scores.supervised.adversarial",
+    "random_search": "bumphunt.scores.supervised.hyperparameters",
+    "learning_curve": "bumphunt.scores.supervised.learning_curve",
+    "EpochScores": "bumphunt.scores.epochs",
 }
 
 __all__ = [
@@ -56,12 +70,20 @@ __all__ = [
     "AnalysisResult",
     "Autoencoder",
     "BoostedTrees",
+    "DecisionTree",
+    "EpochScores",
     "InputError",
     "Interval",
+    "LatentClassifier",
+    "MahalanobisDistance",
+    "MlpClassifier",
+    "NetworkClassifier",
     "QuantileFrontEnd",
+    "SupervisedTrees",
     "VariationalAutoencoder",
     "__version__",
     "check_events",
+    "choose_out_of_fold",
     "counting_p_value",
     "drop_truth",
     "event_table",
@@ -70,17 +92,23 @@ __all__ = [
     "generate_events",
     "iter_raw",
     "latent_scores",
+    "learning_curve",
     "load_config",
     "masses_in_window",
+    "nested_scores",
     "out_of_fold_scores",
     "padded",
+    "permutation_importance",
+    "random_search",
     "read_events",
+    "robustness",
     "roc",
     "run_analysis",
     "scan_file",
     "scan_spectrum",
     "score_events",
     "select_fraction",
+    "sigma_min",
     "significance_improvement",
     "simulate_sample",
     "to_hist",
@@ -102,11 +130,23 @@ if TYPE_CHECKING:
     from bumphunt.report.html import write_report
     from bumphunt.results import AnalysisResult, Interval
     from bumphunt.scores.autoencoder import Autoencoder
+    from bumphunt.scores.blind_choice import choose_out_of_fold
+    from bumphunt.scores.cwola_network import NetworkClassifier
+    from bumphunt.scores.epochs import EpochScores
+    from bumphunt.scores.importance import permutation_importance
     from bumphunt.scores.latent import latent_scores
+    from bumphunt.scores.latent_cwola import LatentClassifier
+    from bumphunt.scores.mahalanobis import MahalanobisDistance
     from bumphunt.scores.quality import roc, significance_improvement
+    from bumphunt.scores.sensitivity import sigma_min
+    from bumphunt.scores.supervised.adversarial import robustness
+    from bumphunt.scores.supervised.hyperparameters import random_search
+    from bumphunt.scores.supervised.learning_curve import learning_curve
+    from bumphunt.scores.supervised.networks import MlpClassifier
+    from bumphunt.scores.supervised.trees import DecisionTree, SupervisedTrees
     from bumphunt.scores.trees import BoostedTrees
     from bumphunt.scores.vae import VariationalAutoencoder
-    from bumphunt.scores.weak_supervision import out_of_fold_scores
+    from bumphunt.scores.weak_supervision import nested_scores, out_of_fold_scores
     from bumphunt.selection import select_fraction
     from bumphunt.significance.profile import counting_p_value
     from bumphunt.significance.scan import scan_spectrum

@@ -4,7 +4,7 @@ Every number that shapes the answer is here, so that a config and a seed say all
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -47,15 +47,24 @@ class SearchConfig(Section):
 
 
 class CwolaConfig(Section):
-    """The primary score: boosted trees, signal region against sidebands."""
+    """The primary score: a classifier of signal region against sidebands, chosen before the data are seen."""
 
     features: list[str] | None = Field(
         None, description="columns the classifier sees; null: mj1, mj2, tau21_1, tau21_2 as far as present"
     )
     decorrelate: bool = Field(True, description="replace each feature by its quantile at its mjj, against sculpting")
+    classifier: Literal["trees", "network"] = Field("trees", description="trees (boosted) or network (dense)")
+    nested: bool = Field(False, description="stop the training of each fold on the others in turn; k - 1 times slower")
+    average: Literal["score", "rank"] = Field("score", description="what is averaged over an ensemble: score or rank")
+    sidebands: Literal["wide", "narrow"] = Field(
+        "wide", description="wide, or narrow: train on their inner halves only"
+    )
+    class_weight: Literal["sides", "classes", "none"] = Field(
+        "sides", description="what counts the same in training: sides (each sideband too), classes or none"
+    )
     folds: int = Field(5, ge=2, le=20, description="every event is scored by models trained on the other folds")
     members: Positive = Field(2, description="classifiers in each fold's ensemble")
-    max_iter: Positive = Field(80, description="boosting steps")
+    max_iter: Positive = Field(80, description="boosting steps of trees")
     learning_rate: float = Field(0.05, gt=0, le=1, description="step of boosting")
     max_leaf_nodes: int = Field(16, ge=2, description="leaves of a tree")
     min_samples_leaf: Positive = Field(40, description="training events in a leaf, at least")
@@ -71,6 +80,8 @@ class VaeConfig(Section):
         [64, 64, 64], min_length=1, description="widths of the encoder's layers, mirrored in the decoder"
     )
     latent_dim: Positive = Field(1, description="dimensions of the latent space")
+    activation: str = Field("relu", description="any keras activation, such as relu or selu")
+    reconstruction: Literal["mse", "bce"] = Field("mse", description="reconstruction loss: mse, or bce (cross-entropy)")
     zeta: float = Field(5000.0, ge=0, description="weight of the reconstruction loss")
     xi: float = Field(1.0, ge=0, description="weight of the KL divergence")
     epochs: Positive | None = Field(None, description="passes over the data; null: about 4000 steps in all")
@@ -127,6 +138,8 @@ class AnalysisConfig(Section):
         for low, high in search.windows or []:
             if low >= high:
                 raise ValueError(f"search.windows: {low:g} must be below {high:g}")
+        if self.cwola.nested and self.cwola.folds < 3:
+            raise ValueError(f"cwola.nested needs at least 3 folds, cwola.folds is {self.cwola.folds}")
         for features in (self.cwola.features, self.vae.features):
             forbidden = {"label", "mjj", "weight", "run", "event"} & set(features or [])
             if forbidden:

@@ -59,12 +59,15 @@ def test_importing_loads_nothing_heavy(module):
         "bumphunt.spectrum.fit",
         "bumphunt.significance.scan",
         "bumphunt.significance.workspace",
-        "bumphunt.scores.trees",
         "bumphunt.masses.fit",
     ],
 )
 def test_rooms_load_their_heavy_libraries_when_they_use_them(module):
     assert loaded(f"import {module}") == []
+
+
+def test_scorers_load_their_learning_library_when_they_learn():
+    assert loaded("import bumphunt.scores.trees") == ["pandas"]
 
 
 def test_help_loads_nothing_heavy():

@@ -11,6 +11,7 @@ from bumphunt.pipeline.vae import train_vae
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
 from bumphunt.results import CrossCheck, TrainingHistory
 from bumphunt.scores.latent import latent_scores, orient
+from bumphunt.scores.mahalanobis import MahalanobisDistance
 from bumphunt.selection import select_fraction
 
 FloatArray = npt.NDArray[np.float64]
@@ -24,7 +25,10 @@ def vae_scores(
     trained = train_vae(events, config, seed=seed)
     found = trained.model.history_
     history = TrainingHistory(loss=found["loss"], reconstruction=found["L_R"], kl=found["L_KL"])
-    return latent_scores(trained.model, trained.unit), history
+    distance = None
+    if config.vae.latent_dim > 1:
+        distance = MahalanobisDistance(robust=True).fit(trained.model.encode(trained.unit)[0])
+    return latent_scores(trained.model, trained.unit, distance=distance), history
 
 
 def cross_check(name: str, score: FloatArray, task: WindowTask, folds: IntArray, *, fraction: float) -> CrossCheck:

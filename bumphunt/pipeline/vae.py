@@ -33,6 +33,8 @@ def train_vae(events: BlindEvents, config: AnalysisConfig, *, seed: int) -> Trai
     model = VariationalAutoencoder(
         hidden=tuple(settings.hidden),
         latent_dim=settings.latent_dim,
+        activation=settings.activation,
+        reconstruction=settings.reconstruction,
         zeta=settings.zeta,
         xi=settings.xi,
         epochs=settings.epochs,

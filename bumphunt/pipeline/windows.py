@@ -10,8 +10,9 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.preprocessing.splits import MassWindow, assign_folds, balanced_weights
 from bumphunt.results import WindowResult
 from bumphunt.rng import generator, integer_seed
+from bumphunt.scores.protocol import Classifier
 from bumphunt.scores.trees import BoostedTrees
-from bumphunt.scores.weak_supervision import leakage, out_of_fold_scores
+from bumphunt.scores.weak_supervision import leakage, nested_scores, out_of_fold_scores
 from bumphunt.selection import select_fraction
 from bumphunt.significance.checks import fold_excesses
 from bumphunt.significance.scan import window_significance
@@ -62,21 +63,41 @@ def search_window(task: WindowTask) -> WindowOutcome:
     """Train on the window against its sidebands, score out of fold, cut, and fit the background."""
     window, mjj = task.window, task.mjj
     folds = event_folds(len(mjj), task)
-    lower, region, upper = window.lower_sideband(mjj), window.signal_region(mjj), window.upper_sideband(mjj)
-    score = out_of_fold_scores(
-        task.features,
-        region,
-        balanced_weights(lower, region, upper),
-        folds,
-        make_classifier=lambda fold: _classifier(task, fold),
-        rng=generator(task.seed, "ties", task.number),
-    )
+    score = _train(task, folds)
     leak = leakage(score, *window.sideband_halves(mjj))
     results = tuple(
         measure(select_fraction(score, folds, fraction=fraction), task, folds=folds, fraction=fraction, leak=leak)
         for fraction in task.config.search.cut_fractions
     )
     return WindowOutcome(score=score.astype(np.float32), folds=folds, results=results)
+
+
+def _train(task: WindowTask, folds: IntArray) -> FloatArray:
+    """Return the primary score of every searched event, out of fold."""
+    settings, mjj = task.config.cwola, task.mjj
+    window = task.window.narrowed() if settings.sidebands == "narrow" else task.window
+    lower, region, upper = window.lower_sideband(mjj), window.signal_region(mjj), window.upper_sideband(mjj)
+    weights = balanced_weights(lower, region, upper, class_weight=settings.class_weight)
+    rng = generator(task.seed, "ties", task.number)
+    if settings.nested:
+        return nested_scores(
+            task.features,
+            region,
+            weights,
+            folds,
+            make_classifier=lambda fold, inner: _classifier(task, fold, inner),
+            rng=rng,
+            average=settings.average,
+        )
+    return out_of_fold_scores(
+        task.features,
+        region,
+        weights,
+        folds,
+        make_classifier=lambda fold: _classifier(task, fold),
+        rng=rng,
+        average=settings.average,
+    )
 
 
 def event_folds(n_events: int, task: WindowTask) -> IntArray:
@@ -113,8 +134,13 @@ def fold_counts(chosen: BoolArray, folds: IntArray) -> FloatArray:
     return np.bincount(folds[chosen], minlength=int(folds.max()) + 1).astype(np.float64)
 
 
-def _classifier(task: WindowTask, fold: int) -> BoostedTrees:
-    settings = task.config.cwola
+def _classifier(task: WindowTask, *folds: int) -> Classifier:
+    """Return an untrained classifier with the seed of these folds."""
+    settings, seed = task.config.cwola, integer_seed(task.seed, "cwola", task.number, *folds)
+    if settings.classifier == "network":
+        from bumphunt.scores.cwola_network import NetworkClassifier
+
+        return NetworkClassifier(members=settings.members, seed=seed)
     return BoostedTrees(
         members=settings.members,
         max_iter=settings.max_iter,
@@ -122,5 +148,5 @@ def _classifier(task: WindowTask, fold: int) -> BoostedTrees:
         max_leaf_nodes=settings.max_leaf_nodes,
         min_samples_leaf=settings.min_samples_leaf,
         l2_regularization=settings.l2_regularization,
-        seed=integer_seed(task.seed, "cwola", task.number, fold),
+        seed=seed,
     )

@@ -1,11 +1,12 @@
 """Which events train on what: folds, the signal region and its sidebands."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.errors import InputError
+from bumphunt.errors import ConfigError, InputError
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -36,6 +37,14 @@ class MassWindow:
     def sidebands(self, mjj: FloatArray) -> BoolArray:
         """Return which events lie in either sideband, shape (events,)."""
         return self.lower_sideband(mjj) | self.upper_sideband(mjj)
+
+    def narrowed(self) -> Self:
+        """Return the window with the inner halves, in log mjj, of its sidebands.
+
+        Wide sidebands hold more events to learn from; narrow ones are more like the region where features follow mjj.
+        """
+        low, high = np.sqrt(self.sideband_low * self.low), np.sqrt(self.high * self.sideband_high)
+        return replace(self, sideband_low=float(low), sideband_high=float(high))
 
     def sideband_halves(self, mjj: FloatArray) -> tuple[BoolArray, BoolArray, BoolArray]:
         """Return which events lie in the outer lower, the inner, and the outer upper halves of the sidebands.
@@ -146,26 +155,40 @@ def assign_folds(n_events: int, *, folds: int, rng: np.random.Generator) -> IntA
     return rng.permutation(np.arange(n_events, dtype=np.int64) % folds)
 
 
-def balanced_weights(lower: BoolArray, region: BoolArray, upper: BoolArray) -> FloatArray:
+def balanced_weights(
+    lower: BoolArray, region: BoolArray, upper: BoolArray, *, class_weight: str = "sides"
+) -> FloatArray:
     """Return training weights of signal region against sidebands, zero elsewhere, shape (events,).
 
-    The region and the sidebands together count the same, and so do the two sidebands
-    (arXiv:1902.02634, section III): a feature that drifts with mjj then tells the region from one
-    sideband only as well as from the other, and a slope teaches the classifier nothing.
+    Parameters
+    ----------
+    lower, region, upper : bool arrays of shape (events,)
+        The lower sideband, the signal region and the upper sideband.
+    class_weight : {"sides", "classes", "none"}
+        ``sides``: the region and the sidebands together count the same, and so do the two sidebands
+        (arXiv:1902.02634, section III): a feature that drifts with mjj then tells the region from one
+        sideband only as well as from the other, and a slope teaches the classifier nothing. ``classes``: the
+        first half of that. ``none``: every event counts 1.
 
     Raises
     ------
+    ConfigError
+        If ``class_weight`` is none of these.
     InputError
         If the region or a sideband is empty.
     """
-    weights = np.zeros(len(region), dtype=np.float64)
-    total = float(lower.sum() + region.sum() + upper.sum())
-    for part, share, name in (
-        (lower, 0.25, "lower sideband"),
-        (region, 0.5, "signal region"),
-        (upper, 0.25, "upper sideband"),
-    ):
+    shares = {
+        "sides": ((lower, 0.25), (region, 0.5), (upper, 0.25)),
+        "classes": ((lower | upper, 0.5), (region, 0.5)),
+        "none": ((lower | region | upper, 1.0),),
+    }
+    if class_weight not in shares:
+        raise ConfigError(f"class_weight is {class_weight!r}; choose one of {', '.join(shares)}")
+    for part, name in ((lower, "lower sideband"), (region, "signal region"), (upper, "upper sideband")):
         if not part.any():
             raise InputError(f"the {name} holds no events to train on; widen it or give more events")
+    weights = np.zeros(len(region), dtype=np.float64)
+    total = float(lower.sum() + region.sum() + upper.sum())
+    for part, share in shares[class_weight]:
         weights[part] = share * total / part.sum()
     return weights

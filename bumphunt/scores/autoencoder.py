@@ -32,6 +32,13 @@ class EncoderDecoderEstimator(BaseEstimator):  # type: ignore[misc, unused-ignor
         Features per event.
     network_ : keras.Model
         The trained network.
+
+    Notes
+    -----
+    Trained with a ``condition``, such as mjj, the decoder is told it and the encoder is not
+    (arXiv:2103.06595): there is then no need to keep it in the latent space, whose scores stay
+    agnostic of the mass, and the decoder answers what an event of given latent point *and* mass
+    looks like. Whatever decodes needs the condition again; whatever only encodes does not take it.
     """
 
     hidden: Sequence[int]
@@ -51,7 +58,14 @@ class EncoderDecoderEstimator(BaseEstimator):  # type: ignore[misc, unused-ignor
     def _is_variational(self) -> bool:
         return False
 
-    def fit(self, features: Features, y: None = None, *, on_epoch: Callable[[int, Self], object] | None = None) -> Self:
+    def fit(
+        self,
+        features: Features,
+        y: None = None,
+        *,
+        condition: npt.ArrayLike | None = None,
+        on_epoch: Callable[[int, Self], object] | None = None,
+    ) -> Self:
         """Train on feature rows in [0, 1].
 
         Parameters
@@ -60,6 +74,9 @@ class EncoderDecoderEstimator(BaseEstimator):  # type: ignore[misc, unused-ignor
             Shape (events, features), each value in [0, 1].
         y : None
             Ignored: there is no truth here.
+        condition : array_like, optional
+            Shape (events,) or (events, conditions), in any unit, for example mjj in GeV: told to the
+            decoder alone. It is centred and scaled here.
         on_epoch : callable, optional
             Called after each epoch with its number, from 1, and a *copy* of the estimator, for curves
             of a quality against the epoch; what it does to the copy cannot reach the training.
@@ -71,7 +88,7 @@ class EncoderDecoderEstimator(BaseEstimator):  # type: ignore[misc, unused-ignor
         Raises
         ------
         InputError
-            On features that are not finite or not in [0, 1].
+            On features that are not finite or not in [0, 1], or a condition that is not finite or never changes.
         TruthError
             On a table with a truth column.
         ConfigError
@@ -80,6 +97,8 @@ class EncoderDecoderEstimator(BaseEstimator):  # type: ignore[misc, unused-ignor
             If the training diverges.
         """
         matrix = _check_unit(check_features(features))
+        known = None if condition is None else _columns(condition, len(matrix))
+        centre, scale = ((), ()) if known is None else _centre_and_scale(known)
         self._check_settings()
         from bumphunt.scores.layers import EncoderDecoder
         from bumphunt.scores.training import train
@@ -93,6 +112,8 @@ class EncoderDecoderEstimator(BaseEstimator):  # type: ignore[misc, unused-ignor
                 activation=self.activation,
                 variational=self._is_variational(),
                 seed=self.seed,
+                condition_centre=centre,
+                condition_scale=scale,
             )
         except ValueError as error:
             raise ConfigError(
@@ -116,27 +137,43 @@ class EncoderDecoderEstimator(BaseEstimator):  # type: ignore[misc, unused-ignor
             batch_size=self.batch_size,
             epochs=self.epochs,
             seed=self.seed,
+            condition=None if known is None else _scaled(known, centre, scale),
             on_epoch=show if on_epoch is not None else None,
         )
         return self._with_network(network, history)
 
-    def decode(self, z: npt.ArrayLike) -> FloatArray:
-        """Return the features, in [0, 1], that latent points of shape (events, latent_dim) stand for."""
-        network = self._fitted()
-        return in_chunks(network.decoder, check_features(z, width=self.latent_dim, name="z"))[0]
+    def decode(self, z: npt.ArrayLike, *, condition: npt.ArrayLike | None = None) -> FloatArray:
+        """Return the features, in [0, 1], that latent points stand for.
 
-    def reconstruct(self, features: Features) -> FloatArray:
-        """Return each event as the network rebuilds it (from the latent mean, without sampling), in [0, 1]."""
+        Parameters
+        ----------
+        z : array_like
+            Shape (events, latent_dim).
+        condition : array_like, optional
+            For a model trained with one, in the same unit: shape (events,) or (events, conditions),
+            or one number for all.
+        """
         network = self._fitted()
-        return in_chunks(network, self._unit_features(features))[0]
+        points = check_features(z, width=self.latent_dim, name="z")
+        return in_chunks(network.decoder, points, *self._told(condition, len(points)))[0]
 
-    def reconstruction_error(self, features: Features) -> FloatArray:
-        """Return the reconstruction loss of each event, shape (events,); higher is more anomalous."""
+    def reconstruct(self, features: Features, *, condition: npt.ArrayLike | None = None) -> FloatArray:
+        """Return each event as the network rebuilds it (from the latent mean, without sampling), in [0, 1].
+
+        ``condition`` is as for :meth:`decode`.
+        """
+        network = self._fitted()
+        rows = self._unit_features(features)
+        return in_chunks(network, rows, *self._told(condition, len(rows)))[0]
+
+    def reconstruction_error(self, features: Features, *, condition: npt.ArrayLike | None = None) -> FloatArray:
+        """Return the reconstruction loss of each event, shape (events,); higher is more anomalous.
+
+        ``condition`` is as for :meth:`decode`.
+        """
         target = self._unit_features(features)
-        return np.asarray(
-            reconstruction_loss(target, self.reconstruct(features).astype(np.float32), kind=self.reconstruction),
-            dtype=np.float64,
-        )
+        rebuilt = self.reconstruct(features, condition=condition).astype(np.float32)
+        return np.asarray(reconstruction_loss(target, rebuilt, kind=self.reconstruction), dtype=np.float64)
 
     def save(self, path: str | Path) -> None:
         """Write network, settings and history to a ``.keras`` file."""
@@ -178,6 +215,21 @@ class EncoderDecoderEstimator(BaseEstimator):  # type: ignore[misc, unused-ignor
             raise InputError(f"{type(self).__name__} is not fitted; call fit or load first")
         return self.network_
 
+    def _told(self, condition: npt.ArrayLike | None, n_events: int) -> tuple[npt.NDArray[np.float32], ...]:
+        """Return what the decoder must be told besides the latent point: nothing, or the scaled condition."""
+        shape = self._fitted().shape_config
+        centre, scale = list(shape["condition_centre"]), list(shape["condition_scale"])
+        if not centre and condition is None:
+            return ()
+        if not centre:
+            raise InputError("a condition was given, but the model was fitted without one; leave it out")
+        if condition is None:
+            raise InputError("the decoder was fitted with a condition; give condition= here too (encode needs none)")
+        columns = _columns(condition, n_events)
+        if columns.shape[1] != len(centre):
+            raise InputError(f"condition has {columns.shape[1]} columns, but the model was fitted with {len(centre)}")
+        return (_scaled(columns, centre, scale),)
+
     def _check_settings(self) -> None:
         if not self.hidden or min(self.hidden) < 1 or self.latent_dim < 1:
             raise ConfigError(f"hidden {tuple(self.hidden)} and latent_dim {self.latent_dim} must be positive widths")
@@ -198,11 +250,37 @@ def _check_unit(matrix: FloatArray) -> npt.NDArray[np.float32]:
     return matrix.astype(np.float32)
 
 
-def in_chunks(function: Any, rows: npt.NDArray[Any]) -> tuple[FloatArray, ...]:
-    """Apply a network to rows, a chunk at a time, and return its outputs as float64 arrays."""
+def _columns(condition: npt.ArrayLike, n_events: int) -> FloatArray:
+    """Return a condition as a finite array of shape (events, conditions); one number serves all events."""
+    array = np.asarray(condition)
+    if array.ndim == 0:
+        array = np.broadcast_to(array, (n_events,))
+    columns = check_features(array[:, None] if array.ndim == 1 else array, name="condition")
+    if len(columns) != n_events:
+        raise InputError(f"condition has {len(columns)} rows for {n_events} events; give one per event")
+    return columns
+
+
+def _centre_and_scale(columns: FloatArray) -> tuple[list[float], list[float]]:
+    scale = columns.std(axis=0)
+    if not (scale > 0).all():
+        raise InputError("the condition has the same value in every event and tells the decoder nothing; leave it out")
+    return columns.mean(axis=0).tolist(), scale.tolist()
+
+
+def _scaled(columns: FloatArray, centre: Sequence[float], scale: Sequence[float]) -> npt.NDArray[np.float32]:
+    return np.asarray((columns - np.asarray(centre)) / np.asarray(scale), dtype=np.float32)
+
+
+def in_chunks(function: Any, *columns: npt.NDArray[Any]) -> tuple[FloatArray, ...]:
+    """Apply a network to rows, a chunk at a time, and return its outputs as float64 arrays.
+
+    A network of several inputs is given one array for each.
+    """
     pieces: list[Sequence[Any]] = []
-    for start in range(0, len(rows), _CHUNK):
-        outputs = function(rows[start : start + _CHUNK].astype(np.float32), training=False)
+    for start in range(0, len(columns[0]), _CHUNK):
+        chunk = [rows[start : start + _CHUNK].astype(np.float32) for rows in columns]
+        outputs = function(chunk if len(chunk) > 1 else chunk[0], training=False)
         pieces.append(outputs if isinstance(outputs, (list, tuple)) else (outputs,))
     return tuple(
         np.concatenate([np.asarray(part) for part in parts]).astype(np.float64) for parts in zip(*pieces, strict=True)
@@ -263,6 +341,9 @@ class Autoencoder(EncoderDecoderEstimator):
         network = self._fitted()
         return in_chunks(network.encoder, self._unit_features(features))[0]
 
-    def anomaly_score(self, features: Features) -> FloatArray:
-        """Return the reconstruction error of each event, shape (events,); higher is more anomalous."""
-        return self.reconstruction_error(features)
+    def anomaly_score(self, features: Features, *, condition: npt.ArrayLike | None = None) -> FloatArray:
+        """Return the reconstruction error of each event, shape (events,); higher is more anomalous.
+
+        ``condition`` is as for :meth:`decode`.
+        """
+        return self.reconstruction_error(features, condition=condition)

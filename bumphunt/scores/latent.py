@@ -16,7 +16,7 @@ from bumphunt.errors import InputError, TruthError
 from bumphunt.events import LABEL, FloatArray
 from bumphunt.results import Result
 from bumphunt.scores.losses import kl_divergence
-from bumphunt.scores.protocol import Features
+from bumphunt.scores.protocol import AnomalyScorer, Features
 
 FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """Background efficiencies at which scores are compared."""
@@ -32,8 +32,8 @@ class LatentModel(Protocol):
         """Return mean and log variance, each of shape (events, latent dimensions)."""
         ...
 
-    def reconstruction_error(self, features: Features) -> FloatArray:
-        """Return the reconstruction loss of each event."""
+    def reconstruction_error(self, features: Features, *, condition: npt.ArrayLike | None = None) -> FloatArray:
+        """Return the reconstruction loss of each event; a conditional decoder needs its condition."""
         ...
 
 
@@ -52,7 +52,13 @@ class ScoreChoice(Result):
     noise: float
 
 
-def latent_scores(model: LatentModel, features: Features) -> dict[str, FloatArray]:
+def latent_scores(
+    model: LatentModel,
+    features: Features,
+    *,
+    condition: npt.ArrayLike | None = None,
+    distance: AnomalyScorer | None = None,
+) -> dict[str, FloatArray]:
     r"""Return the classifiers of the latent space, one value per event each.
 
     Parameters
@@ -61,6 +67,12 @@ def latent_scores(model: LatentModel, features: Features) -> dict[str, FloatArra
         A fitted VAE.
     features : array_like or pandas.DataFrame
         Shape (events, features), in [0, 1]; a table with truth is refused.
+    condition : array_like, optional
+        What the decoder of a conditional model is told, such as mjj, shape (events,). The other
+        scores do not depend on it.
+    distance : AnomalyScorer, optional
+        A :class:`~bumphunt.scores.mahalanobis.MahalanobisDistance` fitted on latent means, for a
+        latent space of more than one dimension.
 
     Returns
     -------
@@ -71,18 +83,26 @@ def latent_scores(model: LatentModel, features: Features) -> dict[str, FloatArra
         - ``z2``: :math:`\sum_i \mu_i^2`,
         - ``log_var``: :math:`\sum_i \log \sigma_i^2`,
         - ``kl``: the KL divergence to the standard Gaussian,
-        - ``reconstruction_error``: the reconstruction loss.
+        - ``reconstruction_error``: the reconstruction loss,
+        - ``mahalanobis``: with ``distance`` only, the distance of the mean from the bulk of the events.
 
         The first and third have no anomalous end by themselves: see :func:`orient`.
     """
     mean, log_var = model.encode(features)
-    return {
+    scores = {
         "z": mean[:, 0] if mean.shape[1] == 1 else np.abs(mean).sum(axis=1),
         "z2": (mean**2).sum(axis=1),
         "log_var": log_var.sum(axis=1),
         "kl": np.asarray(kl_divergence(mean, log_var), dtype=np.float64),
-        "reconstruction_error": model.reconstruction_error(features),
+        "reconstruction_error": (
+            model.reconstruction_error(features)
+            if condition is None
+            else model.reconstruction_error(features, condition=condition)
+        ),
     }
+    if distance is not None:
+        scores["mahalanobis"] = distance.anomaly_score(mean)
+    return scores
 
 
 def argos(efficiency_sr: npt.ArrayLike, efficiency_bt: npt.ArrayLike) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Train an encoder-decoder a whole epoch at a time: one compiled call, no Python per step.
+"""Train a network a whole epoch at a time: one compiled call, no Python per step.
 
 The features lie in memory as one tensor; shuffling, the minibatch loop, the gradient and the
 optimiser's step are all inside a single compiled function. At small batches this removes most of
@@ -6,7 +6,7 @@ the cost of a step, which is Python and dispatch rather than arithmetic.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,7 @@ def train(
     batch_size: int,
     epochs: int | None,
     seed: int,
+    condition: npt.NDArray[np.float32] | None = None,
     on_epoch: Callable[[int], None] | None = None,
 ) -> History:
     """Minimise ``zeta`` × reconstruction loss + ``xi`` × KL divergence epoch by epoch.
@@ -60,6 +61,8 @@ def train(
     seed : int
         Decides the order of the events. The same seed gives the same weights bit for bit on the
         same machine with the same number of threads.
+    condition : numpy.ndarray, optional
+        Shape (events, conditions), float32: what a conditional decoder is told and the encoder is not.
     on_epoch : callable, optional
         Called with the number of each epoch, from 1, after it.
 
@@ -75,26 +78,28 @@ def train(
     FitError
         If the loss is no longer finite.
     """
-    if batch_size < 1 or (epochs is not None and epochs < 1) or not learning_rate > 0:
-        raise ConfigError(
-            f"batch_size {batch_size}, epochs {epochs} and learning_rate {learning_rate:g} must all be positive"
-        )
+    check_schedule(batch_size, epochs, learning_rate)
     if len(features) < 2:
         raise InputError(f"{len(features)} event to train on; give at least 2, sensibly thousands")
     tf = import_tensorflow()
-    steps = -(-len(features) // batch_size)
-    size = len(features) // steps
+    steps, size = minibatches(len(features), batch_size)
     if epochs is None:
         epochs = max(1, round(DEFAULT_STEPS / steps))
-    epoch = _compile_epoch(
-        network, _make_optimizer(network, optimizer, learning_rate), steps, size, (reconstruction, zeta, xi)
-    )
-    data = tf.constant(features)
+
+    def losses(batch: Any, known: Any = None) -> tuple[Any, Any]:
+        rebuilt, divergence = network.rebuild(batch, known, training=True)
+        error = tf.reduce_mean(reconstruction_loss(batch, rebuilt, kind=reconstruction))
+        divergence = tf.reduce_mean(divergence)
+        return zeta * error + xi * divergence, tf.stack([error, divergence])
+
+    weights = network.trainable_variables
+    epoch = compile_epoch(losses, weights, make_optimizer(weights, optimizer, learning_rate), steps, size, parts=2)
+    data = [tf.constant(column) for column in (features, condition) if column is not None]
     order = generator(seed, "autoencoder", "shuffle")
     history: dict[str, list[float]] = {"loss": [], "L_R": [], "L_KL": []}
     for number in range(1, epochs + 1):
         chosen = order.permutation(len(features))[: steps * size].astype(np.int32)
-        parts = epoch(data, tf.constant(chosen)).numpy().astype(float)
+        parts = epoch(tf.constant(chosen), *data).numpy().astype(float)
         loss = zeta * parts[0] + xi * parts[1]
         if not np.isfinite(loss):
             raise FitError(
@@ -108,40 +113,184 @@ def train(
     return {key: np.array(values) for key, values in history.items()}
 
 
-def _make_optimizer(network: Any, name: str, learning_rate: float) -> Any:
+def train_classifiers(
+    members: Sequence[Any],
+    features: npt.NDArray[np.float32],
+    target: npt.NDArray[np.float32],
+    weights: npt.NDArray[np.float32],
+    *,
+    optimizer: str,
+    learning_rate: float,
+    batch_size: int,
+    epochs: int,
+    seed: int,
+    judge: Callable[[Any], float] | None = None,
+    patience: int = 5,
+) -> tuple[dict[str, list[float]], ...]:
+    """Minimise the weighted binary cross-entropy of each member in turn, epoch by epoch.
+
+    Members are of one shape, so that one compiled epoch serves them all.
+
+    Parameters
+    ----------
+    members : sequence of keras.Model
+        Trained in place; each gives log-odds of shape (events, 1).
+    features, target, weights : numpy.ndarray
+        Shapes (events, features), (events,) and (events,), float32.
+    judge : callable, optional
+        Member -> a number, lower is better, taken after each epoch. With it the weights of the best
+        epoch are kept, and training ends after ``patience`` epochs without a better one.
+    seed : int
+        Decides the order of the events.
+
+    Returns
+    -------
+    tuple of dict
+        For each member ``loss`` and, with ``judge``, ``validation`` of each epoch.
+
+    Raises
+    ------
+    ConfigError
+        If the optimiser is unknown or a setting is out of range.
+    FitError
+        If the loss is no longer finite.
+    """
+    check_schedule(batch_size, epochs, learning_rate)
+    tf = import_tensorflow()
+    steps, size = minibatches(len(features), batch_size)
+    # One member's variables are the vehicle in which all are trained.
+    vehicle = members[0]
+    starts = [_state(member.variables) for member in members]
+    stepper = make_optimizer(vehicle.trainable_variables, optimizer, learning_rate)
+    rest = _state(stepper.variables)
+
+    def losses(batch: Any, label: Any, weight: Any) -> tuple[Any, Any]:
+        log_odds = vehicle(batch, training=True)[:, 0]
+        loss = tf.reduce_mean(weight * tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=log_odds))
+        return loss, tf.reshape(loss, (1,))
+
+    epoch = compile_epoch(losses, vehicle.trainable_variables, stepper, steps, size, parts=1)
+    data = [tf.constant(column) for column in (features, target, weights)]
+    finished, histories = [], []
+    for number, start in enumerate(starts):
+        _restore(vehicle.variables, start)
+        _restore(stepper.variables, rest)
+        order = generator(seed, "classifier", "shuffle", number)
+        history: dict[str, list[float]] = {"loss": []} if judge is None else {"loss": [], "validation": []}
+        best, kept, waited = np.inf, start, 0
+        for _ in range(epochs):
+            chosen = order.permutation(len(features))[: steps * size].astype(np.int32)
+            loss = float(epoch(tf.constant(chosen), *data).numpy()[0])
+            if not np.isfinite(loss):
+                raise FitError(f"training diverged (loss {loss}); lower learning_rate (now {learning_rate:g})")
+            history["loss"].append(loss)
+            if judge is None:
+                continue
+            history["validation"].append(judge(vehicle))
+            waited += 1
+            if history["validation"][-1] < best:
+                best, kept, waited = history["validation"][-1], _state(vehicle.variables), 0
+            if waited >= patience:
+                break
+        finished.append(_state(vehicle.variables) if judge is None else kept)
+        histories.append(history)
+        logger.debug("member %d: %d epochs, loss %.4g", number, len(history["loss"]), history["loss"][-1])
+    for member, state in zip(members, finished, strict=True):
+        _restore(member.variables, state)
+    return tuple(histories)
+
+
+def _state(variables: Sequence[Any]) -> list[npt.NDArray[Any]]:
+    return [variable.numpy().copy() for variable in variables]
+
+
+def _restore(variables: Sequence[Any], state: Sequence[npt.NDArray[Any]]) -> None:
+    for variable, value in zip(variables, state, strict=True):
+        variable.assign(value)
+
+
+def check_schedule(batch_size: int, epochs: int | None, learning_rate: float) -> None:
+    """Refuse a training schedule that is not positive.
+
+    Raises
+    ------
+    ConfigError
+        If one of the three is out of range.
+    """
+    if batch_size < 1 or (epochs is not None and epochs < 1) or not learning_rate > 0:
+        raise ConfigError(
+            f"batch_size {batch_size}, epochs {epochs} and learning_rate {learning_rate:g} must all be positive"
+        )
+
+
+def minibatches(n_events: int, batch_size: int) -> tuple[int, int]:
+    """Return steps in an epoch and events in a step: ``batch_size`` at most, and hardly any event left out.
+
+    Examples
+    --------
+    >>> minibatches(1050, 500)
+    (3, 350)
+    """
+    steps = -(-n_events // batch_size)
+    return steps, n_events // steps
+
+
+def make_optimizer(weights: Any, name: str, learning_rate: float) -> Any:
+    """Return the Keras optimiser of that name, built for those weights.
+
+    Raises
+    ------
+    ConfigError
+        If Keras knows none of that name.
+    """
     keras = import_keras()
     try:
         optimizer = keras.optimizers.get(name)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"optimizer {name!r} is unknown to Keras; use for example 'adam' or 'adadelta'") from error
     optimizer.learning_rate = learning_rate
-    optimizer.build(network.trainable_variables)
+    optimizer.build(weights)
     return optimizer
 
 
-def _compile_epoch(network: Any, optimizer: Any, steps: int, size: int, loss: tuple[str, float, float]) -> Any:
+def compile_epoch(
+    losses: Callable[..., tuple[Any, Any]], weights: Any, optimizer: Any, steps: int, size: int, *, parts: int
+) -> Any:
+    """Return a compiled function that trains for one epoch.
+
+    Parameters
+    ----------
+    losses : callable
+        Minibatch of each data column -> the loss to be lowered, and a tensor of shape (parts,) to be shown.
+    weights, optimizer
+        What is trained, and a Keras optimiser built for it.
+    steps, size : int
+        Minibatches in an epoch, and events in each.
+    parts : int
+        Numbers that ``losses`` shows.
+
+    Returns
+    -------
+    callable
+        (order, *columns) -> tensor of shape (parts,): the numbers shown, averaged over the epoch.
+        ``order`` holds the ``steps * size`` rows to be used, each column is of shape (events, ...).
+    """
     tf = import_tensorflow()
-    kind, zeta, xi = loss
-    weights = network.trainable_variables
 
     # Left to itself autograph would look for this function's source to turn the loop into graph
     # operations; tf.while_loop says it outright.
     @tf.function(jit_compile=size <= _XLA_MAX_BATCH, autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
-    def epoch(data: Any, order: Any) -> Any:
-        shuffled = tf.reshape(tf.gather(data, order), (steps, size, data.shape[1]))
+    def epoch(order: Any, *columns: Any) -> Any:
+        shuffled = [tf.reshape(tf.gather(column, order), (steps, size, *column.shape[1:])) for column in columns]
 
         def step(number: Any, total: Any) -> tuple[Any, Any]:
-            batch = shuffled[number]
             with tf.GradientTape() as tape:
-                rebuilt, divergence = network.rebuild(batch, training=True)
-                error = tf.reduce_mean(reconstruction_loss(batch, rebuilt, kind=kind))
-                divergence = tf.reduce_mean(divergence)
-                value = zeta * error + xi * divergence
+                value, shown = losses(*(column[number] for column in shuffled))
             gradients = tape.gradient(value, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
             optimizer.apply(gradients, weights)
-            return number + 1, total + tf.stack([error, divergence])
+            return number + 1, total + shown
 
-        start = (tf.constant(0), tf.zeros(2))
+        start = (tf.constant(0), tf.zeros(parts))
         return tf.while_loop(lambda number, _: number < steps, step, start)[1] / steps
 
     return epoch

@@ -3,6 +3,7 @@ r"""The variational autoencoder of the seed document, with the loss :math:`\zeta
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from bumphunt.errors import ConfigError
 from bumphunt.events import FloatArray
@@ -92,10 +93,14 @@ class VariationalAutoencoder(EncoderDecoderEstimator):
         mean, log_var = in_chunks(network.encoder, self._unit_features(features))
         return mean, log_var
 
-    def anomaly_score(self, features: Features) -> FloatArray:
-        """Return the score named by ``score`` for each event, shape (events,); higher is more anomalous."""
+    def anomaly_score(self, features: Features, *, condition: npt.ArrayLike | None = None) -> FloatArray:
+        """Return the score named by ``score`` for each event, shape (events,); higher is more anomalous.
+
+        Of a model trained with a condition only the reconstruction error needs it again, as for
+        :meth:`decode`; the scores of the latent space are blind to it.
+        """
         if self.score == "reconstruction_error":
-            return self.reconstruction_error(features)
+            return self.reconstruction_error(features, condition=condition)
         mean, log_var = self.encode(features)
         if self.score == "z2":
             return np.asarray((mean**2).sum(axis=1))

@@ -2,7 +2,7 @@
 
 A classifier trained to tell the signal region from the sidebands learns what is rare in one and
 common in the other. Every event is scored by models that never saw it: with k folds, the score of
-a fold comes from the other k - 1.
+a fold comes from the other k - 1; nested (arXiv:1902.02634), each of those in turn ends the training on the rest.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.errors import InputError
-from bumphunt.scores.trees import BoostedTrees
+from bumphunt.errors import ConfigError, InputError
+from bumphunt.events import FloatArray
+from bumphunt.scores.protocol import BoolArray, Classifier, Validation
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
 
@@ -24,8 +23,9 @@ def out_of_fold_scores(
     weights: FloatArray,
     folds: IntArray,
     *,
-    make_classifier: Callable[[int], BoostedTrees],
+    make_classifier: Callable[[int], Classifier],
     rng: np.random.Generator,
+    average: str = "score",
 ) -> FloatArray:
     """Train on all folds but one and score that one, in turn.
 
@@ -40,18 +40,28 @@ def out_of_fold_scores(
     folds : int array of shape (events,)
         Fold of each event.
     make_classifier : callable
-        Fold number -> an untrained classifier with its own seed.
+        Fold number -> an untrained classifier with its own seed, for example
+        :class:`~bumphunt.scores.trees.BoostedTrees` or :class:`~bumphunt.scores.cwola_network.NetworkClassifier`.
     rng : numpy.random.Generator
         Orders events of equal score, so that the order of rows in the file cannot.
+    average : {"score", "rank"}
+        What is averaged over the members of an ensemble: their log-odds, or their ranks within the fold,
+        where no member outvotes the others by being surer of itself.
 
     Returns
     -------
     array of shape (events,)
         Out-of-fold scores, turned into the rank within their fold, in (0, 1): models of different
         folds do not share a scale.
+
+    Raises
+    ------
+    InputError
+        If the rows do not agree, there are fewer than two folds, a feature is constant, NaN or
+        infinite, or a fold leaves one class only to train on.
     """
-    if not (len(features) == len(region) == len(weights) == len(folds)):
-        raise InputError("features, region, weights and folds must have one row per event")
+    _check_sample(features, region, weights, folds, least=2)
+    _check_average(average)
     trains = weights > 0
     ranks = np.empty(len(features), dtype=np.float64)
     for fold in np.unique(folds):
@@ -59,8 +69,114 @@ def out_of_fold_scores(
         held_out = folds == fold
         classifier = make_classifier(int(fold))
         classifier.fit(features[training], region[training], weights=weights[training])
-        ranks[held_out] = rank_within(classifier.anomaly_score(features[held_out]), rng=rng)
+        if average == "score":
+            ranks[held_out] = rank_within(classifier.anomaly_score(features[held_out]), rng=rng)
+        else:
+            ranks[held_out] = mean_rank(classifier.member_scores(features[held_out]), rng=rng)
     return ranks
+
+
+def nested_scores(
+    features: FloatArray,
+    region: BoolArray,
+    weights: FloatArray,
+    folds: IntArray,
+    *,
+    make_classifier: Callable[[int, int], Classifier],
+    rng: np.random.Generator,
+    average: str = "rank",
+) -> FloatArray:
+    """Score each fold by k - 1 classifiers, each trained on k - 2 folds and stopped on the one left.
+
+    Neither the events that are scored nor those that ended a training have trained it, and how
+    long to train is found without truth (arXiv:1902.02634, section III).
+
+    Parameters
+    ----------
+    features, region, weights, folds, rng
+        As for :func:`out_of_fold_scores`; at least three folds.
+    make_classifier : callable
+        (Fold that is scored, fold that stops) -> an untrained classifier with its own seed.
+    average : {"rank", "score"}
+        What is averaged over the members of all k - 1 classifiers. Stopped at different times they differ in scale,
+        so that ranks are the default here.
+
+    Returns
+    -------
+    array of shape (events,)
+        Out-of-fold scores, turned into the rank within their fold, in (0, 1).
+
+    Raises
+    ------
+    InputError
+        As for :func:`out_of_fold_scores`, or for fewer than three folds.
+    """
+    _check_sample(features, region, weights, folds, least=3)
+    _check_average(average)
+    trains = weights > 0
+    numbers = np.unique(folds)
+    ranks = np.empty(len(features), dtype=np.float64)
+    for fold in numbers:
+        held_out = folds == fold
+        members = []
+        for inner in numbers[numbers != fold]:
+            stopping = trains & (folds == inner)
+            training = trains & ~held_out & (folds != inner)
+            classifier = make_classifier(int(fold), int(inner))
+            classifier.fit(
+                features[training],
+                region[training],
+                weights=weights[training],
+                validation=Validation(
+                    features=features[stopping], positive=region[stopping], weights=weights[stopping]
+                ),
+            )
+            members.append(classifier.member_scores(features[held_out]))
+        scores = np.concatenate(members)
+        ranks[held_out] = mean_rank(scores, rng=rng) if average == "rank" else rank_within(scores.mean(axis=0), rng=rng)
+    return ranks
+
+
+def mean_rank(scores: FloatArray, *, rng: np.random.Generator) -> FloatArray:
+    """Return the rank, in (0, 1), of each event's mean rank over members, (members, events) -> (events,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean_rank(np.array([[0.1, 0.2, 9.0], [5.0, 7.0, 8.0]]), rng=np.random.default_rng(1)).round(3).tolist()
+    [0.167, 0.5, 0.833]
+    """
+    return rank_within(np.mean([rank_within(member, rng=rng) for member in scores], axis=0), rng=rng)
+
+
+def _check_sample(features: FloatArray, region: BoolArray, weights: FloatArray, folds: IntArray, *, least: int) -> None:
+    if not (len(features) == len(region) == len(weights) == len(folds)):
+        raise InputError("features, region, weights and folds must have one row per event")
+    found = np.unique(folds)
+    if len(found) < least:
+        raise InputError(
+            f"the events are in {len(found)} folds, but at least {least} are needed, so that no event is "
+            "scored by a model it trained or stopped; use more folds (or more events, if fewer than folds)"
+        )
+    if not np.isfinite(features).all():
+        raise InputError("NaN or infinity among the training features; remove or repair those events")
+    for fold in found:
+        seen = region[(weights > 0) & (folds != fold)]
+        if seen.all() or not seen.any():
+            raise InputError(
+                f"all {len(seen)} training events are of one class where fold {fold} is left out; "
+                "a classifier needs events in the signal region and in the sidebands"
+            )
+    constant = np.flatnonzero(np.ptp(features, axis=0) == 0)
+    if len(constant):
+        raise InputError(
+            f"feature {constant[0]} has the same value in every event and can tell nothing apart; leave it out"
+        )
+
+
+def _check_average(name: str) -> None:
+    if name not in ("score", "rank"):
+        raise ConfigError(f"average is {name!r}; choose score or rank")
 
 
 def rank_within(score: FloatArray, *, rng: np.random.Generator) -> FloatArray:

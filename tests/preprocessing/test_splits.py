@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bumphunt.errors import InputError
+from bumphunt.errors import ConfigError, InputError
 from bumphunt.preprocessing.splits import MassWindow, assign_folds, balanced_weights, mass_windows, window_on_grid
 from bumphunt.spectrum.binning import mass_grid
 
@@ -126,3 +126,32 @@ def test_a_part_without_events(empty, name):
     parts[empty] = np.zeros(3, dtype=bool)
     with pytest.raises(InputError, match=f"the {name} holds no events"):
         balanced_weights(*parts)
+
+
+def parts(mjj, window=WINDOW):
+    return window.lower_sideband(mjj), window.signal_region(mjj), window.upper_sideband(mjj)
+
+
+def test_narrowed_keeps_the_inner_halves():
+    mjj = np.random.default_rng(3).uniform(3_000.0, 4_200.0, 4_000)
+    _, inner, _ = WINDOW.sideband_halves(mjj)
+    np.testing.assert_array_equal(WINDOW.narrowed().sidebands(mjj), inner)
+    np.testing.assert_array_equal(WINDOW.narrowed().signal_region(mjj), WINDOW.signal_region(mjj))
+
+
+@pytest.mark.parametrize("class_weight", ["sides", "classes", "none"])
+def test_class_weights_count_as_they_say(class_weight):
+    mjj = 3_000.0 + np.random.default_rng(3).exponential(400.0, 5_000)
+    weights = balanced_weights(*parts(mjj), class_weight=class_weight)
+    below, inside, above = (weights[mask].sum() for mask in parts(mjj))
+    assert weights.sum() == pytest.approx(np.count_nonzero(weights))
+    if class_weight == "none":
+        assert set(np.unique(weights)) == {0.0, 1.0}
+    else:
+        assert inside == pytest.approx(below + above)
+    assert (below == pytest.approx(above)) == (class_weight == "sides")
+
+
+def test_an_unknown_class_weight():
+    with pytest.raises(ConfigError, match="choose one of"):
+        balanced_weights(*parts(np.array([3_300.0, 3_600.0, 3_800.0])), class_weight="balanced")

@@ -2,10 +2,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import log_loss as log_loss_of_probabilities
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from bumphunt.errors import InputError
-from bumphunt.scores.quality import RocResult, SicResult, roc, sic_at, significance_improvement
+from bumphunt.scores.quality import (
+    LogLoss,
+    RocResult,
+    ScoreDistribution,
+    SicResult,
+    log_loss,
+    measure,
+    roc,
+    score_distribution,
+    sic_at,
+    significance_improvement,
+)
 
 
 @given(st.lists(st.tuples(st.integers(-5, 5), st.booleans()), min_size=2, max_size=60))
@@ -87,7 +99,13 @@ def test_a_score_without_information_improves_nothing():
 
 def test_results_survive_json():
     score, truth = gaussians(30, 200)
-    for result, cls in ((roc(score, truth), RocResult), (significance_improvement(score, truth), SicResult)):
+    results = [
+        (roc(score, truth), RocResult),
+        (significance_improvement(score, truth), SicResult),
+        (log_loss(score, truth), LogLoss),
+        (score_distribution(score, truth), ScoreDistribution),
+    ]
+    for result, cls in results:
         again = cls.from_dict(result.to_dict())
         assert again.to_dict() == result.to_dict()
         assert "30 signal" in str(again)
@@ -98,7 +116,7 @@ def test_results_survive_json():
     [([1.0, np.nan], [0, 1], "NaN"), ([1.0], [0, 1], "shape"), ([[1.0]], [[1]], "shape")],
 )
 def test_bad_input_is_refused(score, truth, message):
-    for function in (roc, significance_improvement):
+    for function in (roc, significance_improvement, log_loss, score_distribution):
         with pytest.raises(InputError, match=message):
             function(score, truth)
 
@@ -107,3 +125,43 @@ def test_bad_input_is_refused(score, truth, message):
 def test_bad_efficiency_is_refused(eff_s):
     with pytest.raises(InputError, match="signal efficiency"):
         sic_at(significance_improvement(*gaussians(50, 500)), eff_s)
+
+
+def test_log_loss_equals_that_of_sklearn():
+    score, truth = gaussians(300, 700)
+    probability = 1 / (1 + np.exp(-score))
+    assert log_loss(score, truth).value == pytest.approx(log_loss_of_probabilities(truth, probability))
+    weights = np.where(truth, 1 / 300, 1 / 700)
+    assert log_loss(score, truth, balanced=True).value == pytest.approx(
+        log_loss_of_probabilities(truth, probability, sample_weight=weights)
+    )
+    assert np.isfinite(log_loss([1e4, -1e4], [0, 1], balanced=True).value)
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_the_error_of_the_log_loss_covers_repeated_samples(balanced):
+    found = [log_loss(*gaussians(200, 400, seed), balanced=balanced) for seed in range(300)]
+    assert np.std([r.value for r in found]) == pytest.approx(np.mean([r.error for r in found]), rel=0.15)
+
+
+def test_score_distribution_counts_every_event_once():
+    score, truth = gaussians(300, 700)
+    found = score_distribution(score, truth, bins=20, limits=(0.0, 1.0))
+    assert (found.signal.sum(), found.background.sum()) == (300, 700)
+    assert found.background[0] >= (score[~truth] < 0).sum()
+    assert found.signal[-1] >= (score[truth] > 1).sum()
+    assert score_distribution([2.0, 2.0], [0, 1]).signal.sum() == 1
+    for bad in ({"bins": 0}, {"limits": (1.0, 1.0)}):
+        with pytest.raises(InputError, match="bins from"):
+            score_distribution(score, truth, **bad)
+
+
+def test_measures_are_higher_for_the_better_score():
+    score, truth = gaussians(500, 5000)
+    noise = np.random.default_rng(1).normal(0, 2, len(score))
+    for metric in ("auc", "max_sic", "neg_log_loss"):
+        assert measure(metric, score - 1.0, truth) > measure(metric, score - 1.0 + noise, truth)
+    with pytest.raises(InputError, match="choose one of auc"):
+        measure("accuracy", score, truth)
+    with pytest.raises(InputError, match="use a larger sample"):
+        measure("max_sic", score[490:510], truth[490:510])

@@ -1,0 +1,1 @@
+"""Supervised references for studies: they train on truth, and nothing that gives an answer may import them."""
