@@ -93,7 +93,7 @@ def main() -> None:
     report(rows, taus, transfer)
     for kind in KINDS:
         shown = panels([real_jets[kind], simulated_jets[kind]], [real_particles[kind], simulated_particles[kind]])
-        draw(shown, f"{kind}, as many simulated as real", arguments.output / f"fidelity_{kind}")
+        draw(shown, f"{kind}, as many simulated as real", arguments.output / f"fidelity_{kind}.png")
 
 
 # ---------------------------------------------------------------- samples
@@ -268,8 +268,8 @@ def panels(jets_of: list[Samples], events_of: list[list[Array]]) -> list[tuple[s
     return shown
 
 
-def draw(shown: list[tuple[str, Array, Array]], title: str, stem: Path) -> None:
-    from bumphunt.plots.style import BLUE, new_figure, save, style
+def draw(shown: list[tuple[str, Array, Array]], title: str, file: Path) -> None:
+    from bumphunt.plots.style import BLUE, new_figure, style
 
     with style():
         figure = new_figure(9.0, width=10.0)
@@ -281,7 +281,7 @@ def draw(shown: list[tuple[str, Array, Array]], title: str, stem: Path) -> None:
             spare.set_axis_off()
         handles, labels = axes[0, 0].get_legend_handles_labels()
         axes[4, 2].legend(handles, labels, title=title, loc="center")
-    save(figure, stem)
+        figure.savefig(file, dpi=100, metadata={"Software": None})
 
 
 def _panel(top: Any, bottom: Any, points: Array, line: Array, label: str, colour: str) -> None:
