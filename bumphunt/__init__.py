@@ -41,6 +41,7 @@ _PUBLIC = {
     "out_of_fold_scores": "bumphunt.scores.weak_supervision",
     "roc": "bumphunt.scores.quality",
     "significance_improvement": "bumphunt.scores.quality",
+    "sic_at": "bumphunt.scores.quality",
     "select_fraction": "bumphunt.selection",
     "fit_spectrum": "bumphunt.spectrum.fit",
     "scan_spectrum": "bumphunt.significance.scan",
@@ -108,6 +109,7 @@ __all__ = [
     "scan_spectrum",
     "score_events",
     "select_fraction",
+    "sic_at",
     "sigma_min",
     "significance_improvement",
     "simulate_sample",
@@ -137,7 +139,7 @@ if TYPE_CHECKING:
     from bumphunt.scores.latent import latent_scores
     from bumphunt.scores.latent_cwola import LatentClassifier
     from bumphunt.scores.mahalanobis import MahalanobisDistance
-    from bumphunt.scores.quality import roc, significance_improvement
+    from bumphunt.scores.quality import roc, sic_at, significance_improvement
     from bumphunt.scores.sensitivity import sigma_min
     from bumphunt.scores.supervised.adversarial import robustness
     from bumphunt.scores.supervised.hyperparameters import random_search

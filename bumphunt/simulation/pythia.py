@@ -127,6 +127,8 @@ def check_request(*, masses: Sequence[float] | None, prongs: int, widths: Sequen
             "the threshold Z' is made far from its mass"
         )
     least, greatest = RESONANCE_RANGE
+    if z < 20.0:
+        raise InputError(f"masses are {z:g}, {x:g}, {y:g}: that looks like TeV; give GeV")
     if z < least:
         raise InputError(f"mass of Z' is {z:g} GeV: hardly an event passes the trigger; give at least {least:g}")
     if z > greatest:

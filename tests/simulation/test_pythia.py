@@ -170,6 +170,7 @@ def test_jets_have_three_prongs():
         ({"widths": (0.01, 0.02, 0.31)}, "up to 0.3"),
         ({"widths": (-0.01, 0.02, 0.1)}, "no peak"),
         ({"masses": (2000.0, 500.0, 100.0)}, "passes the trigger"),
+        ({"masses": (3.5, 0.5, 0.1)}, "looks like TeV"),
         ({"masses": (10500.0, 500.0, 100.0)}, "too near the beams"),
         ({"masses": (3500.0, 19.0, 100.0)}, "at least 20"),
         ({"masses": (3500.0, 2000.0, 1500.0)}, "cannot be"),
