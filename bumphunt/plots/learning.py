@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from bumphunt.plots.importance import METRICS
 from bumphunt.plots.style import BLACK, BLUE, GREY, RED, new_figure, plain, styled
@@ -59,6 +59,8 @@ def learning_curve(result: Curve) -> tuple[Figure, tuple[Axes]]:
         axes.plot(result.sizes, mean, form, markersize=4, color=colour, label=text)
         axes.fill_between(result.sizes, mean - spread, mean + spread, color=colour, alpha=0.18, linewidth=0)
     axes.set_xscale("log")
+    axes.set_xticks(result.sizes, labels=[f"{size:,}" for size in result.sizes])
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("Training events")
     axes.set_ylabel(f"{METRICS.get(result.metric, plain(result.metric))} [dimensionless]")
     axes.set_title(
