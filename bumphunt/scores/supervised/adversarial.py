@@ -133,8 +133,7 @@ def mismodelled(features: Features, *, scale: float = 1.0, smear: float = 0.0, r
 def robustness(
     features: Features,
     truth: npt.ArrayLike,
-    test_features: Features,
-    test_truth: npt.ArrayLike,
+    test: tuple[Features, npt.ArrayLike],
     *,
     shifts: Mapping[str, Features],
     model: MlpClassifier | None = None,
@@ -147,8 +146,8 @@ def robustness(
     ----------
     features, truth
         Labelled training events, as for :meth:`MlpClassifier.fit`.
-    test_features, test_truth
-        Labelled test events, not among those trained on.
+    test : tuple
+        Features and truth of the test events, which are not among those trained on.
     shifts : mapping of str to array_like
         The test events in the same order, each time distorted in some way, for example by :func:`mismodelled`.
     model : MlpClassifier, optional
@@ -163,7 +162,7 @@ def robustness(
     InputError
         As for the training; if a shifted sample has not the shape of the test sample, or a reserved name.
     """
-    clean, signal = check_labelled(test_features, test_truth)
+    clean, signal = check_labelled(*test)
     distorted = {name: check_features(rows, width=clean.shape[1], name=name) for name, rows in shifts.items()}
     for name, rows in distorted.items():
         if name in RESERVED or len(rows) != len(clean):

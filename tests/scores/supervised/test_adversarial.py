@@ -49,8 +49,7 @@ def test_adversarial_training_withstands_the_attack_it_was_trained_for():
     test, truth = samples(1000, seed=1)
     found = robustness(
         *samples(),
-        test,
-        truth,
+        (test, truth),
         shifts={"smeared": mismodelled(test, smear=0.5, rng=np.random.default_rng(3))},
         model=MlpClassifier(**SMALL, fgsm_share=1.0),
         epsilon=0.3,
@@ -85,6 +84,6 @@ def test_bad_input_is_refused(fitted):
         fgsm(fitted, features, truth[:5])
     for shifts in ({"clean": features}, {"short": features[:10]}):
         with pytest.raises(InputError, match="shifted sample"):
-            robustness(features, truth, features, truth, shifts=shifts)
+            robustness(features, truth, (features, truth), shifts=shifts)
     with pytest.raises(InputError, match="positive epsilon"):
-        robustness(features, truth, features, truth, shifts={}, epsilon=0.0)
+        robustness(features, truth, (features, truth), shifts={}, epsilon=0.0)
