@@ -50,9 +50,8 @@ injections: install  ## inject signals of known masses and compare (25 minutes)
 	$(BIN)/python analysis/injections.py --workers $(WORKERS)
 
 benchmarks: install  ## time features and simulation beside what one would use instead (10 minutes, on an idle machine)
-	mkdir -p out/benchmarks
-	$(BIN)/python benchmarks/features.py --json out/benchmarks/features.json
-	$(BIN)/python benchmarks/simulation.py --json out/benchmarks/simulation.json
+	$(BIN)/python benchmarks/features.py --json analysis/results/features_speed.json
+	$(BIN)/python benchmarks/simulation.py --json analysis/results/simulation_speed.json
 
 clean:  ## remove what the jobs made, but not .venv
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

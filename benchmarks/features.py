@@ -1,6 +1,6 @@
 """Raw particles to jet observables: `bumphunt features` against the usual loop over events.
 
-    python benchmarks/features.py --json out/benchmarks/features.json
+    python benchmarks/features.py --json features.json
 
 The loop is what one writes first: PseudoJets event by event, fastjet's Python classes, N-subjettiness
 jet by jet. Both must give the same numbers before anything is timed. Every timing is a process of its

@@ -193,7 +193,7 @@ def test_the_result_file_is_as_described(shipped):
     check_result(data, masses=True)
     assert data == result.to_dict()
     assert data["input"]["sha256"] == hashlib.sha256(BOX.read_bytes()).hexdigest()
-    assert data["input"]["n_events"] == 200_000
+    assert data["input"]["n_events"] == 1_000_000
     assert data["input"]["columns"][:3] == ["mjj", "mj1", "mj2"]
     assert "label" not in data["input"]["columns"], "the shipped box has no truth in it"
     assert config_from_dict(data["config"]) == REAL, "config and seed are enough to repeat the run"

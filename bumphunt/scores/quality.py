@@ -178,6 +178,13 @@ def significance_improvement(score: npt.ArrayLike, truth: npt.ArrayLike) -> SicR
 def sic_at(result: SicResult, eff_s: float) -> tuple[float, float]:
     """Return the improvement and its band at the tightest cut that keeps the signal efficiency ``eff_s``.
 
+    Parameters
+    ----------
+    result : SicResult
+        From :func:`significance_improvement`.
+    eff_s : float
+        Signal efficiency in (0, 1].
+
     Raises
     ------
     InputError
