@@ -43,13 +43,13 @@ fidelity: install  ## compare simulated with real LHC Olympics events (4 minutes
 response: install  ## simulate the signal grid and fit bumphunt/masses/response.json (a few minutes)
 	$(BIN)/python analysis/signal_response.py --workers $(WORKERS)
 
-null-boxes: install  ## run the whole analysis on signal-free boxes (15 minutes)
+null-boxes: install  ## run the whole analysis on signal-free boxes (6 minutes)
 	$(BIN)/python analysis/null_boxes.py --workers $(WORKERS)
 
-injections: install  ## inject signals of known masses and compare (25 minutes)
+injections: install  ## inject signals of known masses and compare (18 minutes)
 	$(BIN)/python analysis/injections.py --workers $(WORKERS)
 
-benchmarks: install  ## time features and simulation beside what one would use instead (10 minutes, on an idle machine)
+benchmarks: install  ## time features and simulation beside what one would use instead (5 minutes, on an idle machine)
 	$(BIN)/python benchmarks/features.py --json analysis/results/features_speed.json
 	$(BIN)/python benchmarks/simulation.py --json analysis/results/simulation_speed.json
 
