@@ -5,6 +5,7 @@ measured against. It takes an explicit array of truth; nothing on the way to an 
 module. The network is in :mod:`bumphunt.scores.supervised.networks`.
 """
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Self
 
@@ -25,7 +26,7 @@ MIN_EVENTS = 10
 """Events of either class below which no classifier is trained."""
 
 
-class SupervisedClassifier(BaseEstimator):  # type: ignore[misc, unused-ignore]
+class SupervisedClassifier(ABC, BaseEstimator):  # type: ignore[misc, unused-ignore]
     """What the supervised references share; use one of its subclasses.
 
     Attributes
@@ -72,11 +73,11 @@ class SupervisedClassifier(BaseEstimator):  # type: ignore[misc, unused-ignore]
 
         return np.asarray(expit(self.anomaly_score(features)), dtype=np.float64)
 
-    def _train(self, features: FloatArray, signal: BoolArray) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _train(self, features: FloatArray, signal: BoolArray) -> None: ...
 
-    def _log_odds(self, features: FloatArray) -> FloatArray:
-        raise NotImplementedError
+    @abstractmethod
+    def _log_odds(self, features: FloatArray) -> FloatArray: ...
 
 
 class _Trees(SupervisedClassifier):
