@@ -81,7 +81,9 @@ class VaeConfig(Section):
     )
     latent_dim: Positive = Field(1, description="dimensions of the latent space")
     activation: str = Field("relu", description="any keras activation, such as relu or selu")
-    reconstruction: Literal["mse", "bce"] = Field("mse", description="reconstruction loss: mse, or bce (cross-entropy)")
+    reconstruction: Literal["mse", "binary_crossentropy"] = Field(
+        "mse", description="reconstruction loss: mse or binary_crossentropy"
+    )
     zeta: float = Field(5000.0, ge=0, description="weight of the reconstruction loss")
     xi: float = Field(1.0, ge=0, description="weight of the KL divergence")
     epochs: Positive | None = Field(None, description="passes over the data; null: about 4000 steps in all")

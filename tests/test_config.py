@@ -133,3 +133,12 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_a_config_cannot_be_changed_under_way():
     with pytest.raises(ValueError, match="frozen"):
         AnalysisConfig().search.low = 3_000.0
+
+
+def test_every_reconstruction_loss_of_the_config_is_one_the_network_has():
+    from bumphunt.scores.losses import RECONSTRUCTIONS
+
+    for name in RECONSTRUCTIONS:
+        assert config_from_dict({"vae": {"reconstruction": name}}).vae.reconstruction == name
+    with pytest.raises(ConfigError, match="reconstruction"):
+        config_from_dict({"vae": {"reconstruction": "bce"}})
