@@ -51,10 +51,8 @@ class MassWindow:
 
         Sidebands are halved in log mjj; the two inner halves count as one, around the window.
         """
-        below, above = np.sqrt(self.sideband_low * self.low), np.sqrt(self.high * self.sideband_high)
-        lower, upper = self.lower_sideband(mjj), self.upper_sideband(mjj)
-        inner = (lower & (mjj >= below)) | (upper & (mjj < above))
-        return lower & (mjj < below), inner, upper & (mjj >= above)
+        inner = self.narrowed().sidebands(mjj)
+        return self.lower_sideband(mjj) & ~inner, inner, self.upper_sideband(mjj) & ~inner
 
     def bins(self, edges: FloatArray) -> BoolArray:
         """Return which bins lie in the signal region, by their centres, shape (bins,)."""

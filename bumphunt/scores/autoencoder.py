@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import FloatArray
 from bumphunt.scores.losses import RECONSTRUCTIONS, reconstruction_loss
-from bumphunt.scores.persistence import load_network, save_network
+from bumphunt.scores.persistence import load_network_of, save_network
 from bumphunt.scores.protocol import Features, check_features
 
 # Events passed through a network at once when it is only read: enough to be fast, few enough to stay small.
@@ -194,13 +194,7 @@ class EncoderDecoderEstimator(BaseEstimator):  # type: ignore[misc, unused-ignor
         InputError
             If the file is not of this kind of estimator.
         """
-        network = load_network(path)
-        settings = getattr(network, "settings_json", {})
-        found = settings.get("estimator")
-        if found != cls.__name__:
-            raise InputError(
-                f"{path}: holds {found or 'another Keras model'}, not {cls.__name__}; load it as what it is"
-            )
+        network, settings = load_network_of(path, cls.__name__)
         parameters = {**settings["parameters"], "hidden": tuple(settings["parameters"]["hidden"])}
         return cls(**parameters)._with_network(network, {k: np.array(v) for k, v in settings["history"].items()})
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import FloatArray
 from bumphunt.scores.autoencoder import in_chunks
-from bumphunt.scores.persistence import load_network, save_network
+from bumphunt.scores.persistence import load_network_of, save_network
 from bumphunt.scores.protocol import BoolArray, Validation, check_features, check_training
 from bumphunt.scores.stopping import check_criterion, criterion_value
 
@@ -202,11 +202,7 @@ class NetworkClassifier:
         InputError
             If the file is missing, damaged, or holds something else.
         """
-        network = load_network(path)
-        settings = getattr(network, "settings_json", {})
-        if settings.get("estimator") != cls.__name__:
-            found = settings.get("estimator") or "another Keras model"
-            raise InputError(f"{path}: holds {found}, not {cls.__name__}; load it as what it is")
+        network, settings = load_network_of(path, cls.__name__)
         parameters = {**settings["parameters"], "hidden": tuple(settings["parameters"]["hidden"])}
         return cls(**parameters)._with_network(network, settings["histories"])
 

@@ -95,6 +95,22 @@ def load_network(path: str | Path) -> Any:
         raise InputError(f"{source}: not a readable Keras model ({line}); write it again with save_network") from error
 
 
+def load_network_of(path: str | Path, estimator: str) -> tuple[Any, dict[str, Any]]:
+    """Read the network and the settings that an estimator of this name saved.
+
+    Raises
+    ------
+    InputError
+        As for :func:`load_network`, or if another estimator wrote the file.
+    """
+    network = load_network(path)
+    settings: dict[str, Any] = getattr(network, "settings_json", {})
+    found = settings.get("estimator")
+    if found != estimator:
+        raise InputError(f"{path}: holds {found or 'another Keras model'}, not {estimator}; load it as what it is")
+    return network, settings
+
+
 def _target(path: str | Path, suffix: str) -> Path:
     target = Path(path)
     if target.suffix != suffix:

@@ -15,9 +15,11 @@ import numpy.typing as npt
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import FloatArray
 from bumphunt.rng import generator
+from bumphunt.scores.autoencoder import in_chunks
 from bumphunt.scores.losses import focal_loss, log_loss
-from bumphunt.scores.persistence import load_network, save_network
+from bumphunt.scores.persistence import load_network_of, save_network
 from bumphunt.scores.supervised.trees import BoolArray, SupervisedClassifier
+from bumphunt.scores.training import check_schedule
 
 LOSSES = ("log", "focal")
 
@@ -162,13 +164,7 @@ class MlpClassifier(SupervisedClassifier):
         # Imported for the class it registers.
         import bumphunt.scores.supervised.layers  # noqa: F401
 
-        network = load_network(path)
-        settings = getattr(network, "settings_json", {})
-        found = settings.get("estimator")
-        if found != cls.__name__:
-            raise InputError(
-                f"{path}: holds {found or 'another Keras model'}, not {cls.__name__}; load it as what it is"
-            )
+        network, settings = load_network_of(path, cls.__name__)
         model = cls(**settings["parameters"])
         model.mean_, model.scale_ = np.array(settings["mean"]), np.array(settings["scale"])
         model.n_features_in_ = len(model.mean_)
@@ -217,9 +213,7 @@ class MlpClassifier(SupervisedClassifier):
         self._with_network(network, history)
 
     def _log_odds(self, features: FloatArray) -> FloatArray:
-        from bumphunt.scores.supervised.training import predict
-
-        return predict(self.network_, self.standardise(features))
+        return in_chunks(self.network_, self.standardise(features))[0]
 
     def _loss(self) -> Callable[[Any, Any], Any]:
         return log_loss if self.loss == "log" else partial(focal_loss, gamma=self.gamma, alpha=self.alpha)
@@ -248,11 +242,7 @@ class MlpClassifier(SupervisedClassifier):
                 f"width {self.width}, depth {self.depth} and step {self.step} give layers of {self.widths}; "
                 "each needs a neuron"
             )
-        if self.batch_size < 1 or self.epochs < 1 or not self.learning_rate > 0:
-            raise ConfigError(
-                f"batch_size {self.batch_size}, epochs {self.epochs} and learning_rate {self.learning_rate:g} "
-                "must all be positive"
-            )
+        check_schedule(self.batch_size, self.epochs, self.learning_rate)
         if self.patience is not None and self.patience < 1:
             raise ConfigError(f"patience is {self.patience}; give at least 1 epoch, or None")
         if not 0 <= self.dropout < 1 or not 0 < self.validation_fraction < 0.9:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import FitError
 from bumphunt.rng import generator
+from bumphunt.scores.autoencoder import in_chunks
 from bumphunt.scores.backend import import_tensorflow
 from bumphunt.scores.training import compile_epoch, make_optimizer, minibatches
 
@@ -23,7 +24,7 @@ Rows = npt.NDArray[np.float32]
 Loss = Callable[[Any, Any], Any]
 """(truth, log-odds) -> loss of each event, all of shape (events,)."""
 
-# Events passed through a network at once when it is only read.
+# Events whose gradients are taken at once.
 _CHUNK = 32_768
 
 
@@ -102,7 +103,7 @@ def train_classifier(
     for number in range(1, epochs + 1):
         chosen = order.permutation(len(features))[: steps * size].astype(np.int32)
         training = float(epoch(tf.constant(chosen), *data)[0])
-        outcome = np.asarray(loss(validation[1], predict(network, validation[0]).astype(np.float32)))
+        outcome = np.asarray(loss(validation[1], in_chunks(network, validation[0])[0].astype(np.float32)))
         reached = float(outcome.mean(dtype=np.float64))
         if not (np.isfinite(training) and np.isfinite(reached)):
             raise FitError(
@@ -123,14 +124,6 @@ def train_classifier(
 def wrongness(truth: Any, log_odds: Any) -> Any:
     """Return a number whose gradient on each event has the sign of the loss's, and never underflows as that does."""
     return import_tensorflow().reduce_sum((1.0 - 2.0 * truth) * log_odds)
-
-
-def predict(network: Any, rows: Rows) -> FloatArray:
-    """Return the log-odds of each row, shape (events,), without dropout."""
-    pieces = [
-        np.asarray(network(rows[start : start + _CHUNK], training=False)) for start in range(0, len(rows), _CHUNK)
-    ]
-    return np.concatenate(pieces).astype(np.float64)
 
 
 def loss_gradient_sign(network: Any, rows: Rows, truth: Rows) -> Rows:
