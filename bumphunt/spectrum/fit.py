@@ -14,6 +14,7 @@ from bumphunt.spectrum.choice import choose_family, resolve_family
 from bumphunt.spectrum.design import Design, make_design
 from bumphunt.spectrum.functions import SQRT_S
 from bumphunt.spectrum.goodness import pearson_p_value
+from bumphunt.spectrum.profiling import fit_envelope
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -51,7 +52,8 @@ def fit_spectrum(
         One of :data:`bumphunt.spectrum.functions.FAMILIES`; ``auto`` for the simplest dijet form that an F-like
         test on the deviance does not reject (:func:`bumphunt.spectrum.choice.choose_family`); ``gp`` for a Gaussian
         process (:mod:`bumphunt.spectrum.gaussian_process`), its kernel chosen by the marginal likelihood, or
-        ``gp(length,amplitude)`` with a given one. The result names what was used.
+        ``gp(length,amplitude)`` with a given one; ``envelope`` for the best of several families with the error
+        of all that fit as well (:mod:`bumphunt.spectrum.profiling`). The result names what was used.
     masked : bool array of shape (bins,), optional
         Bins left out of the fit.
     window : bool array of shape (bins,), optional
@@ -76,6 +78,8 @@ def fit_spectrum(
     region = mask if window is None else np.asarray(window, dtype=bool)
     if np.any(region & ~mask):
         raise InputError("the window reaches beyond the masked bins; its events would make their own background")
+    if family == "envelope":
+        return fit_envelope(counts, edges, masked=mask, window=window, sqrt_s=sqrt_s)
     family = resolve_family(counts, edges, family=family, masked=mask, sqrt_s=sqrt_s)
     design = make_design(edges, family=family, masked=mask, sqrt_s=sqrt_s)
     many = fit_many(counts[None, :], design)
