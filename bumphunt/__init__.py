@@ -44,7 +44,7 @@ _PUBLIC = {
     "sic_at": "bumphunt.scores.quality",
     "select_fraction": "bumphunt.selection",
     "fit_spectrum": "bumphunt.spectrum.fit",
-    "scan_spectrum": "bumphunt.significance.scan",
+    "scan_spectrum": "bumphunt.significance.spectrum_scan",
     "counting_p_value": "bumphunt.significance.profile",
     "to_hist": "bumphunt.spectrum.binning",
     "fit_response": "bumphunt.masses.response",
@@ -151,7 +151,7 @@ if TYPE_CHECKING:
     from bumphunt.scores.weak_supervision import nested_scores, out_of_fold_scores
     from bumphunt.selection import select_fraction
     from bumphunt.significance.profile import counting_p_value
-    from bumphunt.significance.scan import scan_spectrum
+    from bumphunt.significance.spectrum_scan import scan_spectrum
     from bumphunt.simulation.presets import PRESETS
     from bumphunt.simulation.samples import simulate_sample
     from bumphunt.sources.lhco import iter_raw

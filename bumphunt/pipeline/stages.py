@@ -17,7 +17,7 @@ from bumphunt.pipeline.vae import train_vae
 from bumphunt.pipeline.windows import WindowOutcome, search_window
 from bumphunt.results import MassFit, ScanResult
 from bumphunt.rng import generator
-from bumphunt.significance.scan import scan_spectrum
+from bumphunt.significance.spectrum_scan import scan_spectrum
 from bumphunt.sources.counts import looks_like_counts, read_counts
 from bumphunt.spectrum.binning import count, searched_range
 
@@ -103,7 +103,7 @@ def scan_file(
     path : path
         Counts for :func:`bumphunt.sources.counts.read_counts`, or an events file.
     family, window, n_toys
-        As in :func:`bumphunt.significance.scan.scan_spectrum`.
+        As in :func:`bumphunt.significance.spectrum_scan.scan_spectrum`.
     seed : int
         Seed of the toys.
     config : AnalysisConfig, optional

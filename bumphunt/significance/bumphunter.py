@@ -1,8 +1,8 @@
 """The BumpHunter statistic: the smallest Poisson p-value of any window of neighbouring bins (arXiv:1101.0390).
 
-Window counts are differences of cumulative sums, and with a fixed background the p-value of each window is read from a
-table over its possible counts, so that 10,000 toys take some milliseconds. With ``refit`` the background of every toy is its own
-fit to the whole spectrum, as in the data; its p-values then have to be computed one by one.
+Window counts are differences of cumulative sums, and with a fixed background the p-value of each window is read from
+a table over its possible counts, so that 10,000 toys take some milliseconds. With ``refit`` the background of every
+toy is its own fit to the whole spectrum, as in the data; its p-values then have to be computed one by one.
 """
 
 from collections.abc import Sequence
@@ -83,7 +83,8 @@ class BumpHunt(Result):
 
     def __str__(self) -> str:
         return (
-            f"{self.mode} in {self.low:.0f}-{self.high:.0f} GeV: {self.n_observed:.0f} events on {self.n_expected:.1f}, "
+            f"{self.mode} in {self.low:.0f}-{self.high:.0f} GeV: {self.n_observed:.0f} events on "
+            f"{self.n_expected:.1f}, "
             f"z = {self.z_local:.2f} local, {self.z_global:.2f} global ({self.n_exceed} of {self.n_toys} toys exceed)"
         )
 
@@ -254,10 +255,10 @@ def bump_hunt(
 def _toy_block(
     known: FloatArray, design: Design | None, places: Windows, mode: Mode, size: int, rng: np.random.Generator
 ) -> FloatArray:
-    toys = rng.poisson(known, (size, len(known)))
+    toys = rng.poisson(known, (size, len(known))).astype(np.float64)
     if design is None:
         return smallest_p_values(toys, known, places, mode=mode)[0]
-    fits = fit_many(toys.astype(np.float64), design, with_covariance=False)
+    fits = fit_many(toys, design, with_covariance=False)
     smallest = window_p_values(toys, fits.expected, places, mode=mode).min(axis=1)
     # a toy whose refit failed counts as extreme: a failure can only make the global p-value larger
     return np.asarray(np.where(fits.converged, smallest, 0.0), dtype=np.float64)

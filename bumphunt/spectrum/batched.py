@@ -82,7 +82,7 @@ def _fit_block(counts: FloatArray, design: Design, with_covariance: bool) -> Man
         if len(rows) == n_toys:
             rows = slice(None)  # type: ignore[assignment]  # views instead of copies while all rows move
         gradient, fisher = derivatives(theta[rows], expected[rows], counts[rows], design)
-        step = np.linalg.solve(fisher, gradient[..., None])[..., 0]
+        step = newton_step(fisher, gradient)
         trial = theta[rows] + step
         new_expected, new_goal = _evaluate(trial, counts[rows], design)
         size = 1.0
@@ -103,7 +103,7 @@ def _fit_block(counts: FloatArray, design: Design, with_covariance: bool) -> Man
         fisher = derivatives(theta, expected, counts, design)[1]
         good &= np.isfinite(fisher).all(axis=(1, 2))
         values = np.linalg.eigvalsh(np.where(good[:, None, None], fisher, np.eye(n_parameters)))
-        good &= values[:, 0] > 1e-14 * values[:, -1]
+        good &= values[:, 0] > 1e-12 * values[:, -1]
         covariance[good] = np.linalg.inv(fisher[good])
     return ManyFits(
         expected=expected,
@@ -116,7 +116,8 @@ def _fit_block(counts: FloatArray, design: Design, with_covariance: bool) -> Man
 
 def start(counts: FloatArray, design: Design) -> FloatArray:
     """Return first coefficients: those of the mean of all spectra where there are many, with each one's own norm."""
-    constant = np.linalg.lstsq(design.basis, np.ones(len(design.log_width)), rcond=None)[0]
+    flat = np.linalg.lstsq(design.basis, np.ones(len(design.log_width)), rcond=None)[0]
+    constant: FloatArray = np.asarray(flat, dtype=np.float64)
     used = design.single | design.merged
     total = np.maximum(counts[:, used].sum(axis=1), 0.5)
     if len(counts) > 8:
@@ -181,6 +182,19 @@ def derivatives(
         gradient -= theta * design.penalty
         fisher += np.diag(design.penalty)
     return gradient, fisher
+
+
+def newton_step(fisher: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Return the solutions of ``fisher step = gradient``, shape (rows, parameters).
+
+    Rows and columns are scaled to a unit diagonal first, so that a singular matrix is one of correlations and the small
+    number added to its diagonal decides: a direction that nothing measures stands still.
+    """
+    diagonal = np.einsum("tpp->tp", fisher)
+    scale = 1.0 / np.sqrt(np.maximum(diagonal, 1e-200))
+    scaled = fisher * scale[:, :, None] * scale[:, None, :]
+    np.einsum("tpp->tp", scaled)[...] += 1e-12
+    return np.asarray(np.linalg.solve(scaled, (gradient * scale)[..., None])[..., 0] * scale, dtype=np.float64)
 
 
 def deviance(expected: FloatArray, counts: FloatArray, design: Design) -> FloatArray:

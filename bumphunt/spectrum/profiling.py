@@ -1,8 +1,8 @@
 """Discrete profiling: the choice of the background family as one more, discrete, nuisance parameter (arXiv:1408.6865).
 
 Every family is fitted; each is charged :data:`PENALTY` per parameter in twice the negative log-likelihood, and the
-envelope of their profile likelihoods gives the interval of the expected events in the window. Where one family is clearly
-best the interval is that of its own fit; where several describe the sidebands, it spans what they say.
+envelope of their profile likelihoods gives the interval of the expected events in the window. Where one family is
+clearly best the interval is that of its own fit; where several describe the sidebands, it spans what they say.
 """
 
 import dataclasses

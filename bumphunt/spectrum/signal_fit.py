@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import InputError
-from bumphunt.spectrum.batched import BLOCK, TINY, ManyFits, fit_many
+from bumphunt.spectrum.batched import BLOCK, TINY, ManyFits, fit_many, newton_step
 from bumphunt.spectrum.design import Design
 
 FloatArray = npt.NDArray[np.float64]
@@ -164,7 +164,7 @@ def _climb_block(
         gradient, fisher = _derivatives(theta[rows], strength[rows], background[rows], counts[rows], signal, design)
         if not free:
             gradient[:, -1], fisher[:, -1, :], fisher[:, :, -1], fisher[:, -1, -1] = 0.0, 0.0, 0.0, 1.0
-        step = np.linalg.solve(fisher, gradient[..., None])[..., 0]
+        step = newton_step(fisher, gradient)
         size = np.ones(len(rows))
         here = goal[rows]
         new_theta, new_strength = theta[rows] + step[:, :-1], strength[rows] + step[:, -1]
@@ -187,7 +187,9 @@ def _climb_block(
     good &= np.isfinite(fisher).all(axis=(1, 2))
     error = np.full(len(counts), np.nan)
     if free and good.any():
-        error[good] = np.sqrt(np.maximum(np.linalg.inv(fisher[good])[:, -1, -1], 0.0))
+        unit = np.zeros((int(good.sum()), fisher.shape[1]))
+        unit[:, -1] = 1.0
+        error[good] = np.sqrt(np.maximum(newton_step(fisher[good], unit)[:, -1], 0.0))
     return SignalFits(
         n_signal=strength,
         error=error,
