@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import click
 
@@ -262,29 +262,68 @@ def score(events: Path, output: Path, window: tuple[float, float], config_path: 
 
 @main.command()
 @click.argument("spectrum", type=_path)
-@click.option("--family", default="auto", show_default=True, help="dijet3, dijet4, dijet5, powexp or auto.")
+@click.option(
+    "--family",
+    default="auto",
+    show_default=True,
+    help="dijet3, dijet4, dijet5, powexp, gp (Gaussian process), envelope (all of them) or auto.",
+)
 @click.option("--window", nargs=2, type=float, metavar="LOW HIGH", help="Look at this one window only (GeV).")
+@click.option(
+    "--method",
+    type=click.Choice(["counting", "q0", "bumphunter"]),
+    default="counting",
+    show_default=True,
+    help="Window against sidebands, profile likelihood of a resonance, or BumpHunter statistic.",
+)
+@click.option("--deficit", is_flag=True, help="Look for a deficit (bumphunter only).")
 @click.option(
     "--toys", type=click.IntRange(min=100), default=1000, show_default=True, help="Toys for the global p-value."
 )
+@click.option(
+    "--luminosity",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Integrated luminosity in 1/fb; limits on cross sections.",
+)
+@config_option
 @seed_option
 @json_option
 @_one_line
-def scan(spectrum: Path, family: str, window: tuple[float, float] | None, toys: int, seed: int, as_json: bool) -> None:
+def scan(
+    spectrum: Path,
+    family: str,
+    window: tuple[float, float] | None,
+    method: Literal["counting", "q0", "bumphunter"],
+    deficit: bool,
+    toys: int,
+    luminosity: float | None,
+    config_path: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
     """Search SPECTRUM (counts as JSON, or events) for a bump, without any score."""
     from bumphunt.pipeline.stages import scan_file
+    from bumphunt.rng import generator
+    from bumphunt.significance.summary import scan_summary, scan_text
 
-    found = scan_file(spectrum, family=family, window=window, n_toys=toys, seed=seed)
-    if as_json:
-        best = found.best_window
-        fit = best.fit.to_dict() if best is not None and best.fit is not None else None
-        summary = {key: value for key, value in found.to_dict().items() if key != "windows"}
-        window_found = None if best is None else {k: v for k, v in best.to_dict().items() if k != "fit"}
-        click.echo(json.dumps({**summary, "window": window_found, "fit": fit}))
-    else:
-        click.echo(str(found))
-        if found.best_window is not None and found.best_window.fit is not None:
-            click.echo(f"background {found.best_window.fit}; global p-value from {found.p_global_method}")
+    config = _config(config_path)
+    found = scan_file(
+        spectrum,
+        family=family,
+        window=window,
+        n_toys=toys,
+        seed=seed,
+        config=config,
+        method=method,
+        mode="deficit" if deficit else "excess",
+    )
+    summary = scan_summary(
+        found,
+        luminosity=luminosity or config.limit.luminosity,
+        rng=generator(seed, "goodness"),
+        sqrt_s=config.sqrt_s,
+    )
+    click.echo(json.dumps(summary) if as_json else scan_text(found, summary))
 
 
 @main.command()
