@@ -179,7 +179,11 @@ def upper_limit(workspace: dict[str, Any], *, mass: float, width: float, level: 
     with _pyhf() as pyhf:
         model, data = _open(pyhf, workspace)
         try:
-            observed, expected = pyhf.infer.intervals.upper_limits.upper_limit(data, model, level=level, rtol=1e-4)
+            # at mu = 0 exactly both statistics vanish, and rounding may leave 0/0: begin just above
+            _, high = model.config.suggested_bounds()[model.config.poi_index]
+            observed, expected = pyhf.infer.intervals.upper_limits.toms748_scan(
+                data, model, 1e-4 * high, high, level=level, rtol=1e-4
+            )
         except (pyhf.exceptions.FailedMinimization, ValueError) as error:
             raise FitError(f"pyhf found no upper limit at {mass:.0f} GeV ({error})") from error
     p_value, best = discovery_p_value(workspace)
