@@ -3,7 +3,7 @@
 What to use when: the dijet families are stiffer and give smaller errors where they fit; the process is for spectra
 that none of them describes, and to learn how much a result owes to the formula.
 
-The log-density is a power law with free normalisation and slope plus a process with kernel
+The log-density is a parabola in log m, without prior, plus a process with kernel
 
     k(t, t') = amplitude^2 exp(-(t - t')^2 / (2 length^2)),    t = log m,
 
@@ -24,19 +24,19 @@ from bumphunt.spectrum.functions import SQRT_S, Family, design_matrix
 
 FloatArray = npt.NDArray[np.float64]
 
-SHORTEST = 0.2
-"""Shortest length scale in log m: six times the resolution of 3.3 %."""
+SHORTEST = 0.3
+"""Shortest length scale in log m: nine times the resolution of 3.3 %."""
 
-LENGTHS = (0.2, 0.3, 0.45, 0.7, 1.0, 1.5)
+LENGTHS = (0.3, 0.45, 0.7, 1.0, 1.5)
 AMPLITUDES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """Grid on which the marginal likelihood is maximised; the posterior is insensitive to finer steps."""
 
 _NAME = re.compile(r"gp(?:\(([0-9.eE+-]+),\s*([0-9.eE+-]+)\))?$")
-_POWER_LAW = Family(
-    name="power law",
-    formula="p0 / x^p1",
-    basis=lambda x: np.stack([np.ones_like(x), -np.log(x)], axis=-1),
-    n_parameters=2,
+_PARABOLA = Family(
+    name="log-parabola",
+    formula="p0 / x^(p1 + p2 log x)",
+    basis=lambda x: np.stack([np.ones_like(x), -np.log(x), -(np.log(x) ** 2)], axis=-1),
+    n_parameters=3,
 )
 
 
@@ -98,12 +98,12 @@ def process_basis(edges: FloatArray, kernel: Kernel, *, sqrt_s: float = SQRT_S) 
     Returns
     -------
     basis : array of shape (bins, parameters)
-        Two orthonormal columns of the power law, then the eigenvectors of the kernel times the root of their
+        Three orthonormal columns of the parabola, then the eigenvectors of the kernel times the root of their
         eigenvalue.
     penalty : array of shape (parameters,)
-        0 for the power law, 1 for the rest.
+        0 for the parabola, 1 for the rest.
     """
-    mean, _ = np.linalg.qr(design_matrix(edges, _POWER_LAW, sqrt_s=sqrt_s))
+    mean, _ = np.linalg.qr(design_matrix(edges, _PARABOLA, sqrt_s=sqrt_s))
     log_mass = np.log(0.5 * (np.asarray(edges)[:-1] + np.asarray(edges)[1:]))
     distance = log_mass[:, None] - log_mass[None, :]
     values, vectors = np.linalg.eigh(kernel.amplitude**2 * np.exp(-0.5 * (distance / kernel.length) ** 2))
@@ -111,5 +111,5 @@ def process_basis(edges: FloatArray, kernel: Kernel, *, sqrt_s: float = SQRT_S) 
     kept = values > max(1e-8, 1e-9 * values[-1])
     basis = np.concatenate([mean, (vectors[:, kept] * np.sqrt(values[kept]))[:, ::-1]], axis=1)
     penalty = np.ones(basis.shape[1])
-    penalty[:2] = 0.0
+    penalty[:3] = 0.0
     return basis, penalty

@@ -36,6 +36,7 @@ def minuit_fit(
     signal: FloatArray | None = None,
     sqrt_s: float = SQRT_S,
     start: FloatArray | None = None,
+    strategy: int = 1,
 ) -> MinuitFit:
     """Fit a parametric background, and a signal of known shape if one is given, by Migrad and Hesse.
 
@@ -53,6 +54,8 @@ def minuit_fit(
         Collision energy in GeV.
     start : array of shape (parameters,), optional
         First coefficients in the orthonormal basis; least squares on log counts otherwise.
+    strategy : int
+        Of Minuit: 1 is its default, 2 gives more exact errors.
     """
     from iminuit import Minuit
 
@@ -62,35 +65,40 @@ def minuit_fit(
     width = np.diff(edges)
     data, rows, widths = counts[used], basis[used], width[used]
     shape = None if signal is None else np.asarray(signal, dtype=np.float64)[used]
+    weighted = rows * np.sqrt(np.maximum(data, 0.3))[:, None]
     if start is None:
-        weight = np.sqrt(np.maximum(data, 0.3))
-        target = np.log(np.maximum(data, 0.3) / widths)
-        start = np.linalg.lstsq(rows * weight[:, None], target * weight, rcond=None)[0]
+        target = np.log(np.maximum(data, 0.3) / widths) * np.sqrt(np.maximum(data, 0.3))
+        start = np.linalg.lstsq(weighted, target, rcond=None)[0]
     n_parameters = len(start)
+    # Minuit differentiates numerically: in steps of about one standard error of uncorrelated directions it does so well
+    scale = np.linalg.inv(np.linalg.cholesky(weighted.T @ weighted)).T
+    first = np.asarray(start, dtype=np.float64)
 
     def expected(values: FloatArray) -> FloatArray:
-        background = np.exp(np.minimum(rows @ values[:n_parameters], 60.0)) * widths
+        background = np.exp(np.minimum(rows @ (first + scale @ values[:n_parameters]), 60.0)) * widths
         total = background if shape is None else background + values[n_parameters] * shape
         return np.asarray(np.maximum(total, 1e-300), dtype=np.float64)
 
     def twice_nll(values: FloatArray) -> float:
         return float(poisson_deviance(data, expected(values)))
 
-    first = np.append(start, 0.0) if shape is not None else start
-    minuit = Minuit(twice_nll, first)
+    size = n_parameters + (shape is not None)
+    minuit = Minuit(twice_nll, np.zeros(size))
     minuit.errordef = 1.0
-    minuit.strategy = 1
-    minuit.tol = 1e-3
+    minuit.strategy = strategy
+    minuit.tol = 1e-4
     minuit.print_level = 0
-    minuit.errors = np.append(np.full(n_parameters, 0.05), np.sqrt(data.sum()) / 10)[: len(first)]
+    minuit.errors = np.append(np.ones(n_parameters), np.sqrt(data.sum()) / 10)[:size]
     minuit.migrad()
     minuit.hesse()
-    to_family = np.eye(len(first))
-    to_family[:n_parameters, :n_parameters] = np.linalg.inv(triangle)
+    to_family = np.eye(size)
+    to_family[:n_parameters, :n_parameters] = np.linalg.inv(triangle) @ scale
+    origin = np.zeros(size)
+    origin[:n_parameters] = np.linalg.inv(triangle) @ first
     valid = bool(minuit.valid) and minuit.covariance is not None
-    covariance = np.asarray(minuit.covariance) if valid else np.full((len(first), len(first)), np.nan)
+    covariance = np.asarray(minuit.covariance) if valid else np.full((size, size), np.nan)
     return MinuitFit(
-        parameters=to_family @ np.asarray(minuit.values),
+        parameters=origin + to_family @ np.asarray(minuit.values),
         covariance=to_family @ covariance @ to_family.T,
         deviance=float(minuit.fval),
         valid=valid,
