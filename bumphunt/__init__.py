@@ -44,6 +44,19 @@ _PUBLIC = {
     "sic_at": "bumphunt.scores.quality",
     "select_fraction": "bumphunt.selection",
     "fit_spectrum": "bumphunt.spectrum.fit",
+    "fit_many": "bumphunt.spectrum.batched",
+    "make_design": "bumphunt.spectrum.design",
+    "minuit_fit": "bumphunt.spectrum.minuit",
+    "fit_signal": "bumphunt.spectrum.signal_fit",
+    "crystal_ball_fractions": "bumphunt.spectrum.signal_shapes",
+    "bump_hunt": "bumphunt.significance.bumphunter",
+    "likelihood_scan": "bumphunt.significance.likelihood_scan",
+    "expected_significance": "bumphunt.significance.expected",
+    "blinded": "bumphunt.significance.expected",
+    "window_limits": "bumphunt.significance.limits",
+    "spectrum_limits": "bumphunt.significance.limits",
+    "build_workspace": "bumphunt.significance.workspace",
+    "build_patchset": "bumphunt.significance.patchset",
     "scan_spectrum": "bumphunt.significance.spectrum_scan",
     "counting_p_value": "bumphunt.significance.profile",
     "to_hist": "bumphunt.spectrum.binning",
@@ -83,19 +96,30 @@ __all__ = [
     "SupervisedTrees",
     "VariationalAutoencoder",
     "__version__",
+    "blinded",
+    "build_patchset",
+    "build_workspace",
+    "bump_hunt",
     "check_events",
     "choose_out_of_fold",
     "counting_p_value",
+    "crystal_ball_fractions",
     "drop_truth",
     "event_table",
+    "expected_significance",
+    "fit_many",
     "fit_response",
+    "fit_signal",
     "fit_spectrum",
     "generate_events",
     "iter_raw",
     "latent_scores",
     "learning_curve",
+    "likelihood_scan",
     "load_config",
+    "make_design",
     "masses_in_window",
+    "minuit_fit",
     "nested_scores",
     "out_of_fold_scores",
     "padded",
@@ -113,8 +137,10 @@ __all__ = [
     "sigma_min",
     "significance_improvement",
     "simulate_sample",
+    "spectrum_limits",
     "to_hist",
     "truth_labels",
+    "window_limits",
     "write_features",
     "write_report",
 ]
@@ -150,13 +176,24 @@ if TYPE_CHECKING:
     from bumphunt.scores.vae import VariationalAutoencoder
     from bumphunt.scores.weak_supervision import nested_scores, out_of_fold_scores
     from bumphunt.selection import select_fraction
+    from bumphunt.significance.bumphunter import bump_hunt
+    from bumphunt.significance.expected import blinded, expected_significance
+    from bumphunt.significance.likelihood_scan import likelihood_scan
+    from bumphunt.significance.limits import spectrum_limits, window_limits
+    from bumphunt.significance.patchset import build_patchset
     from bumphunt.significance.profile import counting_p_value
     from bumphunt.significance.spectrum_scan import scan_spectrum
+    from bumphunt.significance.workspace import build_workspace
     from bumphunt.simulation.presets import PRESETS
     from bumphunt.simulation.samples import simulate_sample
     from bumphunt.sources.lhco import iter_raw
+    from bumphunt.spectrum.batched import fit_many
     from bumphunt.spectrum.binning import to_hist
+    from bumphunt.spectrum.design import make_design
     from bumphunt.spectrum.fit import fit_spectrum
+    from bumphunt.spectrum.minuit import minuit_fit
+    from bumphunt.spectrum.signal_fit import fit_signal
+    from bumphunt.spectrum.signal_shapes import crystal_ball_fractions
 
 
 def __getattr__(name: str) -> Any:

@@ -189,7 +189,9 @@ def bump_hunt(
     Parameters
     ----------
     counts : array of shape (bins,)
-        Whole-numbered event counts on ``edges`` (GeV).
+        Whole-numbered event counts.
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV.
     background : array of shape (bins,), optional
         A background known beforehand; or else give
     design : Design, optional

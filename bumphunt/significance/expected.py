@@ -61,7 +61,15 @@ class ExpectedSignificance(Result):
 
 
 def blinded(counts: FloatArray, window: BoolArray) -> FloatArray:
-    """Return counts with NaN in the window, the only form :func:`expected_significance` takes."""
+    """Return counts with NaN in the window, the only form :func:`expected_significance` takes.
+
+    Parameters
+    ----------
+    counts : array of shape (bins,)
+        Event counts.
+    window : bool array of shape (bins,)
+        The bins to hide.
+    """
     hidden = np.array(counts, dtype=np.float64)
     hidden[window] = np.nan
     return hidden

@@ -179,7 +179,9 @@ def likelihood_scan(
     Parameters
     ----------
     counts : array of shape (bins,)
-        Event counts on ``edges`` (GeV).
+        Event counts.
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV.
     family : str
         Background family, ``auto`` or ``gp``; chosen once, on the data.
     masses : sequence of float, optional

@@ -43,7 +43,9 @@ def minuit_fit(
     Parameters
     ----------
     counts : array of shape (bins,)
-        Event counts on ``edges`` (GeV).
+        Event counts.
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV.
     family : str
         A parametric family.
     masked : bool array of shape (bins,), optional
