@@ -103,7 +103,17 @@ def mass_steps(edges: FloatArray, *, width: float) -> FloatArray:
 
 
 def signal_shapes(edges: FloatArray, masses: FloatArray, widths: FloatArray) -> FloatArray:
-    """Return the part of each resonance in each bin, shape (widths * masses, bins), masses running fastest."""
+    """Return the part of each resonance in each bin, shape (widths * masses, bins), masses running fastest.
+
+    Parameters
+    ----------
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV.
+    masses : array of shape (masses,)
+        GeV.
+    widths : array of shape (widths,)
+        Resolutions as fractions of the mass.
+    """
     rows = [gaussian_fractions(edges, mass=float(m), width=float(w * m)) for w in widths for m in masses]
     return np.array(rows)
 
@@ -128,7 +138,19 @@ def likely_z(counts: FloatArray, design: Design, shapes: FloatArray, null: ManyF
 
 
 def signed_roots(counts: FloatArray, design: Design, shapes: FloatArray, *, null: ManyFits | None = None) -> FloatArray:
-    """Return the signed root of the likelihood ratio of every signal in every spectrum, shape (rows, signals)."""
+    """Return the signed root of the likelihood ratio of every signal in every spectrum, shape (rows, signals).
+
+    Parameters
+    ----------
+    counts : array of shape (rows, bins)
+        Spectra.
+    design : Design
+        Background, from :func:`bumphunt.spectrum.design.make_design`.
+    shapes : array of shape (signals, bins)
+        From :func:`signal_shapes`.
+    null : ManyFits, optional
+        The background-only fits of the same rows.
+    """
     null = fit_many(counts, design) if null is None else null
     roots = [fit_signal(counts, design, shape, null=null).signed_root() for shape in shapes]
     return np.stack(roots, axis=1)
@@ -138,6 +160,15 @@ def largest_z(counts: FloatArray, design: Design, shapes: FloatArray) -> FloatAr
     """Return the largest root of q0 over all signals for many spectra, shape (rows,); infinite where a fit failed.
 
     Only signals that :func:`likely_z` puts near the best one are fitted.
+
+    Parameters
+    ----------
+    counts : array of shape (rows, bins)
+        Spectra.
+    design : Design
+        Background.
+    shapes : array of shape (signals, bins)
+        From :func:`signal_shapes`.
     """
     counts = np.asarray(counts, dtype=np.float64)
     best = np.empty(len(counts))

@@ -28,7 +28,9 @@ def window_z(
     Parameters
     ----------
     counts : array of shape (toys, bins)
-        Spectra on ``edges`` (GeV).
+        Spectra.
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV.
     masked : bool array of shape (bins,)
         The window.
     family : str

@@ -102,8 +102,10 @@ def _fit_block(counts: FloatArray, design: Design, with_covariance: bool) -> Man
     if with_covariance:
         fisher = derivatives(theta, expected, counts, design)[1]
         good &= np.isfinite(fisher).all(axis=(1, 2))
-        values = np.linalg.eigvalsh(np.where(good[:, None, None], fisher, np.eye(n_parameters)))
-        good &= values[:, 0] > 1e-12 * values[:, -1]
+        fisher[~good] = np.eye(n_parameters)
+        scale = 1.0 / np.sqrt(np.maximum(np.einsum("tpp->tp", fisher), TINY))
+        # a spectrum that leaves a combination of parameters unmeasured has no error to give
+        good &= np.linalg.eigvalsh(fisher * scale[:, :, None] * scale[:, None, :])[:, 0] > 1e-12
         covariance[good] = np.linalg.inv(fisher[good])
     return ManyFits(
         expected=expected,

@@ -17,6 +17,13 @@ FloatArray = npt.NDArray[np.float64]
 def mass_grid(low: float, high: float, *, ratio: float) -> FloatArray:
     """Return bin edges from ``low`` in GeV, each ``ratio`` times the one before, up to at most ``high``.
 
+    Parameters
+    ----------
+    low, high : float
+        First edge and upper bound of the last, GeV.
+    ratio : float
+        Factor between neighbouring edges.
+
     Examples
     --------
     >>> mass_grid(3000.0, 3400.0, ratio=1.03).round(1).tolist()

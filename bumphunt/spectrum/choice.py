@@ -8,7 +8,7 @@ from bumphunt.errors import FitError
 from bumphunt.spectrum.batched import derivatives, fit_many
 from bumphunt.spectrum.design import make_design
 from bumphunt.spectrum.functions import SQRT_S
-from bumphunt.spectrum.gaussian_process import AMPLITUDES, LENGTHS, Kernel
+from bumphunt.spectrum.gaussian_process import AMPLITUDE, LENGTHS, Kernel
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -51,20 +51,19 @@ def choose_kernel(
     data = np.asarray(counts, dtype=np.float64)[None, :]
     best: tuple[float, Kernel] | None = None
     for length in LENGTHS:
-        for amplitude in AMPLITUDES:
-            kernel = Kernel(length=length, amplitude=amplitude)
-            design = make_design(edges, family=kernel.family, masked=masked, sqrt_s=sqrt_s)
-            fit = fit_many(data, design)
-            if not fit.converged[0]:
-                continue
-            fisher = derivatives(fit.coefficients, fit.expected, data, design)[1][0]
-            evidence = -0.5 * (
-                float(fit.deviance[0])
-                + float(fit.coefficients[0] ** 2 @ design.penalty)
-                + float(np.linalg.slogdet(fisher)[1])
-            )
-            if best is None or evidence > best[0]:
-                best = evidence, kernel
+        kernel = Kernel(length=length, amplitude=AMPLITUDE)
+        design = make_design(edges, family=kernel.family, masked=masked, sqrt_s=sqrt_s)
+        fit = fit_many(data, design)
+        if not fit.converged[0]:
+            continue
+        fisher = derivatives(fit.coefficients, fit.expected, data, design)[1][0]
+        evidence = -0.5 * (
+            float(fit.deviance[0])
+            + float(fit.coefficients[0] ** 2 @ design.penalty)
+            + float(np.linalg.slogdet(fisher)[1])
+        )
+        if best is None or evidence > best[0]:
+            best = evidence, kernel
     if best is None:
         raise FitError("no Gaussian process could be fitted to the spectrum; use a parametric family")
     return best[1]
