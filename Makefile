@@ -6,7 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock fidelity response null-boxes injections benchmarks clean
+.PHONY: help install run test lint lock fidelity response null-boxes injections fit-calibration real-spectra benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -49,9 +49,16 @@ null-boxes: install  ## run the whole analysis on signal-free boxes (6 minutes)
 injections: install  ## inject signals of known masses and compare (18 minutes)
 	$(BIN)/python analysis/injections.py --workers $(WORKERS)
 
-benchmarks: install  ## time features and simulation beside what one would use instead (5 minutes, on an idle machine)
+fit-calibration: install  ## are p-values, intervals and limits of the fits true? (8 minutes)
+	$(BIN)/python analysis/fit_calibration.py
+
+real-spectra: install  ## fit published CMS spectra, the Z and the Upsilon (a minute; needs ../shared/data)
+	$(BIN)/python analysis/real_spectra.py
+
+benchmarks: install  ## time features, simulation and fits beside what one would use instead (7 minutes, on an idle machine)
 	$(BIN)/python benchmarks/features.py --json analysis/results/features_speed.json
 	$(BIN)/python benchmarks/simulation.py --json analysis/results/simulation_speed.json
+	$(BIN)/python benchmarks/significance.py --json analysis/results/significance_speed.json
 
 clean:  ## remove what the jobs made, but not .venv
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -49,6 +49,8 @@ _PUBLIC = {
     "minuit_fit": "bumphunt.spectrum.minuit",
     "fit_signal": "bumphunt.spectrum.signal_fit",
     "crystal_ball_fractions": "bumphunt.spectrum.signal_shapes",
+    "voigt_fractions": "bumphunt.spectrum.signal_shapes",
+    "saturated_p_value": "bumphunt.spectrum.goodness_toys",
     "bump_hunt": "bumphunt.significance.bumphunter",
     "likelihood_scan": "bumphunt.significance.likelihood_scan",
     "largest_z": "bumphunt.significance.likelihood_scan",
@@ -142,6 +144,7 @@ __all__ = [
     "robustness",
     "roc",
     "run_analysis",
+    "saturated_p_value",
     "scan_file",
     "scan_spectrum",
     "score_events",
@@ -155,6 +158,7 @@ __all__ = [
     "spectrum_limits",
     "to_hist",
     "truth_labels",
+    "voigt_fractions",
     "window_limits",
     "window_z",
     "write_features",
@@ -209,9 +213,10 @@ if TYPE_CHECKING:
     from bumphunt.spectrum.binning import mass_grid, to_hist
     from bumphunt.spectrum.design import make_design
     from bumphunt.spectrum.fit import fit_spectrum
+    from bumphunt.spectrum.goodness_toys import saturated_p_value
     from bumphunt.spectrum.minuit import minuit_fit
     from bumphunt.spectrum.signal_fit import fit_background_given_signal, fit_signal
-    from bumphunt.spectrum.signal_shapes import crystal_ball_fractions
+    from bumphunt.spectrum.signal_shapes import crystal_ball_fractions, voigt_fractions
 
 
 def __getattr__(name: str) -> Any:
