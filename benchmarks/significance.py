@@ -183,6 +183,7 @@ def scans(repeats: int) -> dict[str, Any]:
 
 def scaling(workers: int) -> dict[str, Any]:
     """Return how much more work so many processes do in the same wall time, one process being 1."""
+    load = os.getloadavg()[0]
     with ProcessPoolExecutor(workers) as pool:
         list(pool.map(many_toys, range(workers)))  # libraries loaded before the clock starts
         begin = time.perf_counter()
@@ -190,7 +191,8 @@ def scaling(workers: int) -> dict[str, Any]:
         one = time.perf_counter() - begin
         begin = time.perf_counter()
         list(pool.map(many_toys, range(workers)))
-        return {"workers": workers, "gain": workers * one / (time.perf_counter() - begin)}
+        gain = workers * one / (time.perf_counter() - begin)
+    return {"workers": workers, "gain": gain, "cores": os.cpu_count(), "load_before": load}
 
 
 def main() -> None:
@@ -216,7 +218,8 @@ def main() -> None:
     scan = result["scan"]
     print(f"scan of 10,000 toys: {scan['times_as_fast']:.0f} x pyBumpHunter, p-values equal to "
           f"{scan['largest_difference_of_p_values']:.1g}")  # fmt: skip
-    print(f"{result['scaling']['workers']} workers do {result['scaling']['gain']:.2f} times the work of one")
+    print(f"{result['scaling']['workers']} workers do {result['scaling']['gain']:.2f} times the work of one "
+          f"(load before: {result['scaling']['load_before']:.1f} on {os.cpu_count()} cores)")  # fmt: skip
     if arguments.json:
         result |= {"python": platform.python_version(), "bumphunt": bumphunt.__version__, "cores": os.cpu_count()}
         arguments.json.parent.mkdir(parents=True, exist_ok=True)

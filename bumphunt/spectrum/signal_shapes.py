@@ -107,7 +107,7 @@ def voigt_fractions(edges: FloatArray, *, mass: float, width: float, resolution:
     --------
     >>> import numpy as np
     >>> voigt_fractions(np.array([80.0, 91.0, 102.0]), mass=91.0, width=2.5, resolution=1.0).round(3).tolist()
-    [0.463, 0.463]
+    [0.464, 0.464]
     """
     if width <= 0 or resolution <= 0:
         raise InputError(
