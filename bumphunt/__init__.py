@@ -67,6 +67,7 @@ _PUBLIC = {
     "spectrum_limits": "bumphunt.significance.limits",
     "build_workspace": "bumphunt.significance.workspace",
     "build_patchset": "bumphunt.significance.patchset",
+    "resonance_patchset": "bumphunt.significance.patchset",
     "scan_spectrum": "bumphunt.significance.spectrum_scan",
     "counting_p_value": "bumphunt.significance.profile",
     "to_hist": "bumphunt.spectrum.binning",
@@ -141,6 +142,7 @@ __all__ = [
     "permutation_importance",
     "random_search",
     "read_events",
+    "resonance_patchset",
     "robustness",
     "roc",
     "run_analysis",
@@ -200,7 +202,7 @@ if TYPE_CHECKING:
     from bumphunt.significance.expected import blinded, expected_significance
     from bumphunt.significance.likelihood_scan import largest_z, likelihood_scan, signal_shapes, signed_roots
     from bumphunt.significance.limits import spectrum_limits, window_limits
-    from bumphunt.significance.patchset import build_patchset
+    from bumphunt.significance.patchset import build_patchset, resonance_patchset
     from bumphunt.significance.profile import counting_p_value
     from bumphunt.significance.spectrum_scan import scan_spectrum
     from bumphunt.significance.toys import window_z
