@@ -20,6 +20,7 @@ from bumphunt.errors import BumphuntError, InputError
 
 if TYPE_CHECKING:
     from bumphunt.config import AnalysisConfig
+    from bumphunt.pipeline.experiments import Source
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -318,6 +319,73 @@ def generate(events: Path, output: Path, number: int | None, config_path: Path |
     drawn, fit = generate_events(events, n_events=number, config=_config(config_path), seed=seed, workers=workers)
     click.echo(f"latent variable: {fit['name']}, KS distance {fit['ks']:.4f}")
     click.echo(f"wrote {write_table(drawn, output)}")
+
+
+@main.command()
+@click.argument("pool", type=_path)
+@output_option
+@click.option("--null", type=click.IntRange(min=0), default=20, show_default=True, help="Boxes without signal.")
+@click.option(
+    "--masses",
+    nargs=3,
+    type=float,
+    multiple=True,
+    metavar="MZ MX MY",
+    help="Inject signal of these masses; repeatable.",
+)
+@click.option("--signal", type=click.IntRange(min=1), default=300, show_default=True, help="Signal events in a box.")
+@click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Boxes for each --masses.")
+@click.option("--size", type=click.IntRange(min=1), default=100_000, show_default=True, help="Events in a box.")
+@click.option(
+    "--source",
+    type=click.Choice(["subsample", "smooth"]),
+    default="subsample",
+    show_default=True,
+    help="Random parts of a POOL without signal, or masses from its smooth fit with features of neighbours.",
+)
+@config_option
+@seed_option
+@workers_option
+@scheduler_option
+@json_option
+@_one_line
+def calibrate(
+    pool: Path,
+    output: Path,
+    null: int,
+    masses: tuple[tuple[float, float, float], ...],
+    signal: int,
+    repeats: int,
+    size: int,
+    source: "Source",
+    config_path: Path | None,
+    seed: int,
+    workers: int,
+    scheduler: str | None,
+    as_json: bool,
+) -> None:
+    """Run the analysis on pseudo-data from the events in POOL: false-alarm rates, pulls, coverage.
+
+    Repeat an interrupted calibration with the same options to go on.
+    """
+    from bumphunt.pipeline.calibration import calibrate as run_calibration
+
+    found = run_calibration(
+        pool,
+        output=output,
+        null=null,
+        points=masses,
+        n_signal=signal,
+        repeats=repeats,
+        size=size,
+        source=source,
+        config=_config(config_path),
+        seed=seed,
+        workers=workers,
+        scheduler=scheduler,
+        progress=_progress(),
+    )
+    _show(found, as_json)
 
 
 @main.command()
