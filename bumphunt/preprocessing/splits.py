@@ -15,7 +15,15 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MassWindow:
-    """A signal region ``low < mjj < high`` and its sidebands out to ``sideband_low`` and ``sideband_high``, GeV."""
+    """A signal region in mjj and its sidebands.
+
+    Parameters
+    ----------
+    low, high : float
+        The signal region, GeV.
+    sideband_low, sideband_high : float
+        How far the sidebands reach below and above it, GeV.
+    """
 
     low: float
     high: float
