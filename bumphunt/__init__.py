@@ -49,7 +49,28 @@ _PUBLIC = {
     "sic_at": "bumphunt.scores.quality",
     "select_fraction": "bumphunt.selection",
     "fit_spectrum": "bumphunt.spectrum.fit",
-    "scan_spectrum": "bumphunt.significance.scan",
+    "fit_many": "bumphunt.spectrum.batched",
+    "make_design": "bumphunt.spectrum.design",
+    "minuit_fit": "bumphunt.spectrum.minuit",
+    "fit_signal": "bumphunt.spectrum.signal_fit",
+    "crystal_ball_fractions": "bumphunt.spectrum.signal_shapes",
+    "bump_hunt": "bumphunt.significance.bumphunter",
+    "likelihood_scan": "bumphunt.significance.likelihood_scan",
+    "largest_z": "bumphunt.significance.likelihood_scan",
+    "signal_shapes": "bumphunt.significance.likelihood_scan",
+    "signed_roots": "bumphunt.significance.likelihood_scan",
+    "gross_vitells": "bumphunt.significance.trials",
+    "mean_upcrossings": "bumphunt.significance.trials",
+    "window_z": "bumphunt.significance.toys",
+    "mass_grid": "bumphunt.spectrum.binning",
+    "fit_background_given_signal": "bumphunt.spectrum.signal_fit",
+    "expected_significance": "bumphunt.significance.expected",
+    "blinded": "bumphunt.significance.expected",
+    "window_limits": "bumphunt.significance.limits",
+    "spectrum_limits": "bumphunt.significance.limits",
+    "build_workspace": "bumphunt.significance.workspace",
+    "build_patchset": "bumphunt.significance.patchset",
+    "scan_spectrum": "bumphunt.significance.spectrum_scan",
     "counting_p_value": "bumphunt.significance.profile",
     "to_hist": "bumphunt.spectrum.binning",
     "fit_response": "bumphunt.masses.response",
@@ -93,20 +114,36 @@ __all__ = [
     "__version__",
     "assign_folds",
     "balanced_weights",
+    "blinded",
+    "build_patchset",
+    "build_workspace",
+    "bump_hunt",
     "calibrate",
     "check_events",
     "choose_out_of_fold",
     "counting_p_value",
+    "crystal_ball_fractions",
     "drop_truth",
     "event_table",
+    "expected_significance",
+    "fit_background_given_signal",
+    "fit_many",
     "fit_response",
+    "fit_signal",
     "fit_spectrum",
     "generate_events",
+    "gross_vitells",
     "iter_raw",
+    "largest_z",
     "latent_scores",
     "learning_curve",
+    "likelihood_scan",
     "load_config",
+    "make_design",
+    "mass_grid",
     "masses_in_window",
+    "mean_upcrossings",
+    "minuit_fit",
     "nested_scores",
     "out_of_fold_scores",
     "padded",
@@ -123,10 +160,15 @@ __all__ = [
     "sic_at",
     "sigma_min",
     "sigma_min_of_injections",
+    "signal_shapes",
+    "signed_roots",
     "significance_improvement",
     "simulate_sample",
+    "spectrum_limits",
     "to_hist",
     "truth_labels",
+    "window_limits",
+    "window_z",
     "write_features",
     "write_report",
 ]
@@ -165,13 +207,26 @@ if TYPE_CHECKING:
     from bumphunt.scores.vae import VariationalAutoencoder
     from bumphunt.scores.weak_supervision import nested_scores, out_of_fold_scores
     from bumphunt.selection import select_fraction
+    from bumphunt.significance.bumphunter import bump_hunt
+    from bumphunt.significance.expected import blinded, expected_significance
+    from bumphunt.significance.likelihood_scan import largest_z, likelihood_scan, signal_shapes, signed_roots
+    from bumphunt.significance.limits import spectrum_limits, window_limits
+    from bumphunt.significance.patchset import build_patchset
     from bumphunt.significance.profile import counting_p_value
-    from bumphunt.significance.scan import scan_spectrum
+    from bumphunt.significance.spectrum_scan import scan_spectrum
+    from bumphunt.significance.toys import window_z
+    from bumphunt.significance.trials import gross_vitells, mean_upcrossings
+    from bumphunt.significance.workspace import build_workspace
     from bumphunt.simulation.presets import PRESETS
     from bumphunt.simulation.samples import simulate_sample
     from bumphunt.sources.lhco import iter_raw
-    from bumphunt.spectrum.binning import to_hist
+    from bumphunt.spectrum.batched import fit_many
+    from bumphunt.spectrum.binning import mass_grid, to_hist
+    from bumphunt.spectrum.design import make_design
     from bumphunt.spectrum.fit import fit_spectrum
+    from bumphunt.spectrum.minuit import minuit_fit
+    from bumphunt.spectrum.signal_fit import fit_background_given_signal, fit_signal
+    from bumphunt.spectrum.signal_shapes import crystal_ball_fractions
 
 
 def __getattr__(name: str) -> Any:

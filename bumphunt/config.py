@@ -43,7 +43,7 @@ class SearchConfig(Section):
     null_width: float = Field(
         1.2, ge=1.0, description="width of local z without signal (folds share events); z is divided by it"
     )
-    family: str = Field("auto", description="background family: auto, dijet3, dijet4, dijet5 or powexp")
+    family: str = Field("auto", description="background family: auto, dijet3, dijet4, dijet5, powexp, gp or envelope")
 
 
 class CwolaConfig(Section):
@@ -112,6 +112,9 @@ class LimitConfig(Section):
 
     enabled: bool = Field(True, description="compute it (a few seconds)")
     width: float = Field(0.033, gt=0.005, lt=0.3, description="resolution of mjj as a fraction of the mass")
+    luminosity: float | None = Field(
+        None, gt=0, description="integrated luminosity in 1/fb; null: limits on events only, not on cross sections"
+    )
 
 
 class ChecksConfig(Section):

@@ -5,12 +5,10 @@ before anything else sees the events.
 """
 
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +21,9 @@ from bumphunt.pipeline.cross_checks import run_cross_checks
 from bumphunt.pipeline.estimates import describe_peaks
 from bumphunt.pipeline.ingest import read_events
 from bumphunt.pipeline.progress import bar
+from bumphunt.pipeline.provenance import describe_input, request, versions
 from bumphunt.pipeline.search import Search, prepare_search
-from bumphunt.pipeline.store import StageStore, file_sha256, write_json
+from bumphunt.pipeline.store import StageStore, write_json
 from bumphunt.pipeline.verdict import answers, best_window, judge
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, search_window
 from bumphunt.results import (
@@ -44,8 +43,6 @@ from bumphunt.significance.workspace import (
 from bumphunt.spectrum.fit import fit_spectrum
 
 logger = logging.getLogger(__name__)
-
-_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "tensorflow", "keras", "pyhf", "iminuit", "fastjet")
 
 
 @dataclass(kw_only=True)
@@ -112,29 +109,13 @@ def run_analysis(
     clock = _Clock()
     with clock.stage("events") as found:
         table = read_events(events, progress=progress)
-        source = {
-            "path": str(events),
-            "sha256": file_sha256(events),
-            "n_events": len(table),
-            "columns": [str(column) for column in table.columns],
-        }
+        source = describe_input(events, table)
         blind = drop_truth(table)
         found["n_events"] = len(blind)
     with clock.stage("spectrum") as found:
         search = prepare_search(blind, config, seed)
         found.update(search.summary())
-    store = StageStore(
-        output,
-        {
-            "sha256": source["sha256"],
-            "seed": seed,
-            "config": config.model_dump(mode="json"),
-            "version": version("bumphunt"),
-            # stored windows of another form are another run's
-            "window": sorted(WindowResult.__dataclass_fields__),
-        },
-        resume=resume,
-    )
+    store = StageStore(output, request(source, config, seed), resume=resume)
     with clock.stage("scan") as found:
         outcomes = _scan(search, store, workers=workers, scheduler=scheduler, progress=progress)
         winner = best_window(search, outcomes)
@@ -165,7 +146,7 @@ def run_analysis(
         schema_version=SCHEMA_VERSION,
         input=source,
         seed=seed,
-        versions=_versions(),
+        versions=versions(),
         config=config.model_dump(mode="json"),
         answers=answers(scan, checks, mass_fit, limit),
         checks=checks,
@@ -242,13 +223,3 @@ def _limit(
     except FitError as error:
         logger.warning("no upper limit: %s", error)
         return None
-
-
-def _versions() -> dict[str, str]:
-    found = {"bumphunt": version("bumphunt"), "python": sys.version.split()[0]}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

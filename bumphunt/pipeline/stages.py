@@ -1,7 +1,7 @@
 """Single stages of the analysis, for those who want one of them only."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from bumphunt.pipeline.vae import train_vae
 from bumphunt.pipeline.windows import WindowOutcome, search_window
 from bumphunt.results import MassFit, ScanResult
 from bumphunt.rng import generator
-from bumphunt.significance.scan import scan_spectrum
+from bumphunt.significance.spectrum_scan import scan_spectrum
 from bumphunt.sources.counts import looks_like_counts, read_counts
 from bumphunt.spectrum.binning import count, searched_range
 
@@ -95,6 +95,8 @@ def scan_file(
     n_toys: int = 1000,
     seed: int = 1,
     config: AnalysisConfig | None = None,
+    method: Literal["counting", "q0", "bumphunter"] = "counting",
+    mode: Literal["excess", "deficit"] = "excess",
 ) -> ScanResult:
     """Scan a spectrum (counts as JSON) or the inclusive mjj spectrum of an events file.
 
@@ -103,11 +105,13 @@ def scan_file(
     path : path
         Counts for :func:`bumphunt.sources.counts.read_counts`, or an events file.
     family, window, n_toys
-        As in :func:`bumphunt.significance.scan.scan_spectrum`.
+        As in :func:`bumphunt.significance.spectrum_scan.scan_spectrum`.
     seed : int
         Seed of the toys.
     config : AnalysisConfig, optional
         Its section ``search`` says how events are binned.
+    method, mode
+        As in :func:`bumphunt.significance.spectrum_scan.scan_spectrum`.
     """
     config = config or AnalysisConfig()
     if looks_like_counts(path):
@@ -117,7 +121,18 @@ def scan_file(
         settings = config.search
         edges = searched_range(mjj, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
         counts = count(mjj, edges)
-    return scan_spectrum(counts, edges, family=family, window=window, n_toys=n_toys, rng=generator(seed, "scan"))
+    return scan_spectrum(
+        counts,
+        edges,
+        family=family,
+        window=window,
+        n_toys=n_toys,
+        rng=generator(seed, "scan"),
+        method=method,
+        mode=mode,
+        resolutions=(config.limit.width,),
+        sqrt_s=config.sqrt_s,
+    )
 
 
 def generate_events(

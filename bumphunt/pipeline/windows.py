@@ -69,7 +69,7 @@ def search_window(task: WindowTask) -> WindowOutcome:
     """Train on the window against its sidebands, score out of fold, cut, and fit the background."""
     window, mjj = task.window, task.mjj
     folds = event_folds(len(mjj), task)
-    score = _train(task, folds)
+    score = primary_score(task, folds)
     leak = leakage(score, *window.sideband_halves(mjj))
     results = tuple(
         measure(select_fraction(score, folds, fraction=fraction), task, folds=folds, fraction=fraction, leak=leak)
@@ -95,8 +95,8 @@ def training_sample(task: WindowTask) -> TrainingSample:
     return TrainingSample(region=region, weights=weights)
 
 
-def _train(task: WindowTask, folds: IntArray) -> FloatArray:
-    """Return the primary score of every searched event, out of fold."""
+def primary_score(task: WindowTask, folds: IntArray) -> FloatArray:
+    """Return the primary score of every searched event, out of fold, shape (events,)."""
     settings, sample = task.config.cwola, training_sample(task)
     rng = generator(task.seed, "ties", task.number)
     if settings.nested:

@@ -113,3 +113,53 @@ class AnalysisResult(Result):
 
     def __str__(self) -> str:
         return str(self.answers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BlindWindow(Result):
+    """What one window (GeV) at one cut is expected to show, from its sidebands alone.
+
+    ``n_signal_3`` and ``n_signal_5`` are the selected signal events in the window whose median outcome has a local
+    significance of 3 and 5; ``limits`` (5,) the 95 % CLs limits on them expected without signal at -2 to +2
+    standard deviations. ``note`` says why a window cannot be searched.
+    """
+
+    low: float
+    high: float
+    cut_fraction: float
+    n_expected: float
+    n_expected_error: float
+    n_signal_3: float
+    n_signal_5: float
+    limits: FloatArray
+    note: str
+
+    def __str__(self) -> str:
+        start = f"{self.low:.0f}-{self.high:.0f} GeV at {self.cut_fraction:.2%}"
+        if self.note:
+            return f"{start}: {self.note}"
+        return (
+            f"{start}: {self.n_expected:.1f} ± {self.n_expected_error:.1f} background events; 3 sigma (local) from "
+            f"{self.n_signal_3:.0f} signal events, 5 sigma from {self.n_signal_5:.0f}; "
+            f"expected limit {self.limits[2]:.0f}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BlindResult(Result):
+    """The content of ``result.json`` of a blinded run: what to expect of each window and cut.
+
+    ``answers`` has the keys of :class:`Answers`, all None but status ``blinded`` and discovery False.
+    """
+
+    schema_version: str
+    input: dict[str, Any]
+    seed: int
+    versions: dict[str, str]
+    config: dict[str, Any]
+    blind: bool
+    answers: dict[str, Any]
+    expected: tuple[BlindWindow, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(["blinded: no signal region has been read after a cut", *map(str, self.expected)])

@@ -12,8 +12,8 @@ class SpectrumFit(Result):
     """A smooth background fitted to a spectrum. Arrays have one entry a bin, ``edges`` one more, in GeV.
 
     ``expected`` and ``error`` are the fitted events per bin and their standard error; ``masked`` are the
-    bins left out of the fit, ``window`` those of them where signal is looked for, ``window_expected``
-    and ``window_error`` the sum over these.
+    bins left out of the fit, ``window`` those of them where signal is looked for, ``window_expected`` and
+    ``window_error`` the sum over these, ``window_log_covariance`` the covariance of the logarithms in there.
     """
 
     edges: FloatArray
@@ -31,6 +31,7 @@ class SpectrumFit(Result):
     chi2: float
     ndf: int
     p_value: float
+    window_log_covariance: FloatArray | None = None
 
     def __str__(self) -> str:
         return f"{self.family}: chi2/ndf = {self.chi2:.1f}/{self.ndf}, p = {self.p_value:.3g}"

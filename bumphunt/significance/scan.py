@@ -1,8 +1,10 @@
-"""Scans over windows: one spectrum with toys, or the windows of an anomaly search with Šidák."""
+"""Local significance of one window, and the windows of an anomaly search put together with Šidák.
+
+:mod:`bumphunt.significance.spectrum_scan` searches one spectrum, without any score.
+"""
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +12,7 @@ import numpy.typing as npt
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import ScanResult, SpectrumFit, WindowResult
 from bumphunt.significance.profile import counting_p_value, on_off_p_value, sidak, widened_p_value, z_from_p
-from bumphunt.significance.toys import best_window_z, throw
-from bumphunt.spectrum.fit import choose_family, fit_spectrum
+from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.functions import SQRT_S
 
 FloatArray = npt.NDArray[np.float64]
@@ -147,105 +148,3 @@ def combine_windows(windows: Sequence[WindowResult], *, searched_low: float, sea
         n_toys=0,
         is_bound=True,
     )
-
-
-def scan_spectrum(
-    counts: FloatArray,
-    edges: FloatArray,
-    *,
-    family: str = "auto",
-    window: tuple[float, float] | None = None,
-    widths: Sequence[int] = (2, 3, 4),
-    n_toys: int = 2000,
-    rng: np.random.Generator,
-) -> ScanResult:
-    """Search one spectrum for an excess, with the background refitted around every window.
-
-    Parameters
-    ----------
-    counts : array of shape (bins,)
-        Event counts.
-    edges : array of shape (bins + 1,)
-        Bin edges in GeV.
-    family : str
-        Background family, or ``auto``.
-    window : (low, high), optional
-        Look at this one window only (GeV); the global p-value is then the local one.
-    widths : sequence of int
-        Widths in bins of the windows to try.
-    n_toys : int
-        Toys of the whole scan for the global p-value, ``(k + 1) / (n + 1)``.
-    rng : numpy.random.Generator
-        Draws the toys.
-    """
-    counts, edges = np.asarray(counts, dtype=np.float64), np.asarray(edges, dtype=np.float64)
-    if family == "auto":
-        family = choose_family(counts, edges)
-    masks = _masks(edges, window=window, widths=widths)
-    results = [window_significance(counts, edges, masked, family=family) for masked in masks]
-    combined = combine_windows(results, searched_low=float(edges[0]), searched_high=float(edges[-1]))
-    if len(masks) == 1:
-        return replace(
-            combined,
-            p_global=combined.p_local,
-            z_global=combined.z_local,
-            p_global_method="one window, no trials",
-            is_bound=False,
-        )
-    background = fit_spectrum(counts, edges, family=family)
-    usable = [masked for masked, result in zip(masks, results, strict=True) if not result.note]
-    best_toys = np.concatenate(
-        [
-            best_window_z(throw(background.expected, n_toys=block, rng=rng), edges, usable, family=family)
-            for block in _blocks(n_toys)
-        ]
-    )
-    exceed = int(np.sum(best_toys >= combined.z_local))
-    p_toys = (exceed + 1) / (n_toys + 1)
-    if exceed < 5 and combined.p_global < p_toys:
-        # beyond what the toys reach, the bound of independent trials is the sharper honest answer
-        p_global, is_bound = combined.p_global, True
-        method = f"Sidak over {combined.n_trials} windows ({exceed} of {n_toys} toys exceed)"
-    else:
-        p_global, is_bound = max(p_toys, combined.p_local), exceed == 0
-        method = f"toys with refit, (k+1)/(n+1), k = {exceed}"
-    return replace(
-        combined,
-        p_global=p_global,
-        z_global=z_from_p(p_global),
-        p_global_method=method,
-        n_toys=n_toys,
-        is_bound=is_bound,
-    )
-
-
-def _masks(edges: FloatArray, *, window: tuple[float, float] | None, widths: Sequence[int]) -> list[BoolArray]:
-    n_bins = len(edges) - 1
-    if window is not None:
-        centres = 0.5 * (edges[:-1] + edges[1:])
-        masked = np.asarray((centres > window[0]) & (centres < window[1]), dtype=np.bool_)
-        if not masked.any():
-            raise InputError(
-                f"the window {window[0]:g}-{window[1]:g} GeV holds no bin; "
-                f"the edges run from {edges[0]:g} to {edges[-1]:g} GeV"
-            )
-        if masked[0] or masked[-1]:
-            raise InputError(
-                f"the window {window[0]:g}-{window[1]:g} GeV has no sideband on one side; "
-                f"it must lie inside {edges[1]:g}-{edges[-2]:g} GeV"
-            )
-        return [masked]
-    masks = []
-    for width in widths:
-        for first in range(1, n_bins - width):
-            masked = np.zeros(n_bins, dtype=bool)
-            masked[first : first + width] = True
-            masks.append(masked)
-    if not masks:
-        raise InputError(f"{n_bins} bins are too few for a window of {min(widths)} bins and two sidebands")
-    return masks
-
-
-def _blocks(n_toys: int, size: int = 2000) -> list[int]:
-    full, rest = divmod(n_toys, size)
-    return [size] * full + ([rest] if rest else [])

@@ -8,6 +8,8 @@ from scipy.special import betainc, ndtri
 
 from bumphunt.significance.profile import SMALLEST_P
 from bumphunt.spectrum.fit import fit_many, make_design
+from bumphunt.spectrum.functions import SQRT_S
+from bumphunt.spectrum.profiling import ENVELOPE, envelope_interval
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -18,17 +20,23 @@ def throw(expected: FloatArray, *, n_toys: int, rng: np.random.Generator) -> Flo
     return rng.poisson(expected, size=(n_toys, len(expected))).astype(np.float64)
 
 
-def window_z(counts: FloatArray, edges: FloatArray, masked: BoolArray, *, family: str) -> FloatArray:
+def window_z(
+    counts: FloatArray, edges: FloatArray, masked: BoolArray, *, family: str, sqrt_s: float = SQRT_S
+) -> FloatArray:
     """Return the local significance of one window for many spectra, the background refitted for each.
 
     Parameters
     ----------
     counts : array of shape (toys, bins)
-        Spectra on ``edges`` (GeV).
+        Spectra.
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV.
     masked : bool array of shape (bins,)
         The window.
     family : str
-        Background family.
+        Background family with its kernel, if it has one, or ``envelope``.
+    sqrt_s : float
+        Collision energy in GeV.
 
     Returns
     -------
@@ -36,24 +44,61 @@ def window_z(counts: FloatArray, edges: FloatArray, masked: BoolArray, *, family
         As :func:`bumphunt.significance.profile.counting_p_value`, in standard deviations; NaN where
         the refit did not converge.
     """
-    design = make_design(edges, family=family, masked=masked)
-    fits = fit_many(counts, design)
+    if family == "envelope":
+        expected, error, converged = _envelope(counts, edges, masked, sqrt_s)
+    else:
+        expected, error, _, converged = _prediction(counts, edges, masked, family, sqrt_s)
     observed = counts[:, masked].sum(axis=1)
-    expected = fits.expected[:, masked].sum(axis=1)
-    gradient = fits.expected[:, masked] @ design.basis[masked]
-    variance = np.einsum("tp,tpq,tq->t", gradient, fits.covariance, gradient)
     # betainc of (on, off + 1) is the p-value of at least `observed`; with nothing observed it is 1
-    tau = expected / np.maximum(variance, 1e-12 * expected**2 + 1e-300)
+    tau = expected / np.maximum(error**2, 1e-12 * expected**2 + 1e-300)
     p_value = np.where(observed > 0, betainc(np.maximum(observed, 1.0), expected * tau + 1.0, 1.0 / (1.0 + tau)), 1.0)
     z = -ndtri(np.clip(p_value, SMALLEST_P, 1.0 - 1e-16))
-    return np.where(fits.converged, z, np.nan)
+    return np.where(converged, z, np.nan)
 
 
-def best_window_z(counts: FloatArray, edges: FloatArray, windows: Sequence[BoolArray], *, family: str) -> FloatArray:
+def _prediction(
+    counts: FloatArray, edges: FloatArray, masked: BoolArray, family: str, sqrt_s: float
+) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
+    """Return expected events in the window, their error, the deviance outside, and whether the fits converged."""
+    design = make_design(edges, family=family, masked=masked, sqrt_s=sqrt_s)
+    fits = fit_many(counts, design)
+    gradient = fits.expected[:, masked] @ design.basis[masked]
+    variance = np.einsum("tp,tpq,tq->t", gradient, fits.covariance, gradient)
+    expected = fits.expected[:, masked].sum(axis=1)
+    return expected, np.sqrt(np.maximum(variance, 0.0)), fits.deviance, fits.converged
+
+
+def _envelope(
+    counts: FloatArray, edges: FloatArray, masked: BoolArray, sqrt_s: float
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Do the same by discrete profiling over families (arXiv:1408.6865)."""
+    parts = [_prediction(counts, edges, masked, family, sqrt_s) for family in ENVELOPE]
+    expected: FloatArray = np.stack([part[0] for part in parts], axis=1)
+    error: FloatArray = np.stack([part[1] for part in parts], axis=1)
+    converged: BoolArray = np.stack([part[3] for part in parts], axis=1)
+    deviance = np.where(converged, np.stack([part[2] for part in parts], axis=1), np.inf)
+    sizes = np.array([make_design(edges, family=family, sqrt_s=sqrt_s).n_free for family in ENVELOPE], dtype=np.float64)
+    best, low, high = envelope_interval(deviance, expected, error, sizes)
+    value: FloatArray = np.take_along_axis(expected, best[:, None], axis=1)[:, 0]
+    usable = np.asarray(converged.any(axis=1), dtype=np.bool_)
+    spread = np.where(usable, np.maximum(high - value, value - low), 1.0)
+    return value, np.asarray(spread, dtype=np.float64), usable
+
+
+def window_curves(
+    counts: FloatArray, edges: FloatArray, windows: Sequence[BoolArray], *, family: str, sqrt_s: float = SQRT_S
+) -> FloatArray:
+    """Return the local significance of every window for many spectra, shape (toys, windows); NaN for a failed refit."""
+    return np.stack([window_z(counts, edges, masked, family=family, sqrt_s=sqrt_s) for masked in windows], axis=1)
+
+
+def best_window_z(
+    counts: FloatArray, edges: FloatArray, windows: Sequence[BoolArray], *, family: str, sqrt_s: float = SQRT_S
+) -> FloatArray:
     """Return the largest local significance over all windows for many spectra, shape (toys,).
 
     A window whose refit failed counts as infinitely significant for that toy, so that a failure can
     only make the global p-value larger.
     """
-    z = np.stack([window_z(counts, edges, masked, family=family) for masked in windows])
-    return np.asarray(np.where(np.isnan(z), np.inf, z).max(axis=0), dtype=np.float64)
+    z = window_curves(counts, edges, windows, family=family, sqrt_s=sqrt_s)
+    return np.asarray(np.where(np.isnan(z), np.inf, z).max(axis=1), dtype=np.float64)

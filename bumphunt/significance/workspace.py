@@ -25,7 +25,13 @@ EVENTS_PER_MU = 100.0
 
 
 def build_workspace(
-    fit: SpectrumFit, signal: FloatArray, *, channel: str, sqrt_s: float = SQRT_S, max_events: float | None = None
+    fit: SpectrumFit,
+    signal: FloatArray,
+    *,
+    channel: str,
+    sqrt_s: float = SQRT_S,
+    max_events: float | None = None,
+    efficiency_error: float = 0.0,
 ) -> dict[str, Any]:
     """Return the HistFactory workspace of one window as plain data.
 
@@ -34,19 +40,25 @@ def build_workspace(
     fit : SpectrumFit
         Background with the window masked.
     signal : array of shape (bins,)
-        Part of the signal in each bin of the whole spectrum.
+        Part of the signal in each bin of the whole spectrum: Gaussian (:func:`resonance_signal`), a double-sided
+        Crystal Ball or a template (:mod:`bumphunt.spectrum.signal_shapes`).
     channel : str
         Name of the channel.
     sqrt_s : float
         Collision energy of the background family, GeV.
     max_events : float, optional
         Upper bound of the signal in events; by default well above what was observed.
+    efficiency_error : float
+        Relative error of the signal's efficiency, a ``normsys`` of the signal.
     """
     window = fit.window
     if not window.any():
         raise InputError("the fit has no window, so there is nothing to test for signal")
-    log_derivatives = design_matrix(fit.edges, family(fit.family), sqrt_s=sqrt_s)[window]
-    values, vectors = np.linalg.eigh(log_derivatives @ fit.covariance @ log_derivatives.T)
+    log_covariance = fit.window_log_covariance
+    if log_covariance is None:  # a result stored before the fit carried it
+        log_derivatives = design_matrix(fit.edges, family(fit.family), sqrt_s=sqrt_s)[window]
+        log_covariance = log_derivatives @ fit.covariance @ log_derivatives.T
+    values, vectors = np.linalg.eigh(log_covariance)
     kept = values > 1e-4 * max(values.max(), 1e-12)
     return _workspace(
         observed=fit.counts[window],
@@ -55,6 +67,7 @@ def build_workspace(
         signal=signal[window],
         channel=channel,
         max_events=max_events,
+        efficiency_error=efficiency_error,
     )
 
 
@@ -86,7 +99,14 @@ def _workspace(
     signal: FloatArray,
     channel: str,
     max_events: float | None,
+    efficiency_error: float = 0.0,
 ) -> dict[str, Any]:
+    if not 0 <= efficiency_error < 1:
+        raise InputError(f"a relative error of the efficiency of {efficiency_error:g} cannot be; give one below 1")
+    signal_modifiers: list[dict[str, Any]] = [{"name": "mu", "type": "normfactor", "data": None}]
+    if efficiency_error > 0:
+        sizes = {"hi": 1.0 + efficiency_error, "lo": 1.0 / (1.0 + efficiency_error)}
+        signal_modifiers.append({"name": "signal_efficiency", "type": "normsys", "data": sizes})
     expected = np.maximum(expected, 1e-6)
     modifiers: list[dict[str, Any]] = [
         {
@@ -111,7 +131,7 @@ def _workspace(
                     {
                         "name": "signal",
                         "data": (EVENTS_PER_MU * inside).tolist(),
-                        "modifiers": [{"name": "mu", "type": "normfactor", "data": None}],
+                        "modifiers": signal_modifiers,
                     },
                     {"name": "background", "data": expected.tolist(), "modifiers": modifiers},
                 ],
@@ -159,7 +179,11 @@ def upper_limit(workspace: dict[str, Any], *, mass: float, width: float, level: 
     with _pyhf() as pyhf:
         model, data = _open(pyhf, workspace)
         try:
-            observed, expected = pyhf.infer.intervals.upper_limits.upper_limit(data, model, level=level, rtol=1e-4)
+            # at mu = 0 exactly both statistics vanish, and rounding may leave 0/0: begin just above
+            _, high = model.config.suggested_bounds()[model.config.poi_index]
+            observed, expected = pyhf.infer.intervals.upper_limits.toms748_scan(
+                data, model, 1e-4 * high, high, level=level, rtol=1e-4
+            )
         except (pyhf.exceptions.FailedMinimization, ValueError) as error:
             raise FitError(f"pyhf found no upper limit at {mass:.0f} GeV ({error})") from error
     p_value, best = discovery_p_value(workspace)

@@ -62,7 +62,7 @@ def family(name: str) -> Family:
     try:
         return FAMILIES[name]
     except KeyError:
-        raise InputError(f"unknown background family {name!r}; use one of {', '.join(FAMILIES)} or auto") from None
+        raise InputError(f"unknown background family {name!r}; use one of {', '.join(FAMILIES)}, gp or auto") from None
 
 
 def design_matrix(edges: FloatArray, shape: Family, *, sqrt_s: float = SQRT_S) -> FloatArray:

@@ -8,7 +8,7 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def pearson_p_value(
-    counts: FloatArray, expected: FloatArray, *, n_parameters: int, min_expected: float = 5.0
+    counts: FloatArray, expected: FloatArray, *, n_parameters: float, min_expected: float = 5.0
 ) -> tuple[float, int, float]:
     """Return Pearson's chi2, its degrees of freedom and its p-value.
 
@@ -36,7 +36,7 @@ def pearson_p_value(
         merged_counts[-1] += n
         merged_expected[-1] += mu
     observed_bins, model_bins = np.array(merged_counts), np.array(merged_expected)
-    ndf = len(observed_bins) - n_parameters
+    ndf = round(len(observed_bins) - n_parameters)
     if ndf < 1:
         return 0.0, 0, 1.0
     chi2 = float(np.sum((observed_bins - model_bins) ** 2 / model_bins))

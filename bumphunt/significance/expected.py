@@ -1,0 +1,147 @@
+"""What a window would say before anyone looks into it: expected significance and limits from its sidebands alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.errors import InputError
+from bumphunt.results import Result, SpectrumFit
+from bumphunt.significance.asymptotics import expected_discovery_z
+from bumphunt.significance.limits import expected_window_limits
+from bumphunt.spectrum.fit import fit_spectrum
+from bumphunt.spectrum.functions import SQRT_S
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExpectedSignificance(Result):
+    """Median expectations of one blinded window.
+
+    Attributes
+    ----------
+    low, high : float
+        The window in GeV.
+    n_expected, n_expected_error : float
+        Background the sidebands predict, and its standard error.
+    n_signal, z : array of shape (strengths,)
+        Signal events inside the window and the significance their median outcome has (arXiv:1007.1727, eq. 97, with the
+        error of the background).
+    n_signal_3, n_signal_5 : float
+        Signal events inside the window for a median of 3 and 5 standard deviations.
+    limits : array of shape (5,)
+        95 % CLs limits on the events inside, expected without signal at -2, -1, 0, 1 and 2 standard deviations.
+    family : str
+        Background family.
+    sideband_p_value : float
+        Goodness of the sideband fit.
+    """
+
+    low: float
+    high: float
+    n_expected: float
+    n_expected_error: float
+    n_signal: FloatArray
+    z: FloatArray
+    n_signal_3: float
+    n_signal_5: float
+    limits: FloatArray
+    family: str
+    sideband_p_value: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.low:.0f}-{self.high:.0f} GeV, blinded: {self.n_expected:.1f} ± {self.n_expected_error:.1f} "
+            f"background events; {self.n_signal_3:.1f} signal events for 3 sigma, {self.n_signal_5:.1f} for 5, "
+            f"expected limit {self.limits[2]:.1f}"
+        )
+
+
+def blinded(counts: FloatArray, window: BoolArray) -> FloatArray:
+    """Return counts with NaN in the window, the only form :func:`expected_significance` takes.
+
+    Parameters
+    ----------
+    counts : array of shape (bins,)
+        Event counts.
+    window : bool array of shape (bins,)
+        The bins to hide.
+    """
+    hidden = np.array(counts, dtype=np.float64)
+    hidden[window] = np.nan
+    return hidden
+
+
+def expected_significance(
+    counts: FloatArray,
+    edges: FloatArray,
+    *,
+    window: BoolArray,
+    masked: BoolArray | None = None,
+    n_signal: Sequence[float] | FloatArray = (),
+    family: str = "auto",
+    sqrt_s: float = SQRT_S,
+) -> ExpectedSignificance:
+    """Return what a window is expected to show, from a fit of its sidebands.
+
+    Parameters
+    ----------
+    counts : array of shape (bins,)
+        Event counts with NaN in the window (:func:`blinded`); a number there is refused, so that nothing can leak.
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV.
+    window : bool array of shape (bins,)
+        The blinded bins.
+    masked : bool array of shape (bins,), optional
+        Bins left out of the fit, where wider than the window.
+    n_signal : sequence of float
+        Signal events inside the window to give the significance of.
+    family : str
+        Background family.
+    sqrt_s : float
+        Collision energy in GeV.
+
+    Raises
+    ------
+    InputError
+        If the window's counts are given.
+    FitError
+        If the sidebands cannot be fitted.
+    """
+    counts, window = np.asarray(counts, dtype=np.float64), np.asarray(window, dtype=np.bool_)
+    if not np.isnan(counts[window]).all():
+        raise InputError("the counts of a blinded window must be NaN; pass them through blinded(counts, window)")
+    hidden = np.where(window, 0.0, counts)
+    left_out = window if masked is None else np.asarray(masked, dtype=np.bool_)
+    fit: SpectrumFit = fit_spectrum(hidden, edges, family=family, masked=left_out, window=window, sqrt_s=sqrt_s)
+    strengths = np.asarray(n_signal, dtype=np.float64)
+    background, error = fit.window_expected, fit.window_error
+    return ExpectedSignificance(
+        low=float(np.asarray(edges)[:-1][window].min()),
+        high=float(np.asarray(edges)[1:][window].max()),
+        n_expected=background,
+        n_expected_error=error,
+        n_signal=strengths,
+        z=expected_discovery_z(strengths, background, error),
+        n_signal_3=signal_needed(3.0, background, error),
+        n_signal_5=signal_needed(5.0, background, error),
+        limits=expected_window_limits(background, background, error),
+        family=fit.family,
+        sideband_p_value=fit.p_value,
+    )
+
+
+def signal_needed(z: float, background: float, error: float) -> float:
+    """Return the signal events whose median outcome has significance ``z`` on a background known to ``error``."""
+    low, high = 0.0, 1.0
+    while float(expected_discovery_z(high, background, error)) < z:
+        high *= 2.0
+        if high > 1e12:
+            return float("inf")
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if float(expected_discovery_z(middle, background, error)) < z else (low, middle)
+    return high

@@ -1,0 +1,304 @@
+"""The profile likelihood ratio q0 of a resonance at every mass, of fixed or floating width.
+
+At each mass and width the signal is fitted on a background fitted with it, no bin masked. The local p-value is that
+of half a chi2 (arXiv:1007.1727, eq. 52); the global one comes from toys with refit and, beyond their reach, from
+upcrossings.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.errors import FitError, InputError
+from bumphunt.results import Result
+from bumphunt.significance.profile import p_from_z, z_from_p
+from bumphunt.significance.trials import global_p_value, mean_upcrossings
+from bumphunt.spectrum.batched import TINY, ManyFits, fit_many
+from bumphunt.spectrum.choice import resolve_family
+from bumphunt.spectrum.design import Design, make_design
+from bumphunt.spectrum.functions import SQRT_S, gaussian_fractions
+from bumphunt.spectrum.signal_fit import fit_signal
+
+FloatArray = npt.NDArray[np.float64]
+BLOCK = 1000
+CURVES = 400
+"""Toys of which the whole curve is fitted, to count upcrossings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LikelihoodScan(Result):
+    """Profile likelihood over mass and width.
+
+    Attributes
+    ----------
+    masses : array of shape (masses,)
+        Masses tried, GeV; what lies outside them was not searched.
+    widths : array of shape (widths,)
+        Resolutions tried, as fractions of the mass.
+    z : array of shape (widths, masses)
+        Signed root of the likelihood ratio; NaN where a fit failed.
+    n_signal, error : array of shape (widths, masses)
+        Fitted signal events and standard error.
+    family : str
+        Background family.
+    best_mass, best_width, best_signal : float
+        Where z is largest: mass (GeV), width (fraction) and signal events.
+    p_local, z_local, p_global, z_global : float
+        One-sided p-values and normal quantiles.
+    p_global_method : str
+        Where the global one is from.
+    n_toys, n_exceed, n_failed : int
+        Toys, those at least as significant as the data, and those of the latter of which the fit failed.
+    is_bound : bool
+        The global p-value is an upper bound.
+    upcrossings : float
+        Mean upcrossings of one sigma in the toys' curves, summed over widths.
+    """
+
+    masses: FloatArray
+    widths: FloatArray
+    z: FloatArray
+    n_signal: FloatArray
+    error: FloatArray
+    family: str
+    best_mass: float
+    best_width: float
+    best_signal: float
+    p_local: float
+    z_local: float
+    p_global: float
+    z_global: float
+    p_global_method: str
+    n_toys: int
+    n_exceed: int
+    n_failed: int
+    is_bound: bool
+    upcrossings: float
+
+    def __str__(self) -> str:
+        return (
+            f"best mass {self.best_mass:.0f} GeV (width {self.best_width:.1%}): {self.best_signal:.1f} signal events, "
+            f"z = {self.z_local:.2f} local, {self.z_global:.2f} global"
+        )
+
+
+def mass_steps(edges: FloatArray, *, width: float) -> FloatArray:
+    """Return masses in steps of half the resolution, two resolutions away from either end of the spectrum.
+
+    Parameters
+    ----------
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV.
+    width : float
+        Resolution as a fraction of the mass.
+    """
+    low, high = float(edges[0]) / (1.0 - 2.0 * width), float(edges[-1]) / (1.0 + 2.0 * width)
+    if low >= high:
+        raise InputError(
+            f"the spectrum from {edges[0]:.0f} to {edges[-1]:.0f} GeV is too short for a resonance of width {width:.1%}"
+        )
+    return np.geomspace(low, high, max(2, int(np.ceil(np.log(high / low) / (0.5 * width))) + 1))
+
+
+def signal_shapes(edges: FloatArray, masses: FloatArray, widths: FloatArray) -> FloatArray:
+    """Return the part of each resonance in each bin, shape (widths * masses, bins), masses running fastest.
+
+    Parameters
+    ----------
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV.
+    masses : array of shape (masses,)
+        GeV.
+    widths : array of shape (widths,)
+        Resolutions as fractions of the mass.
+    """
+    rows = [gaussian_fractions(edges, mass=float(m), width=float(w * m)) for w in widths for m in masses]
+    return np.array(rows)
+
+
+def likely_z(counts: FloatArray, design: Design, shapes: FloatArray, null: ManyFits) -> FloatArray:
+    """Return roughly the root of q0 of every signal from the background-only fits alone, shape (rows, signals).
+
+    The slope of the likelihood at no signal over its curvature is a guess s of the signal, the curvature itself one
+    of the background b it stands on; the root is that of a count, ``2 ((s + b) ln(1 + s / b) - s)`` (arXiv:1007.1727,
+    eq. 97), scaled by what the background fit can take up of the signal. Only used to find where q0 can be largest.
+    """
+    inverse = 1.0 / np.maximum(null.expected, TINY)
+    slope = (counts * inverse - 1.0) @ shapes.T
+    information = np.maximum(inverse @ (shapes**2).T, 1e-12)
+    mixed = shapes @ design.basis
+    lost = np.einsum("mp,tpq,mq->tm", mixed, null.covariance, mixed, optimize=True)
+    kept = np.maximum(1.0 - lost / information, 1e-6)
+    background = np.sum(shapes, axis=1) ** 2 / information
+    signal = np.maximum(slope / (information * kept), 0.0) * np.sum(shapes, axis=1)
+    root = np.sqrt(2.0 * np.maximum((signal + background) * np.log1p(signal / background) - signal, 0.0))
+    return np.asarray(root * np.sqrt(kept), dtype=np.float64)
+
+
+def signed_roots(counts: FloatArray, design: Design, shapes: FloatArray, *, null: ManyFits | None = None) -> FloatArray:
+    """Return the signed root of the likelihood ratio of every signal in every spectrum, shape (rows, signals).
+
+    Parameters
+    ----------
+    counts : array of shape (rows, bins)
+        Spectra.
+    design : Design
+        Background, from :func:`bumphunt.spectrum.design.make_design`.
+    shapes : array of shape (signals, bins)
+        From :func:`signal_shapes`.
+    null : ManyFits, optional
+        The background-only fits of the same rows.
+    """
+    null = fit_many(counts, design) if null is None else null
+    roots = [fit_signal(counts, design, shape, null=null).signed_root() for shape in shapes]
+    return np.stack(roots, axis=1)
+
+
+def largest_z(counts: FloatArray, design: Design, shapes: FloatArray) -> FloatArray:
+    """Return the largest root of q0 over all signals for many spectra, shape (rows,); infinite where a fit failed.
+
+    Only signals that :func:`likely_z` puts near the best one are fitted.
+
+    Parameters
+    ----------
+    counts : array of shape (rows, bins)
+        Spectra.
+    design : Design
+        Background.
+    shapes : array of shape (signals, bins)
+        From :func:`signal_shapes`.
+    """
+    counts = np.asarray(counts, dtype=np.float64)
+    best = np.empty(len(counts))
+    for first in range(0, len(counts), BLOCK):
+        block = counts[first : first + BLOCK]
+        null = fit_many(block, design)
+        guess = likely_z(block, design, shapes, null)
+        near = guess >= np.maximum(guess.max(axis=1, keepdims=True) * 0.8 - 0.2, 1e-9)
+        near[~null.converged] = False
+        rows, signals = np.nonzero(near)
+        part = ManyFits(
+            expected=null.expected[rows],
+            coefficients=null.coefficients[rows],
+            covariance=null.covariance[:0],
+            deviance=null.deviance[rows],
+            converged=null.converged[rows],
+        )
+        fits = fit_signal(block[rows], design, shapes[signals], null=part, negative=False)
+        z = np.where(fits.converged, np.sqrt(np.maximum(fits.gain, 0.0)), np.inf)
+        largest = np.where(null.converged, 0.0, np.inf)
+        np.maximum.at(largest, rows, z)
+        best[first : first + BLOCK] = largest
+    return best
+
+
+def likelihood_scan(
+    counts: FloatArray,
+    edges: FloatArray,
+    *,
+    family: str = "auto",
+    masses: Sequence[float] | FloatArray | None = None,
+    widths: Sequence[float] = (0.033,),
+    n_toys: int = 1000,
+    rng: np.random.Generator,
+    sqrt_s: float = SQRT_S,
+) -> LikelihoodScan:
+    """Fit a resonance at every mass and width of a grid.
+
+    Parameters
+    ----------
+    counts : array of shape (bins,)
+        Event counts.
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV.
+    family : str
+        Background family, ``auto`` or ``gp``; chosen once, on the data.
+    masses : sequence of float, optional
+        Masses in GeV; one only is a fixed mass without trials. Otherwise in steps of half the narrowest resolution.
+    widths : sequence of float
+        Resolutions as fractions of the mass; several let the width float.
+    n_toys : int
+        Toys for the global p-value; none with one mass and width.
+    rng : numpy.random.Generator
+        Throws the toys.
+    sqrt_s : float
+        Collision energy in GeV.
+
+    Raises
+    ------
+    FitError
+        If the background or every signal fit of the data fails.
+    """
+    counts, edges = np.asarray(counts, dtype=np.float64), np.asarray(edges, dtype=np.float64)
+    spread = np.asarray(widths, dtype=np.float64)
+    if spread.ndim != 1 or len(spread) == 0 or (spread <= 0).any() or (spread > 0.5).any():
+        raise InputError(f"widths {list(widths)} must be fractions of the mass between 0 and 0.5, such as 0.033")
+    places = mass_steps(edges, width=float(spread.min())) if masses is None else np.asarray(masses, dtype=np.float64)
+    outside = (places <= edges[0]) | (places >= edges[-1])
+    if outside.any():
+        raise InputError(
+            f"mass {places[outside][0]:g} GeV lies outside the spectrum, {edges[0]:g} to {edges[-1]:g} GeV: "
+            "not searched"
+        )
+    family = resolve_family(counts, edges, family=family, sqrt_s=sqrt_s)
+    design = make_design(edges, family=family, sqrt_s=sqrt_s)
+    shapes = signal_shapes(edges, places, spread)
+    repeated = np.repeat(counts[None, :], len(shapes), axis=0)
+    null = fit_many(repeated[:1], design)
+    if not null.converged[0]:
+        raise FitError(f"the {family} fit of the whole spectrum did not converge")
+    fits = fit_signal(repeated, design, shapes)
+    z = fits.signed_root()
+    if np.isnan(z).all():
+        raise FitError("not one signal could be fitted; give more events or a wider range")
+    best = int(np.nanargmax(z))
+    grid = (len(spread), len(places))
+    z_local = float(z[best])
+    p_local = p_from_z(z_local)
+    single = len(shapes) == 1
+    outcome = _global(z_local, p_local, null.expected[0], design, shapes, grid, 0 if single else n_toys, rng)
+    return LikelihoodScan(
+        masses=places,
+        widths=spread,
+        z=z.reshape(grid),
+        n_signal=fits.n_signal.reshape(grid),
+        error=fits.error.reshape(grid),
+        family=family,
+        best_mass=float(places[best % len(places)]),
+        best_width=float(spread[best // len(places)]),
+        best_signal=float(fits.n_signal[best]),
+        p_local=p_local,
+        z_local=z_local,
+        **outcome,  # type: ignore[arg-type]
+    )
+
+
+def _global(
+    z_local: float,
+    p_local: float,
+    expected: FloatArray,
+    design: Design,
+    shapes: FloatArray,
+    grid: tuple[int, int],
+    n_toys: int,
+    rng: np.random.Generator,
+) -> dict[str, float | int | bool | str]:
+    if n_toys == 0:
+        return {
+            "p_global": p_local, "z_global": z_local, "p_global_method": "one mass and width, no trials",
+            "n_toys": 0, "n_exceed": 0, "n_failed": 0, "is_bound": False, "upcrossings": 0.0,
+        }  # fmt: skip
+    toys = rng.poisson(expected, (n_toys, len(expected))).astype(np.float64)
+    best = largest_z(toys, design, shapes)
+    exceed = int(np.sum(best >= z_local))
+    curves = signed_roots(toys[:CURVES], design, shapes).reshape(-1, *grid)
+    upcrossings = sum(mean_upcrossings(curves[:, width]) for width in range(grid[0]))
+    p_global, method, is_bound = global_p_value(
+        z_local, p_local, n_exceed=exceed, n_toys=n_toys, upcrossings=upcrossings
+    )
+    return {
+        "p_global": p_global, "z_global": z_from_p(p_global), "p_global_method": method, "n_toys": n_toys,
+        "n_exceed": exceed, "n_failed": int(np.isinf(best).sum()), "is_bound": is_bound, "upcrossings": upcrossings,
+    }  # fmt: skip
