@@ -1,4 +1,4 @@
-"""Pseudo-experiments of the whole analysis: repeatable anywhere, resumable, never told the truth, and they find signal."""
+"""Pseudo-experiments of the whole analysis: repeatable anywhere, resumable, never told the truth."""
 
 import json
 
