@@ -19,9 +19,10 @@ _PUBLIC = {
     "drop_truth": "bumphunt.events",
     "truth_labels": "bumphunt.events",
     "InputError": "bumphunt.errors",
-    "AnalysisResult": "bumphunt.results",
-    "Interval": "bumphunt.results",
+    "AnalysisResult": "bumphunt.results.analysis",
+    "Interval": "bumphunt.results.masses",
     "run_analysis": "bumphunt.pipeline.run",
+    "calibrate": "bumphunt.pipeline.calibration",
     "read_events": "bumphunt.pipeline.ingest",
     "write_features": "bumphunt.pipeline.ingest",
     "score_events": "bumphunt.pipeline.stages",
@@ -34,6 +35,10 @@ _PUBLIC = {
     "simulate_sample": "bumphunt.simulation.samples",
     "PRESETS": "bumphunt.simulation.presets",
     "QuantileFrontEnd": "bumphunt.preprocessing.scaling",
+    "SmoothDecorrelation": "bumphunt.preprocessing.decorrelation",
+    "MassWindow": "bumphunt.preprocessing.splits",
+    "balanced_weights": "bumphunt.preprocessing.splits",
+    "assign_folds": "bumphunt.preprocessing.splits",
     "VariationalAutoencoder": "bumphunt.scores.vae",
     "Autoencoder": "bumphunt.scores.autoencoder",
     "BoostedTrees": "bumphunt.scores.trees",
@@ -80,6 +85,7 @@ _PUBLIC = {
     "nested_scores": "bumphunt.scores.weak_supervision",
     "permutation_importance": "bumphunt.scores.importance",
     "sigma_min": "bumphunt.scores.sensitivity",
+    "sigma_min_of_injections": "bumphunt.scores.sensitivity",
     "DecisionTree": "bumphunt.scores.supervised.trees",
     "SupervisedTrees": "bumphunt.scores.supervised.trees",
     "MlpClassifier": "bumphunt.scores.supervised.networks",
@@ -101,16 +107,21 @@ __all__ = [
     "Interval",
     "LatentClassifier",
     "MahalanobisDistance",
+    "MassWindow",
     "MlpClassifier",
     "NetworkClassifier",
     "QuantileFrontEnd",
+    "SmoothDecorrelation",
     "SupervisedTrees",
     "VariationalAutoencoder",
     "__version__",
+    "assign_folds",
+    "balanced_weights",
     "blinded",
     "build_patchset",
     "build_workspace",
     "bump_hunt",
+    "calibrate",
     "check_events",
     "choose_out_of_fold",
     "counting_p_value",
@@ -153,6 +164,7 @@ __all__ = [
     "select_fraction",
     "sic_at",
     "sigma_min",
+    "sigma_min_of_injections",
     "signal_shapes",
     "signed_roots",
     "significance_improvement",
@@ -173,10 +185,13 @@ if TYPE_CHECKING:
     from bumphunt.events import check_events, drop_truth, truth_labels
     from bumphunt.features.dijets import event_table, padded
     from bumphunt.masses.response import fit_response
+    from bumphunt.pipeline.calibration import calibrate
     from bumphunt.pipeline.ingest import read_events, write_features
     from bumphunt.pipeline.run import run_analysis
     from bumphunt.pipeline.stages import generate_events, masses_in_window, scan_file, score_events
+    from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
     from bumphunt.preprocessing.scaling import QuantileFrontEnd
+    from bumphunt.preprocessing.splits import MassWindow, assign_folds, balanced_weights
     from bumphunt.report.html import write_report
     from bumphunt.results import AnalysisResult, Interval
     from bumphunt.scores.autoencoder import Autoencoder
@@ -188,7 +203,7 @@ if TYPE_CHECKING:
     from bumphunt.scores.latent_cwola import LatentClassifier
     from bumphunt.scores.mahalanobis import MahalanobisDistance
     from bumphunt.scores.quality import roc, sic_at, significance_improvement
-    from bumphunt.scores.sensitivity import sigma_min
+    from bumphunt.scores.sensitivity import sigma_min, sigma_min_of_injections
     from bumphunt.scores.supervised.adversarial import robustness
     from bumphunt.scores.supervised.hyperparameters import random_search
     from bumphunt.scores.supervised.learning_curve import learning_curve

@@ -68,6 +68,7 @@ class CwolaConfig(Section):
     learning_rate: float = Field(0.05, gt=0, le=1, description="step of boosting")
     max_leaf_nodes: int = Field(16, ge=2, description="leaves of a tree")
     min_samples_leaf: Positive = Field(40, description="training events in a leaf, at least")
+    max_bins: int = Field(32, ge=2, le=255, description="bins of a feature; few of them leave noise less to learn")
     l2_regularization: float = Field(1.0, ge=0, description="penalty on leaf values")
 
 
@@ -122,6 +123,9 @@ class ChecksConfig(Section):
     sideband_p_value: float = Field(0.001, gt=0, lt=1, description="goodness of fit outside the best window, at least")
     leakage: float = Field(0.02, gt=0, lt=0.5, description="how far from 0.5 the AUC of inner against outer sidebands")
     fold_p_value: float = Field(0.001, gt=0, lt=1, description="agreement of the folds' excesses, at least")
+    estimates_pull: float = Field(
+        4.0, gt=0, description="difference of fitted and direct background in standard deviations, at most"
+    )
 
 
 class AnalysisConfig(Section):

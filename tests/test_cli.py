@@ -431,19 +431,24 @@ def test_mistakes_look_the_same_from_a_shell(tmp_path, arguments):
 
 
 def test_a_blind_run_never_looks(box, light, tmp_path):
-    """Either it is refused, or it gives expected results without an answer from the signal regions."""
-    done = call("run", box, "--output", tmp_path / "out", "--config", light, "--blind")
-    if done.exit_code == 2:
-        refused(done, "--blind")
-        assert not (tmp_path / "out").exists()
-        return
-    done_well(done)
-    result = tmp_path / "out/result.json"
-    if result.exists():
-        answers = json.loads(result.read_text("utf-8"))["answers"]
-        assert not answers.get("discovery")
-        assert answers.get("p_local") is None
-        assert answers.get("m_resonance") is None
+    printed = done_well(call("run", box, "--output", tmp_path / "out", "--config", light, "--blind"))
+    assert "3 sigma (local) from" in printed
+    written = json.loads((tmp_path / "out/result.json").read_text("utf-8"))
+    assert written["answers"]["status"] == "blinded"
+    assert not written["answers"]["discovery"]
+    assert written["answers"]["p_local"] is written["answers"]["m_resonance"] is None
+    assert len(written["expected"]) == 2
+
+
+def test_calibrate_prints_rates_and_pulls(folder, make_events, light, tmp_path):
+    pool = folder / "pool.parquet"
+    make_events(40_000, seed=4, label=False).to_parquet(pool)
+    options = ("--output", tmp_path / "out", "--null", 2, "--size", 15_000, "--config", light)
+    printed = done_well(call("calibrate", pool, *options))
+    assert "2 boxes without signal" in printed
+    assert json.loads(done_well(call("calibrate", pool, *options, "--json")))["null"]["boxes"] == 2
+    refused(call("calibrate", pool, "--output", tmp_path / "none", "--null", 0), "nothing to calibrate")
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_fault_of_the_program_exits_with_1(monkeypatch, tmp_path):

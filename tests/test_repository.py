@@ -184,7 +184,7 @@ def test_modules_are_short_and_silent(path):
     text = path.read_text("utf-8")
     assert text.count("\n") <= 400
     calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
-    if path.name != "cli.py":
+    if path.parent.name != "cli":
         assert not [call.lineno for call in calls if isinstance(call, ast.Name) and call.id == "print"]
     names = {ast.unparse(call) for call in calls}
     assert not names & {
@@ -200,8 +200,11 @@ def test_modules_are_short_and_silent(path):
 def test_rooms_are_closed():
     for path in PACKAGE.glob("*/__init__.py"):
         tree = ast.parse(path.read_text("utf-8"))
-        assert len(tree.body) == 1, f"{path}: a docstring and no more"
         assert ast.get_docstring(tree)
+        if path.parent.name in ("cli", "results"):  # no stages: a currency and the front door, imported by one name
+            assert all(isinstance(node, ast.ImportFrom | ast.Assign) for node in tree.body[1:])
+        else:
+            assert len(tree.body) == 1, f"{path}: a docstring and no more"
     for name in ("utils", "helpers", "common", "misc"):
         assert not list(PACKAGE.rglob(f"{name}*.py"))
 

@@ -5,12 +5,10 @@ before anything else sees the events.
 """
 
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +18,21 @@ from bumphunt.events import drop_truth
 from bumphunt.execution import parallel_map
 from bumphunt.pipeline.candidates import write_candidates
 from bumphunt.pipeline.cross_checks import run_cross_checks
-from bumphunt.pipeline.estimates import describe_peaks, estimate_masses, selected_at
+from bumphunt.pipeline.estimates import describe_peaks
 from bumphunt.pipeline.ingest import read_events
+from bumphunt.pipeline.progress import bar
+from bumphunt.pipeline.provenance import describe_input, request, versions
 from bumphunt.pipeline.search import Search, prepare_search
-from bumphunt.pipeline.store import StageStore, file_sha256, write_json
-from bumphunt.pipeline.windows import WindowOutcome, WindowTask, fold_counts, search_window
+from bumphunt.pipeline.store import StageStore, write_json
+from bumphunt.pipeline.verdict import answers, best_window, judge
+from bumphunt.pipeline.windows import WindowOutcome, WindowTask, search_window
 from bumphunt.results import (
     SCHEMA_VERSION,
     AnalysisResult,
-    Answers,
-    Check,
-    MassFit,
     Products,
-    ScanResult,
     UpperLimit,
     WindowResult,
 )
-from bumphunt.significance.checks import mass_fit_check, window_checks
-from bumphunt.significance.scan import combine_windows
 from bumphunt.significance.workspace import (
     build_counting_workspace,
     build_workspace,
@@ -48,11 +43,6 @@ from bumphunt.significance.workspace import (
 from bumphunt.spectrum.fit import fit_spectrum
 
 logger = logging.getLogger(__name__)
-
-EVIDENCE, DISCOVERY = 3.0, 5.0
-"""Global significances from which masses are given, and a discovery is claimed."""
-
-_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "tensorflow", "keras", "pyhf", "iminuit", "fastjet")
 
 
 @dataclass(kw_only=True)
@@ -119,32 +109,17 @@ def run_analysis(
     clock = _Clock()
     with clock.stage("events") as found:
         table = read_events(events, progress=progress)
-        source = {
-            "path": str(events),
-            "sha256": file_sha256(events),
-            "n_events": len(table),
-            "columns": [str(column) for column in table.columns],
-        }
+        source = describe_input(events, table)
         blind = drop_truth(table)
         found["n_events"] = len(blind)
     with clock.stage("spectrum") as found:
         search = prepare_search(blind, config, seed)
         found.update(search.summary())
-    store = StageStore(
-        output,
-        {
-            "sha256": source["sha256"],
-            "seed": seed,
-            "config": config.model_dump(mode="json"),
-            "version": version("bumphunt"),
-            # stored windows of another form are another run's
-            "window": sorted(WindowResult.__dataclass_fields__),
-        },
-        resume=resume,
-    )
+    store = StageStore(output, request(source, config, seed), resume=resume)
     with clock.stage("scan") as found:
         outcomes = _scan(search, store, workers=workers, scheduler=scheduler, progress=progress)
-        scan, task, outcome, best = _combine(search, outcomes)
+        winner = best_window(search, outcomes)
+        scan, task, outcome, best = winner.scan, winner.task, winner.outcome, winner.result
         found.update(low=best.low, high=best.high, cut_fraction=best.cut_fraction, n_trials=scan.n_trials)
     with clock.stage("limit") as found:
         found.update(_discovery_fit(search, task, best, output, config))
@@ -152,14 +127,11 @@ def run_analysis(
     with clock.stage("cross_checks"):
         second_opinions, history = run_cross_checks(search.events, store, task, outcome, config, seed=seed)
     with clock.stage("masses") as found:
-        candidates = selected_at(outcome, best) & task.window.signal_region(task.mjj)
-        checks = [*window_checks(best, fold_counts(candidates, outcome.folds), thresholds=config.checks)]
-        mass_fit: MassFit | None = None
-        if scan.z_global >= EVIDENCE:
-            mass_fit, found["cut_fraction"] = estimate_masses(search, task, outcome, best, config)
-            checks.append(mass_fit_check(mass_fit is not None))
+        checks, mass_fit, fraction = judge(search, winner, config)
+        if fraction is not None:
+            found["cut_fraction"] = fraction
         peaks, plane = describe_peaks(search, task, outcome, best, config)
-        write_candidates(output / "candidates.csv", search.events, outcome.score, candidates)
+        write_candidates(output / "candidates.csv", search.events, outcome.score, winner.candidates())
     products = Products(
         inclusive=search.inclusive,
         scan=scan,
@@ -174,10 +146,10 @@ def run_analysis(
         schema_version=SCHEMA_VERSION,
         input=source,
         seed=seed,
-        versions=_versions(),
+        versions=versions(),
         config=config.model_dump(mode="json"),
-        answers=_answers(scan, checks, mass_fit, limit),
-        checks=tuple(checks),
+        answers=answers(scan, checks, mass_fit, limit),
+        checks=checks,
         stages=clock.stages,
     )
     write_json(output / "products.json", products.to_dict())
@@ -199,7 +171,9 @@ def _scan(
                 store.load_arrays(f"window_{task.number:03d}.npz"), store.load_json(f"window_{task.number:03d}.json")
             )
     missing = [task for task in search.tasks if task.number not in outcomes]
-    with _bar("windows", len(search.tasks), done=len(outcomes), shown=progress) as advance:
+    # with fewer windows than workers, the folds of a window are trained side by side as well
+    missing = [replace(task, threads=max(1, workers // len(missing))) for task in missing]
+    with bar("windows", len(search.tasks), done=len(outcomes), shown=progress) as advance:
         for index, outcome in parallel_map(search_window, missing, workers=workers, scheduler=scheduler):
             number = missing[index].number
             outcomes[number] = outcome
@@ -208,21 +182,6 @@ def _scan(
             store.save_json(f"window_{number:03d}.json", [found.to_dict() for found in outcome.results])
             advance()
     return [outcomes[task.number] for task in search.tasks]
-
-
-def _combine(
-    search: Search, outcomes: list[WindowOutcome]
-) -> tuple[ScanResult, WindowTask, WindowOutcome, WindowResult]:
-    """Return the global answer with the best window's task, outcome and result."""
-    every = [
-        (task, outcome, found)
-        for task, outcome in zip(search.tasks, outcomes, strict=True)
-        for found in outcome.results
-    ]
-    low, high = float(search.edges[0]), float(search.edges[-1])
-    scan = combine_windows([found for _, _, found in every], searched_low=low, searched_high=high)
-    task, outcome, best = every[scan.best or 0]
-    return scan, task, outcome, best
 
 
 def _discovery_fit(
@@ -264,50 +223,3 @@ def _limit(
     except FitError as error:
         logger.warning("no upper limit: %s", error)
         return None
-
-
-def _answers(scan: ScanResult, checks: list[Check], mass_fit: MassFit | None, limit: UpperLimit | None) -> Answers:
-    if scan.z_global < EVIDENCE:
-        status = "none"
-    elif not all(check.passed for check in checks):
-        status = "unverified_excess"
-    else:
-        status = "discovery" if scan.z_global >= DISCOVERY else "evidence"
-    return Answers(
-        status=status,
-        discovery=status == "discovery",
-        p_local=scan.p_local,
-        z_local=scan.z_local,
-        p_global=scan.p_global,
-        z_global=scan.z_global,
-        p_global_method=scan.p_global_method,
-        n_toys=scan.n_toys,
-        n_trials=scan.n_trials,
-        is_bound=scan.is_bound,
-        m_resonance=mass_fit.m_resonance if mass_fit else None,
-        m_x=mass_fit.m_x if mass_fit else None,
-        m_y=mass_fit.m_y if mass_fit else None,
-        n_signal=mass_fit.n_signal if mass_fit else None,
-        upper_limit={"n_signal_95": limit.n_signal_95, "mass": limit.mass} if limit else None,
-    )
-
-
-@contextmanager
-def _bar(text: str, total: int, *, done: int, shown: bool) -> Iterator[Any]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not shown, transient=True) as bar:
-        task = bar.add_task(text, total=total, completed=done)
-        yield lambda: bar.advance(task)
-
-
-def _versions() -> dict[str, str]:
-    found = {"bumphunt": version("bumphunt"), "python": sys.version.split()[0]}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.events import BlindEvents, feature_matrix, feature_names
+from bumphunt.events import IDENTIFIERS, BlindEvents, feature_matrix, feature_names
 from bumphunt.pipeline.windows import WindowTask
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow, mass_windows, window_on_grid
@@ -26,13 +26,25 @@ MINIMUM_TRAINING = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Search:
-    """The events in the searched range (masses in GeV), its bin edges, the inclusive fit, and a task per window."""
+    """The events in the searched range (masses in GeV), its bin edges, the inclusive fit, and a task per window.
+
+    ``features`` names what the primary score sees; ``decorrelation`` is what those columns went through, if anything.
+    """
 
     events: BlindEvents
     mjj: FloatArray
     edges: FloatArray
     inclusive: SpectrumFit
     tasks: tuple[WindowTask, ...]
+    features: tuple[str, ...]
+    decorrelation: SmoothDecorrelation | None
+
+    def score_features(self, table: BlindEvents) -> FloatArray:
+        """Return what the primary score would see of other events, such as simulated signal, (events, features)."""
+        rows = feature_matrix(table, self.features)
+        if self.decorrelation is None:
+            return rows
+        return self.decorrelation.transform(rows, table["mjj"].to_numpy(dtype=np.float64))
 
     def mass(self, name: str) -> FloatArray:
         """Return a mass column of the searched events in GeV."""
@@ -85,10 +97,21 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
         raise InputError(
             f"feature {constant[0]!r} has the same value in every event and can tell nothing apart; leave it out"
         )
-    if config.cwola.decorrelate:
-        features = SmoothDecorrelation().fit(features, mjj).transform(features, mjj)
+    decorrelation = SmoothDecorrelation().fit(features, mjj) if config.cwola.decorrelate else None
+    if decorrelation is not None:
+        features = decorrelation.transform(features, mjj)
+    groups = _copies(events)
     tasks = tuple(
-        WindowTask(number=number, window=window, mjj=mjj, features=features, edges=edges, config=config, seed=seed)
+        WindowTask(
+            number=number,
+            window=window,
+            mjj=mjj,
+            features=features,
+            edges=edges,
+            config=config,
+            seed=seed,
+            groups=groups,
+        )
         for number, window in enumerate(windows)
         if min(window.lower_sideband(mjj).sum(), window.signal_region(mjj).sum(), window.upper_sideband(mjj).sum())
         >= MINIMUM_TRAINING
@@ -99,4 +122,23 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
             "and in either sideband; give more events or wider windows"
         )
     inclusive = fit_spectrum(count(mjj, edges), edges, family="auto", sqrt_s=config.sqrt_s)
-    return Search(events=events, mjj=mjj, edges=edges, inclusive=inclusive, tasks=tasks)
+    return Search(
+        events=events,
+        mjj=mjj,
+        edges=edges,
+        inclusive=inclusive,
+        tasks=tasks,
+        features=names,
+        decorrelation=decorrelation,
+    )
+
+
+def _copies(events: BlindEvents) -> npt.NDArray[np.int64] | None:
+    """Return a number that copies of one event share, (events,), where the identifiers tell events apart at all."""
+    names = [name for name in IDENTIFIERS if name in events.columns]
+    if "event" not in names:
+        return None
+    numbers: npt.NDArray[np.int64] = np.asarray(events.groupby(names, sort=False).ngroup(), dtype=np.int64)
+    different = int(numbers.max()) + 1
+    # numbers that repeat all over the file identify nothing
+    return numbers if len(events) // 2 < different < len(events) else None

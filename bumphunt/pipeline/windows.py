@@ -15,6 +15,7 @@ from bumphunt.scores.trees import BoostedTrees
 from bumphunt.scores.weak_supervision import leakage, nested_scores, out_of_fold_scores
 from bumphunt.selection import select_fraction
 from bumphunt.significance.checks import fold_excesses
+from bumphunt.significance.direct import direct_estimate
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.binning import count
 
@@ -24,12 +25,15 @@ IntArray = npt.NDArray[np.int64]
 
 
 NEIGHBOURHOOD = 2
-"""Bins beyond the guard in which a strong signal's tails would spoil the check of the sidebands."""
+"""Bins beyond the guard in which a strong signal's tails would spoil the sidebands as a reference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WindowTask:
-    """All that one window needs: the searched events (mjj in GeV, feature matrix), the window, bins and seeds."""
+    """All that one window needs: the searched events (mjj in GeV, feature matrix), the window, bins and seeds.
+
+    ``groups`` (events,) says which events are copies of one; ``threads`` folds train side by side.
+    """
 
     number: int
     window: MassWindow
@@ -38,6 +42,8 @@ class WindowTask:
     edges: FloatArray
     config: AnalysisConfig
     seed: int
+    groups: IntArray | None = None
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -63,7 +69,7 @@ def search_window(task: WindowTask) -> WindowOutcome:
     """Train on the window against its sidebands, score out of fold, cut, and fit the background."""
     window, mjj = task.window, task.mjj
     folds = event_folds(len(mjj), task)
-    score = _train(task, folds)
+    score = primary_score(task, folds)
     leak = leakage(score, *window.sideband_halves(mjj))
     results = tuple(
         measure(select_fraction(score, folds, fraction=fraction), task, folds=folds, fraction=fraction, leak=leak)
@@ -72,37 +78,52 @@ def search_window(task: WindowTask) -> WindowOutcome:
     return WindowOutcome(score=score.astype(np.float32), folds=folds, results=results)
 
 
-def _train(task: WindowTask, folds: IntArray) -> FloatArray:
-    """Return the primary score of every searched event, out of fold."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingSample:
+    """Who trains in a window: its signal region and the weights, zero outside region and sidebands, (events,)."""
+
+    region: BoolArray
+    weights: FloatArray
+
+
+def training_sample(task: WindowTask) -> TrainingSample:
+    """Return which events train the primary score of a window, and with which weights."""
     settings, mjj = task.config.cwola, task.mjj
     window = task.window.narrowed() if settings.sidebands == "narrow" else task.window
     lower, region, upper = window.lower_sideband(mjj), window.signal_region(mjj), window.upper_sideband(mjj)
     weights = balanced_weights(lower, region, upper, class_weight=settings.class_weight)
+    return TrainingSample(region=region, weights=weights)
+
+
+def primary_score(task: WindowTask, folds: IntArray) -> FloatArray:
+    """Return the primary score of every searched event, out of fold, shape (events,)."""
+    settings, sample = task.config.cwola, training_sample(task)
     rng = generator(task.seed, "ties", task.number)
     if settings.nested:
         return nested_scores(
             task.features,
-            region,
-            weights,
+            sample.region,
+            sample.weights,
             folds,
-            make_classifier=lambda fold, inner: _classifier(task, fold, inner),
+            make_classifier=lambda fold, inner: make_classifier(task, fold, inner),
             rng=rng,
             average=settings.average,
         )
     return out_of_fold_scores(
         task.features,
-        region,
-        weights,
+        sample.region,
+        sample.weights,
         folds,
-        make_classifier=lambda fold: _classifier(task, fold),
+        make_classifier=lambda fold: make_classifier(task, fold),
         rng=rng,
         average=settings.average,
+        threads=task.threads,
     )
 
 
 def event_folds(n_events: int, task: WindowTask) -> IntArray:
     """Return the folds of a run; they are the same for all its windows."""
-    return assign_folds(n_events, folds=task.config.cwola.folds, rng=generator(task.seed, "folds"))
+    return assign_folds(n_events, folds=task.config.cwola.folds, rng=generator(task.seed, "folds"), groups=task.groups)
 
 
 def measure(
@@ -126,7 +147,24 @@ def measure(
         sqrt_s=task.config.sqrt_s,
     )
     in_fold = fold_counts(selected & region, folds)
-    return found.with_folds(fold_excesses(in_fold, found.n_expected))
+    found = found.with_folds(fold_excesses(in_fold, found.n_expected))
+    lower, upper = _clear_sidebands(task)
+    if found.note or not (lower.any() and upper.any()):
+        return found
+    direct = direct_estimate(task.mjj, selected, region=region, lower=lower, upper=upper)
+    return found.with_direct(direct.expected, direct.error)
+
+
+def _clear_sidebands(task: WindowTask) -> tuple[BoolArray, BoolArray]:
+    """Return which events lie in either sideband and clear of the tails of a strong signal."""
+    lower, upper = task.window.lower_sideband(task.mjj), task.window.upper_sideband(task.mjj)
+    for guard in (task.config.search.guard_bins + NEIGHBOURHOOD, task.config.search.guard_bins):
+        near = np.flatnonzero(task.window.masked_bins(task.edges, guard=guard))
+        below = lower & (task.mjj < task.edges[near[0]])
+        above = upper & (task.mjj >= task.edges[near[-1] + 1])
+        if below.any() and above.any():
+            break  # near an end of the range a sideband may have room for the guard only
+    return below, above
 
 
 def fold_counts(chosen: BoolArray, folds: IntArray) -> FloatArray:
@@ -134,7 +172,7 @@ def fold_counts(chosen: BoolArray, folds: IntArray) -> FloatArray:
     return np.bincount(folds[chosen], minlength=int(folds.max()) + 1).astype(np.float64)
 
 
-def _classifier(task: WindowTask, *folds: int) -> Classifier:
+def make_classifier(task: WindowTask, *folds: int) -> Classifier:
     """Return an untrained classifier with the seed of these folds."""
     settings, seed = task.config.cwola, integer_seed(task.seed, "cwola", task.number, *folds)
     if settings.classifier == "network":
@@ -148,5 +186,6 @@ def _classifier(task: WindowTask, *folds: int) -> Classifier:
         max_leaf_nodes=settings.max_leaf_nodes,
         min_samples_leaf=settings.min_samples_leaf,
         l2_regularization=settings.l2_regularization,
+        max_bins=settings.max_bins,
         seed=seed,
     )

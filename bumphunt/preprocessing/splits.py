@@ -15,7 +15,15 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MassWindow:
-    """A signal region ``low < mjj < high`` and its sidebands out to ``sideband_low`` and ``sideband_high``, GeV."""
+    """A signal region in mjj and its sidebands.
+
+    Parameters
+    ----------
+    low, high : float
+        The signal region, GeV.
+    sideband_low, sideband_high : float
+        How far the sidebands reach below and above it, GeV.
+    """
 
     low: float
     high: float
@@ -138,16 +146,41 @@ def window_on_grid(edges: FloatArray, low: float, high: float, *, sideband: int)
     )
 
 
-def assign_folds(n_events: int, *, folds: int, rng: np.random.Generator) -> IntArray:
+def assign_folds(
+    n_events: int, *, folds: int, rng: np.random.Generator, groups: npt.NDArray[np.generic] | None = None
+) -> IntArray:
     """Return a fold number for each event, in random order and of equal size to within one event.
+
+    Parameters
+    ----------
+    n_events : int
+        Events to divide.
+    folds : int
+        Number of folds.
+    rng : numpy.random.Generator
+        Draws the order.
+    groups : array of shape (events,), optional
+        Events of equal value, such as copies of one event, share a fold, so that none stands on both sides;
+        folds are then equal in groups.
 
     Raises
     ------
     InputError
-        If there are fewer than two folds or fewer events than folds.
+        If there are fewer than two folds or fewer events (or groups) than folds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> folds = assign_folds(4, folds=2, rng=np.random.default_rng(1), groups=np.array([7, 8, 7, 8]))
+    >>> bool(folds[0] == folds[2]), bool(folds[1] == folds[3]), bool(folds[0] == folds[1])
+    (True, True, False)
     """
     if folds < 2:
         raise InputError(f"folds is {folds}; at least 2 are needed, so that no event is scored by a model it trained")
+    if groups is not None:
+        different, member = np.unique(groups, return_inverse=True)
+        if len(different) < n_events:
+            return assign_folds(len(different), folds=folds, rng=rng)[member]
     if n_events < folds:
         raise InputError(f"{n_events} events cannot be split into {folds} folds; give more events or fewer folds")
     return rng.permutation(np.arange(n_events, dtype=np.int64) % folds)

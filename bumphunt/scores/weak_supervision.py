@@ -6,6 +6,8 @@ a fold comes from the other k - 1; nested (arXiv:1902.02634), each of those in t
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,7 @@ from bumphunt.events import FloatArray
 from bumphunt.scores.protocol import BoolArray, Classifier, Validation
 
 IntArray = npt.NDArray[np.int64]
+Item = TypeVar("Item")
 
 
 def out_of_fold_scores(
@@ -26,6 +29,7 @@ def out_of_fold_scores(
     make_classifier: Callable[[int], Classifier],
     rng: np.random.Generator,
     average: str = "score",
+    threads: int = 1,
 ) -> FloatArray:
     """Train on all folds but one and score that one, in turn.
 
@@ -47,6 +51,8 @@ def out_of_fold_scores(
     average : {"score", "rank"}
         What is averaged over the members of an ensemble: their log-odds, or their ranks within the fold,
         where no member outvotes the others by being surer of itself.
+    threads : int
+        Folds trained side by side in this process; the scores do not depend on it.
 
     Returns
     -------
@@ -62,18 +68,59 @@ def out_of_fold_scores(
     """
     _check_sample(features, region, weights, folds, least=2)
     _check_average(average)
-    trains = weights > 0
+
+    def score_fold(fold: int) -> FloatArray:
+        classifier = _train_without(fold, features, region, weights, folds, make_classifier)
+        held_out = features[folds == fold]
+        return classifier.anomaly_score(held_out) if average == "score" else classifier.member_scores(held_out)
+
+    numbers = [int(fold) for fold in np.unique(folds)]
     ranks = np.empty(len(features), dtype=np.float64)
-    for fold in np.unique(folds):
-        training = trains & (folds != fold)
-        held_out = folds == fold
-        classifier = make_classifier(int(fold))
-        classifier.fit(features[training], region[training], weights=weights[training])
-        if average == "score":
-            ranks[held_out] = rank_within(classifier.anomaly_score(features[held_out]), rng=rng)
-        else:
-            ranks[held_out] = mean_rank(classifier.member_scores(features[held_out]), rng=rng)
+    for fold, score in zip(numbers, _side_by_side(score_fold, numbers, threads), strict=True):
+        ranks[folds == fold] = rank_within(score, rng=rng) if average == "score" else mean_rank(score, rng=rng)
     return ranks
+
+
+def fold_models(
+    features: FloatArray,
+    region: BoolArray,
+    weights: FloatArray,
+    folds: IntArray,
+    *,
+    make_classifier: Callable[[int], Classifier],
+    threads: int = 1,
+) -> dict[int, Classifier]:
+    """Return the classifiers that :func:`out_of_fold_scores` trains, by the fold each of them scores.
+
+    They are for events that are in no fold, such as simulated signal whose efficiency is asked for.
+    Parameters and errors are those of :func:`out_of_fold_scores`.
+    """
+    _check_sample(features, region, weights, folds, least=2)
+    numbers = [int(fold) for fold in np.unique(folds)]
+    trained = _side_by_side(
+        lambda fold: _train_without(fold, features, region, weights, folds, make_classifier), numbers, threads
+    )
+    return dict(zip(numbers, trained, strict=True))
+
+
+def _train_without(
+    fold: int,
+    features: FloatArray,
+    region: BoolArray,
+    weights: FloatArray,
+    folds: IntArray,
+    make_classifier: Callable[[int], Classifier],
+) -> Classifier:
+    training = (weights > 0) & (folds != fold)
+    return make_classifier(fold).fit(features[training], region[training], weights=weights[training])
+
+
+def _side_by_side(function: Callable[[int], Item], numbers: list[int], threads: int) -> list[Item]:
+    if threads <= 1:
+        return [function(number) for number in numbers]
+    # the trees work outside the interpreter's lock, so that threads do, without copies of the events
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        return list(pool.map(function, numbers))
 
 
 def nested_scores(

@@ -57,6 +57,24 @@ def window_checks(window: WindowResult, fold_counts: FloatArray, *, thresholds: 
             threshold=thresholds.fold_p_value,
             meaning="p-value for the folds to disagree as much as they do, at least the threshold",
         ),
+        *_agreement(window, thresholds.estimates_pull),
+    )
+
+
+def _agreement(window: WindowResult, threshold: float) -> tuple[Check, ...]:
+    """Return the check of the fitted background against the direct estimate, where there is one."""
+    pull = abs(window.estimates_pull)
+    if not np.isfinite(pull):
+        return ()
+    return (
+        Check(
+            name="estimates_agree",
+            passed=pull <= threshold,
+            value=pull,
+            threshold=threshold,
+            meaning="difference of the fitted background and the one from the sidebands' efficiencies, in standard "
+            "deviations, at most the threshold",
+        ),
     )
 
 

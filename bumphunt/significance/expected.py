@@ -126,16 +126,16 @@ def expected_significance(
         n_expected_error=error,
         n_signal=strengths,
         z=expected_discovery_z(strengths, background, error),
-        n_signal_3=_needed(3.0, background, error),
-        n_signal_5=_needed(5.0, background, error),
+        n_signal_3=signal_needed(3.0, background, error),
+        n_signal_5=signal_needed(5.0, background, error),
         limits=expected_window_limits(background, background, error),
         family=fit.family,
         sideband_p_value=fit.p_value,
     )
 
 
-def _needed(z: float, background: float, error: float) -> float:
-    """Return the signal events with a median significance ``z``; the expectation grows with the signal."""
+def signal_needed(z: float, background: float, error: float) -> float:
+    """Return the signal events whose median outcome has significance ``z`` on a background known to ``error``."""
     low, high = 0.0, 1.0
     while float(expected_discovery_z(high, background, error)) < z:
         high *= 2.0

@@ -199,7 +199,7 @@ def test_trees_keep_the_steps_that_do_best(criterion):
     ):
         values = [
             criterion_value(criterion, stage, held_out)
-            for stage in classifier.staged_decision_function(held_out.features)
+            for stage in classifier.staged_decision_function(model.binned(held_out.features))
         ]
         assert steps == np.argmin(values) + 1
         assert criterion_value(criterion, score, held_out) == min(values)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bumphunt.errors import InputError
+from bumphunt.errors import ConfigError, InputError
 from bumphunt.scores.trees import BoostedTrees
 
 
@@ -46,10 +46,29 @@ def test_the_seed_is_all_there_is_to_chance():
 def test_members_differ_and_their_mean_is_the_score():
     model = BoostedTrees(members=3, max_iter=10).fit(*samples())
     test = samples(seed=3)[0]
-    each = np.array([member.decision_function(test) for member in model.classifiers_])
+    each = np.array([member.decision_function(model.binned(test)) for member in model.classifiers_])
     assert len(model.classifiers_) == 3
     assert not np.array_equal(each[0], each[1])
     np.testing.assert_allclose(model.anomaly_score(test), each.mean(axis=0))
+
+
+def test_bins_hold_equal_numbers_of_events_and_never_more_than_asked_for():
+    features, positive = samples()
+    model = BoostedTrees(members=1, max_iter=2, max_bins=10).fit(features, positive)
+    for column in model.binned(features).T:
+        assert np.ptp(np.bincount(column.astype(int), minlength=10)) <= 1
+    with pytest.raises(ConfigError, match="max_bins is 1"):
+        BoostedTrees(max_bins=1).fit(features, positive)
+    with pytest.raises(InputError, match="trained on"):
+        model.anomaly_score(features[:, :1])
+
+
+def test_a_feature_of_few_values_keeps_them_apart():
+    features, positive = samples()
+    features = np.column_stack([features, positive])
+    model = BoostedTrees(members=1, max_iter=5).fit(features, positive)
+    score = model.anomaly_score(features)
+    assert score[positive].min() > score[~positive].max()
 
 
 def test_events_of_no_weight_teach_nothing():

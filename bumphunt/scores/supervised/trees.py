@@ -165,7 +165,7 @@ class SupervisedTrees(_Trees):
 
     Parameters
     ----------
-    members, max_iter, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization
+    members, max_iter, learning_rate, max_leaf_nodes, min_samples_leaf, l2_regularization, max_bins
         As in :class:`~bumphunt.scores.trees.BoostedTrees`.
     balanced : bool
         Give both classes the same total weight.
@@ -187,6 +187,7 @@ class SupervisedTrees(_Trees):
         max_leaf_nodes: int = 16,
         min_samples_leaf: int = 40,
         l2_regularization: float = 1.0,
+        max_bins: int = 255,
         balanced: bool = True,
         seed: int = 0,
     ) -> None:
@@ -196,6 +197,7 @@ class SupervisedTrees(_Trees):
         self.max_leaf_nodes = max_leaf_nodes
         self.min_samples_leaf = min_samples_leaf
         self.l2_regularization = l2_regularization
+        self.max_bins = max_bins
         self.balanced = balanced
         self.seed = seed
 

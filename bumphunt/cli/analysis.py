@@ -1,0 +1,163 @@
+"""The whole analysis: run it, configure it, calibrate it, draw its report again."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bumphunt.cli.group import (
+    config_option,
+    json_option,
+    main,
+    one_line,
+    output_option,
+    path_type,
+    read_config,
+    scheduler_option,
+    seed_option,
+    show,
+    show_progress,
+    workers_option,
+)
+
+if TYPE_CHECKING:
+    from bumphunt.pipeline.experiments import Source
+
+
+@main.command()
+@click.argument("events", type=path_type)
+@output_option
+@config_option
+@seed_option
+@workers_option
+@scheduler_option
+@click.option("--resume", is_flag=True, help="Go on where an interrupted run of the same request stopped.")
+@click.option("--blind", is_flag=True, help="Expected results only, without looking at the signal regions.")
+@json_option
+@one_line
+def run(
+    events: Path,
+    output: Path,
+    config_path: Path | None,
+    seed: int,
+    workers: int,
+    scheduler: str | None,
+    resume: bool,
+    blind: bool,
+    as_json: bool,
+) -> None:
+    """Run the whole analysis on EVENTS and print the three answers."""
+    if blind:
+        from bumphunt.pipeline.blind import run_blind
+
+        expected = run_blind(
+            events,
+            output=output,
+            config=read_config(config_path),
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            progress=show_progress(),
+        )
+        show(expected, as_json)
+        return
+    from bumphunt.pipeline.run import run_analysis
+
+    result = run_analysis(
+        events,
+        output=output,
+        config=read_config(config_path),
+        seed=seed,
+        workers=workers,
+        scheduler=scheduler,
+        resume=resume,
+        progress=show_progress(),
+    )
+    show(result, as_json)
+    click.echo(f"report: {output / 'report.html'}", err=True)
+
+
+@main.command("config")
+@one_line
+def showread_config() -> None:
+    """Print the commented default configuration."""
+    from bumphunt.config import default_yaml
+
+    click.echo(default_yaml(), nl=False)
+
+
+@main.command()
+@click.argument("pool", type=path_type)
+@output_option
+@click.option("--null", type=click.IntRange(min=0), default=20, show_default=True, help="Boxes without signal.")
+@click.option(
+    "--masses",
+    nargs=3,
+    type=float,
+    multiple=True,
+    metavar="MZ MX MY",
+    help="Inject signal of these masses; repeatable.",
+)
+@click.option("--signal", type=click.IntRange(min=1), default=300, show_default=True, help="Signal events in a box.")
+@click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Boxes for each --masses.")
+@click.option("--size", type=click.IntRange(min=1), default=100_000, show_default=True, help="Events in a box.")
+@click.option(
+    "--source",
+    type=click.Choice(["subsample", "smooth"]),
+    default="subsample",
+    show_default=True,
+    help="Random parts of a POOL without signal, or masses from its smooth fit with features of neighbours.",
+)
+@config_option
+@seed_option
+@workers_option
+@scheduler_option
+@json_option
+@one_line
+def calibrate(
+    pool: Path,
+    output: Path,
+    null: int,
+    masses: tuple[tuple[float, float, float], ...],
+    signal: int,
+    repeats: int,
+    size: int,
+    source: "Source",
+    config_path: Path | None,
+    seed: int,
+    workers: int,
+    scheduler: str | None,
+    as_json: bool,
+) -> None:
+    """Run the analysis on pseudo-data from the events in POOL: false-alarm rates, pulls, coverage.
+
+    Repeat an interrupted calibration with the same options to go on.
+    """
+    from bumphunt.pipeline.calibration import calibrate as run_calibration
+
+    found = run_calibration(
+        pool,
+        output=output,
+        null=null,
+        points=masses,
+        n_signal=signal,
+        repeats=repeats,
+        size=size,
+        source=source,
+        config=read_config(config_path),
+        seed=seed,
+        workers=workers,
+        scheduler=scheduler,
+        progress=show_progress(),
+    )
+    show(found, as_json)
+
+
+@main.command()
+@click.argument("directory", type=path_type)
+@one_line
+def report(directory: Path) -> None:
+    """Draw the figures and report of a finished run in DIRECTORY again."""
+    from bumphunt.report.html import write_report
+
+    click.echo(f"wrote {write_report(directory)}")

@@ -1,0 +1,102 @@
+"""Events: simulate them, make features of particles, fetch public files."""
+
+from pathlib import Path
+
+import click
+
+from bumphunt.cli.group import (
+    main,
+    one_line,
+    output_option,
+    path_type,
+    scheduler_option,
+    seed_option,
+    show_progress,
+    workers_option,
+)
+from bumphunt.errors import InputError
+
+
+@main.command()
+@output_option
+@click.option(
+    "--preset", type=click.Choice(["lhco-rnd", "blackbox-like", "empty-box", "shifted"]), help="A known sample."
+)
+@click.option("--background", type=click.IntRange(min=0), help="QCD events after the trigger.")
+@click.option("--signal", type=click.IntRange(min=0), help="Signal events after the trigger.")
+@click.option("--masses", nargs=3, type=float, metavar="MZ MX MY", help="Masses of Z', X and Y in GeV.")
+@click.option("--prongs", type=click.IntRange(2, 3), default=2, show_default=True, help="Quarks in a daughter's decay.")
+@click.option(
+    "--widths",
+    nargs=3,
+    type=float,
+    metavar="WZ WX WY",
+    help="Widths of Z', X and Y over their masses, up to 0.3; those of the official R&D sample otherwise.",
+)
+@seed_option
+@workers_option
+@scheduler_option
+@click.option("--raw", is_flag=True, help="Write particles in the LHC Olympics raw layout.")
+@click.option("--hide-truth", is_flag=True, help="Leave out the label column; truth goes to a JSON beside the file.")
+@one_line
+def simulate(
+    output: Path,
+    preset: str | None,
+    background: int | None,
+    signal: int | None,
+    masses: tuple[float, float, float] | None,
+    prongs: int,
+    widths: tuple[float, float, float] | None,
+    seed: int,
+    workers: int,
+    scheduler: str | None,
+    raw: bool,
+    hide_truth: bool,
+) -> None:
+    """Simulate dijet events; an interrupted run goes on when repeated."""
+    from bumphunt.simulation.presets import PRESETS
+    from bumphunt.simulation.samples import simulate_sample
+
+    chosen = PRESETS[preset] if preset else None
+    if chosen is None and background is None and signal is None:
+        raise InputError("nothing to simulate; give --preset, or --background and --signal")
+    nominal = PRESETS["lhco-rnd"]
+    path = simulate_sample(
+        output,
+        background=background if background is not None else (chosen.background if chosen else 0),
+        signal=signal if signal is not None else (chosen.signal if chosen else 0),
+        masses=masses or (chosen.masses if chosen else None),
+        seed=seed,
+        workers=workers,
+        scheduler=scheduler,
+        prongs=prongs,
+        widths=widths,
+        raw=raw,
+        hide_truth=hide_truth or (chosen.hide_truth if chosen else False),
+        progress=show_progress(),
+        detector=(chosen or nominal).detector,
+        shower=(chosen or nominal).shower,
+    )
+    click.echo(f"wrote {path}")
+
+
+@main.command()
+@click.argument("raw", type=path_type)
+@output_option
+@one_line
+def features(raw: Path, output: Path) -> None:
+    """Cluster RAW particles of the LHC Olympics layout into an event table."""
+    from bumphunt.pipeline.ingest import write_features
+
+    click.echo(f"wrote {write_features(raw, output, progress=show_progress())}")
+
+
+@main.command()
+@click.argument("name")
+@click.option("--cache", type=path_type, help="Folder for downloads; otherwise $BUMPHUNT_CACHE or the user's cache.")
+@one_line
+def fetch(name: str, cache: Path | None) -> None:
+    """Download the public sample NAME and check its sum."""
+    from bumphunt.sources.registry import fetch as fetch_file
+
+    click.echo(str(fetch_file(name, cache=cache, progress=show_progress())))

@@ -1,0 +1,137 @@
+"""Single stages of the analysis."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from bumphunt.cli.group import (
+    config_option,
+    json_option,
+    main,
+    one_line,
+    output_option,
+    path_type,
+    read_config,
+    seed_option,
+    show,
+    window_option,
+    workers_option,
+)
+
+
+@main.command()
+@click.argument("events", type=path_type)
+@output_option
+@window_option
+@config_option
+@seed_option
+@one_line
+def score(events: Path, output: Path, window: tuple[float, float], config_path: Path | None, seed: int) -> None:
+    """Score EVENTS out of fold for one signal region; higher is more anomalous."""
+    from bumphunt.pipeline.stages import score_events
+    from bumphunt.sources.tabular import write_table, writer_for
+
+    writer_for(output)
+    scored = score_events(events, window=window, config=read_config(config_path), seed=seed)
+    click.echo(f"wrote {write_table(scored, output)}")
+
+
+@main.command()
+@click.argument("spectrum", type=path_type)
+@click.option(
+    "--family",
+    default="auto",
+    show_default=True,
+    help="dijet3, dijet4, dijet5, powexp, gp (Gaussian process), envelope (all of them) or auto.",
+)
+@click.option("--window", nargs=2, type=float, metavar="LOW HIGH", help="Look at this one window only (GeV).")
+@click.option(
+    "--method",
+    type=click.Choice(["counting", "q0", "bumphunter"]),
+    default="counting",
+    show_default=True,
+    help="Window against sidebands, profile likelihood of a resonance, or BumpHunter statistic.",
+)
+@click.option("--deficit", is_flag=True, help="Look for a deficit (bumphunter only).")
+@click.option(
+    "--toys", type=click.IntRange(min=100), default=1000, show_default=True, help="Toys for the global p-value."
+)
+@click.option(
+    "--luminosity",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Integrated luminosity in 1/fb; limits on cross sections.",
+)
+@config_option
+@seed_option
+@json_option
+@one_line
+def scan(
+    spectrum: Path,
+    family: str,
+    window: tuple[float, float] | None,
+    method: Literal["counting", "q0", "bumphunter"],
+    deficit: bool,
+    toys: int,
+    luminosity: float | None,
+    config_path: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Search SPECTRUM (counts as JSON, or events) for a bump, without any score."""
+    from bumphunt.pipeline.stages import scan_file
+    from bumphunt.rng import generator
+    from bumphunt.significance.summary import scan_summary, scan_text
+
+    config = read_config(config_path)
+    found = scan_file(
+        spectrum,
+        family=family,
+        window=window,
+        n_toys=toys,
+        seed=seed,
+        config=config,
+        method=method,
+        mode="deficit" if deficit else "excess",
+    )
+    summary = scan_summary(
+        found,
+        luminosity=luminosity or config.limit.luminosity,
+        rng=generator(seed, "goodness"),
+        sqrt_s=config.sqrt_s,
+    )
+    click.echo(json.dumps(summary) if as_json else scan_text(found, summary))
+
+
+@main.command()
+@click.argument("events", type=path_type)
+@window_option
+@config_option
+@seed_option
+@json_option
+@one_line
+def masses(events: Path, window: tuple[float, float], config_path: Path | None, seed: int, as_json: bool) -> None:
+    """Fit the masses in one signal region of EVENTS, whatever its significance."""
+    from bumphunt.pipeline.stages import masses_in_window
+
+    show(masses_in_window(events, window=window, config=read_config(config_path), seed=seed), as_json)
+
+
+@main.command()
+@click.argument("events", type=path_type)
+@output_option
+@click.option("--number", type=click.IntRange(min=1), help="Events to draw; as many as trained on otherwise.")
+@config_option
+@seed_option
+@workers_option
+@one_line
+def generate(events: Path, output: Path, number: int | None, config_path: Path | None, seed: int, workers: int) -> None:
+    """Draw new events from a VAE trained on EVENTS."""
+    from bumphunt.pipeline.stages import generate_events
+    from bumphunt.sources.tabular import write_table, writer_for
+
+    writer_for(output)
+    drawn, fit = generate_events(events, n_events=number, config=read_config(config_path), seed=seed, workers=workers)
+    click.echo(f"latent variable: {fit['name']}, KS distance {fit['ks']:.4f}")
+    click.echo(f"wrote {write_table(drawn, output)}")

@@ -1,0 +1,121 @@
+"""The analysis before unblinding: scores and cuts as in a run, the counts of the signal regions unread."""
+
+from pathlib import Path
+
+import numpy as np
+
+from bumphunt.config import AnalysisConfig
+from bumphunt.errors import FitError, InputError
+from bumphunt.events import drop_truth
+from bumphunt.execution import parallel_map
+from bumphunt.pipeline.ingest import read_events
+from bumphunt.pipeline.progress import bar
+from bumphunt.pipeline.provenance import describe_input, request, versions
+from bumphunt.pipeline.search import prepare_search
+from bumphunt.pipeline.store import StageStore, write_json
+from bumphunt.pipeline.windows import WindowTask, event_folds, primary_score
+from bumphunt.results import SCHEMA_VERSION, Answers, BlindResult, BlindWindow
+from bumphunt.selection import select_fraction
+from bumphunt.significance.expected import blinded, expected_significance, signal_needed
+from bumphunt.spectrum.binning import count
+
+
+def run_blind(
+    events: str | Path,
+    *,
+    output: str | Path,
+    config: AnalysisConfig | None = None,
+    seed: int = 1,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> BlindResult:
+    """Return what each window and cut is expected to show, from its sidebands alone.
+
+    The classifiers are those of the run with the same seed, so that unblinding changes nothing but the counts read.
+
+    Parameters
+    ----------
+    events, output, config, seed, workers, scheduler, progress
+        As in :func:`bumphunt.pipeline.run.run_analysis`; ``result.json`` then has no answers, but ``expected``.
+
+    Raises
+    ------
+    InputError
+        If events or settings cannot be used.
+    """
+    settings = config or AnalysisConfig()
+    table = read_events(events, progress=progress)
+    source = describe_input(events, table)
+    search = prepare_search(drop_truth(table), settings, seed)
+    StageStore(Path(output), {**request(source, settings, seed), "blind": True}, resume=False)
+    found: dict[int, tuple[BlindWindow, ...]] = {}
+    with bar("windows", len(search.tasks), done=0, shown=progress) as advance:
+        for index, windows in parallel_map(expect_window, search.tasks, workers=workers, scheduler=scheduler):
+            found[index] = windows
+            advance()
+    result = BlindResult(
+        schema_version=SCHEMA_VERSION,
+        input=source,
+        seed=seed,
+        versions=versions(),
+        config=settings.model_dump(mode="json"),
+        blind=True,
+        answers=dict.fromkeys(Answers.__dataclass_fields__) | {"status": "blinded", "discovery": False},
+        expected=tuple(window for index in sorted(found) for window in found[index]),
+    )
+    write_json(Path(output) / "result.json", result.to_dict())
+    return result
+
+
+def expect_window(task: WindowTask) -> tuple[BlindWindow, ...]:
+    """Train and cut in one window, hide its counts, and return what its sidebands make one expect at each cut."""
+    window, settings = task.window.bins(task.edges), task.config.search
+    folds = event_folds(len(task.mjj), task)
+    score = primary_score(task, folds)
+    found = []
+    for fraction in settings.cut_fractions:
+        selected = select_fraction(score, folds, fraction=fraction)
+        counts = blinded(count(task.mjj[selected], task.edges), window)
+        try:
+            expected = expected_significance(
+                counts,
+                task.edges,
+                window=window,
+                masked=task.window.masked_bins(task.edges, guard=settings.guard_bins),
+                family=settings.family,
+                sqrt_s=task.config.sqrt_s,
+            )
+        except (FitError, InputError) as problem:
+            found.append(_unknown(task, fraction, f"not searched: {problem}"))
+            continue
+        found.append(
+            BlindWindow(
+                low=expected.low,
+                high=expected.high,
+                cut_fraction=fraction,
+                n_expected=expected.n_expected,
+                n_expected_error=expected.n_expected_error,
+                # a run divides z by the width of its null distribution
+                n_signal_3=signal_needed(3.0 * settings.null_width, expected.n_expected, expected.n_expected_error),
+                n_signal_5=signal_needed(5.0 * settings.null_width, expected.n_expected, expected.n_expected_error),
+                limits=expected.limits,
+                note="",
+            )
+        )
+    return tuple(found)
+
+
+def _unknown(task: WindowTask, fraction: float, note: str) -> BlindWindow:
+    nothing = float("nan")
+    return BlindWindow(
+        low=task.window.low,
+        high=task.window.high,
+        cut_fraction=fraction,
+        n_expected=nothing,
+        n_expected_error=nothing,
+        n_signal_3=nothing,
+        n_signal_5=nothing,
+        limits=np.full(5, np.nan),
+        note=note,
+    )

@@ -1,0 +1,228 @@
+"""Calibrate the whole analysis: boxes without signal for its p-values, boxes with signal for its intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bumphunt.config import AnalysisConfig
+from bumphunt.errors import InputError
+from bumphunt.masses.pulls import PullSummary, summarise_pulls
+from bumphunt.pipeline.experiments import Experiment, ExperimentResult, Injection, Source, run_experiments
+from bumphunt.pipeline.store import write_json
+from bumphunt.pipeline.verdict import EVIDENCE
+from bumphunt.results import Interval, Result
+from bumphunt.rng import integer_seed
+from bumphunt.significance.false_alarms import FalseAlarms, false_alarms
+
+QUANTITIES = ("m_resonance", "m_x", "m_y", "n_signal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NullSummary(Result):
+    """What boxes without signal gave.
+
+    ``local`` are the rates over all windows and cuts, ``global_rates`` over boxes; ``mean_z`` and ``width_z`` are those
+    of the local significances (0 and 1 for an exact method; below is cautious), ``claims`` counts boxes with a
+    global significance of 3 or more, ``checks_passed`` is the part of boxes whose checks all passed.
+    """
+
+    boxes: int
+    local: FalseAlarms
+    global_rates: FalseAlarms
+    mean_z: float
+    width_z: float
+    largest_z_global: float
+    claims: int
+    discoveries: int
+    checks_passed: float
+    failed_checks: dict[str, int]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.boxes} boxes without signal: {self.claims} claims, {self.discoveries} discoveries, "
+            f"checks passed in {100 * self.checks_passed:.0f} %, largest z_global {self.largest_z_global:.2f}\n"
+            f"local z: mean {self.mean_z:+.2f}, width {self.width_z:.2f}\n{self.local}\nglobal:\n{self.global_rates}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InjectionSummary(Result):
+    """What boxes with signal gave: claims, passed checks, and the pulls of each quantity where there was a claim."""
+
+    boxes: int
+    claims: int
+    discoveries: int
+    checks_passed: float
+    failed_checks: dict[str, int]
+    pulls: dict[str, PullSummary]
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.boxes} boxes with signal: {self.claims} claimed at 3 sigma or more, "
+            f"{self.discoveries} discoveries, checks passed in {100 * self.checks_passed:.0f} % of the claims"
+        ]
+        return "\n".join(lines + [f"{name:12s} {pulls}" for name, pulls in self.pulls.items()])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Calibration(Result):
+    """The content of ``calibration.json``."""
+
+    null: NullSummary | None
+    injections: InjectionSummary | None
+
+    def __str__(self) -> str:
+        return "\n\n".join(str(part) for part in (self.null, self.injections) if part is not None)
+
+
+def calibrate(
+    pool: str | Path,
+    *,
+    output: str | Path,
+    null: int = 0,
+    points: Sequence[tuple[float, float, float]] = (),
+    n_signal: int = 300,
+    repeats: int = 1,
+    size: int = 100_000,
+    source: Source = "subsample",
+    signal_events: int | None = None,
+    config: AnalysisConfig | None = None,
+    seed: int = 1,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> Calibration:
+    """Run the analysis on pseudo-data with and without signal and compare its answers with the truth.
+
+    An interrupted calibration goes on when it is repeated with the same settings.
+
+    Parameters
+    ----------
+    pool : path
+        Background events, of which boxes are made; a truth column is dropped unread, so that there must be no signal
+        in it unless ``source`` is smooth.
+    output : path
+        Folder of single results, simulated signal and ``calibration.json``.
+    null : int
+        Boxes without signal.
+    points : sequence of (m_resonance, m_x, m_y)
+        Masses of injected signals in GeV.
+    n_signal : int
+        Signal events in a box.
+    repeats : int
+        Boxes at each point.
+    size : int
+        Events in a box; see ``source``.
+    source : {"subsample", "smooth"}
+        A random part of the pool (:func:`bumphunt.pipeline.pseudo_data.subsample_box`), or masses drawn from the
+        smooth fit with features of neighbours (:func:`bumphunt.pipeline.pseudo_data.smooth_box`).
+    signal_events : int, optional
+        Signal simulated at each point, from which each box takes its own; ten boxes' worth otherwise.
+    config, seed, workers, scheduler, progress
+        As in :func:`bumphunt.pipeline.run.run_analysis`.
+
+    Raises
+    ------
+    InputError
+        If nothing is asked for, an input cannot be used, or ``output`` holds another calibration.
+    """
+    if null < 0 or repeats < 1 or n_signal < 1 or size < 1:
+        raise InputError("null must not be negative, and repeats, n_signal and size at least 1")
+    if null == 0 and not points:
+        raise InputError("nothing to calibrate; give boxes without signal (--null) or masses of signal (--masses)")
+    settings = config or AnalysisConfig()
+    folder = Path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    made = signal_events or max(10 * n_signal, 2000)
+    files = [_signal_file(folder, point, made, seed=seed, workers=workers) for point in points]
+    injections = [
+        Injection(events=str(file), masses=point, n_signal=n_signal)
+        for _ in range(repeats)
+        for point, file in zip(points, files, strict=True)
+    ]
+
+    def experiments(chosen: Sequence[Injection | None], first: int) -> list[Experiment]:
+        return [
+            Experiment(
+                number=first + place,
+                pool=str(pool),
+                size=size,
+                source=source,
+                injection=injection,
+                config=settings,
+                seed=seed,
+            )
+            for place, injection in enumerate(chosen)
+        ]
+
+    how: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "progress": progress}
+    without = run_experiments(experiments([None] * null, 0), output=folder / "null", **how) if null else ()
+    signals = (
+        run_experiments(experiments(injections, 100_000), output=folder / "injections", **how) if injections else ()
+    )
+    calibration = Calibration(
+        null=summarise_null(without) if without else None,
+        injections=summarise_injections(signals) if signals else None,
+    )
+    write_json(folder / "calibration.json", calibration.to_dict())
+    return calibration
+
+
+def _signal_file(folder: Path, point: tuple[float, float, float], number: int, *, seed: int, workers: int) -> Path:
+    path = folder / f"signal_{'_'.join(f'{mass:g}' for mass in point)}.parquet"
+    if not path.exists():
+        from bumphunt.simulation.samples import simulate_sample
+
+        own = integer_seed(seed, "signal", *(round(mass) for mass in point))
+        simulate_sample(path, background=0, signal=number, masses=point, seed=own, workers=workers)
+    return path
+
+
+def summarise_null(results: Sequence[ExperimentResult]) -> NullSummary:
+    """Return false-alarm rates of boxes without signal."""
+    local = np.concatenate([each.z_local for each in results])
+    overall = np.array([each.answers.z_global for each in results])
+    return NullSummary(
+        boxes=len(results),
+        local=false_alarms(local),
+        global_rates=false_alarms(overall),
+        mean_z=float(local.mean()),
+        width_z=float(local.std()),
+        largest_z_global=float(overall.max()),
+        claims=int((overall >= EVIDENCE).sum()),
+        discoveries=sum(each.answers.discovery for each in results),
+        checks_passed=float(np.mean([each.verified for each in results])),
+        failed_checks=_failures(results),
+    )
+
+
+def summarise_injections(results: Sequence[ExperimentResult]) -> InjectionSummary:
+    """Return claims and pulls of boxes with signal."""
+    claimed = [each for each in results if each.answers.z_global >= EVIDENCE]
+    pulls: dict[str, PullSummary] = {}
+    for place, name in enumerate(QUANTITIES):
+        given: list[Interval] = []
+        truth: list[float] = []
+        for each in claimed:
+            interval = getattr(each.answers, name)
+            if interval is not None:
+                given.append(interval)
+                truth.append(float((*each.masses, each.n_signal)[place]))
+        if len(given) > 1:
+            pulls[name] = summarise_pulls(given, truth)
+    return InjectionSummary(
+        boxes=len(results),
+        claims=len(claimed),
+        discoveries=sum(each.answers.discovery for each in results),
+        checks_passed=float(np.mean([each.verified for each in claimed])) if claimed else 1.0,
+        failed_checks=_failures(claimed),
+        pulls=pulls,
+    )
+
+
+def _failures(results: Sequence[ExperimentResult]) -> dict[str, int]:
+    names = [check.name for each in results for check in each.checks if not check.passed]
+    return {name: names.count(name) for name in sorted(set(names))}

@@ -1,0 +1,202 @@
+"""Pseudo-experiments of the whole analysis: training, cuts, fits, checks, masses, on boxes whose truth is known.
+
+Each is one task, runs anywhere, depends on its own number and the seed alone, and is kept on disk when done.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from bumphunt.config import AnalysisConfig
+from bumphunt.errors import InputError
+from bumphunt.events import BlindEvents, drop_truth
+from bumphunt.execution import parallel_map
+from bumphunt.pipeline.ingest import read_events
+from bumphunt.pipeline.progress import bar
+from bumphunt.pipeline.pseudo_data import smooth_box, subsample_box, with_signal
+from bumphunt.pipeline.search import prepare_search
+from bumphunt.pipeline.store import StageStore, file_sha256
+from bumphunt.pipeline.verdict import answers, best_window, judge
+from bumphunt.pipeline.windows import search_window
+from bumphunt.results import Answers, Check, FloatArray, Result
+from bumphunt.rng import generator, integer_seed
+from bumphunt.spectrum.binning import searched_range
+
+logger = logging.getLogger(__name__)
+
+Source = Literal["subsample", "smooth"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Injection:
+    """Signal to be mixed into a box: a file of simulated events, its masses (GeV) and how many of them."""
+
+    events: str
+    masses: tuple[float, float, float]
+    n_signal: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """One pseudo-experiment.
+
+    ``pool`` is a file of background events, ``size`` the events of a box (of all masses with
+    ``source`` subsample, in the searched range with smooth); ``injection`` None leaves the box without signal.
+    """
+
+    number: int
+    pool: str
+    size: int
+    source: Source
+    injection: Injection | None
+    config: AnalysisConfig
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExperimentResult(Result):
+    """What one pseudo-experiment gave.
+
+    ``z_local`` (searched windows × cuts) are all local significances, ``z_direct`` the same from the direct
+    background estimate; ``masses`` (3,) and ``n_signal`` are the truth, empty and 0 without signal.
+    """
+
+    number: int
+    masses: FloatArray
+    n_signal: int
+    z_local: FloatArray
+    cut_fraction: FloatArray
+    estimates_pull: FloatArray
+    checks: tuple[Check, ...]
+    answers: Answers
+    seconds: float
+
+    @property
+    def verified(self) -> bool:
+        """Whether all checks passed."""
+        return all(check.passed for check in self.checks)
+
+
+def run_experiment(experiment: Experiment) -> ExperimentResult:
+    """Draw the box of an experiment and analyse it as ``bumphunt run`` would, without report and cross-checks."""
+    start = time.perf_counter()
+    rng = generator(experiment.seed, "box", experiment.number)
+    pool = _events(experiment.pool)
+    box = (
+        subsample_box(pool, size=experiment.size, rng=rng)
+        if experiment.source == "subsample"
+        else _smooth(pool, experiment, rng)
+    )
+    injection = experiment.injection
+    if injection is not None:
+        box = with_signal(box, _events(injection.events), number=injection.n_signal, rng=rng)
+    search = prepare_search(box, experiment.config, integer_seed(experiment.seed, "analysis", experiment.number))
+    outcomes = [search_window(task) for task in search.tasks]
+    best = best_window(search, outcomes)
+    checks, mass_fit, _ = judge(search, best, experiment.config)
+    searched = [found for outcome in outcomes for found in outcome.results if not found.note]
+    return ExperimentResult(
+        number=experiment.number,
+        masses=np.array(injection.masses if injection else (), dtype=np.float64),
+        n_signal=injection.n_signal if injection else 0,
+        z_local=np.array([found.z_local for found in searched]),
+        cut_fraction=np.array([found.cut_fraction for found in searched]),
+        estimates_pull=np.array([found.estimates_pull for found in searched]),
+        checks=checks,
+        answers=answers(best.scan, checks, mass_fit),
+        seconds=time.perf_counter() - start,
+    )
+
+
+@lru_cache(maxsize=32)
+def _events(path: str) -> BlindEvents:
+    """Read events once a process, truth dropped."""
+    return drop_truth(read_events(path))
+
+
+def _smooth(pool: BlindEvents, experiment: Experiment, rng: np.random.Generator) -> BlindEvents:
+    search = experiment.config.search
+    edges = searched_range(
+        pool["mjj"].to_numpy(dtype=np.float64), ratio=search.bin_ratio, low=search.low, high=search.high
+    )
+    return smooth_box(pool, edges, size=experiment.size, family=search.family, rng=rng)
+
+
+def run_experiments(
+    experiments: Sequence[Experiment],
+    *,
+    output: str | Path,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> tuple[ExperimentResult, ...]:
+    """Run pseudo-experiments side by side, each kept in ``output`` when done; what is there already is not repeated.
+
+    Parameters
+    ----------
+    experiments : sequence of Experiment
+        What to run; more than last time is fine, other settings are not.
+    output : path
+        Folder of the results.
+    workers, scheduler
+        As in :func:`bumphunt.execution.parallel_map`.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    tuple of ExperimentResult
+        In the order of ``experiments``.
+
+    Raises
+    ------
+    InputError
+        If ``output`` holds experiments of other settings, or an input cannot be used.
+    """
+    if not experiments:
+        raise InputError("no pseudo-experiment is asked for; give a number of at least 1")
+    store = StageStore(Path(output), _request(experiments), resume=True)
+    names = [f"experiment_{experiment.number:05d}.json" for experiment in experiments]
+    missing = [number for number, name in enumerate(names) if not store.has(name)]
+    with bar("experiments", len(names), done=len(names) - len(missing), shown=progress) as advance:
+        todo = [experiments[number] for number in missing]
+        for index, found in parallel_map(run_experiment, todo, workers=workers, scheduler=scheduler):
+            store.save_json(names[missing[index]], found.to_dict())
+            advance()
+    results = tuple(ExperimentResult.from_dict(store.load_json(name)) for name in names)
+    for experiment, found in zip(experiments, results, strict=True):
+        _check_same(experiment, found, output)
+    return results
+
+
+def _request(experiments: Sequence[Experiment]) -> dict[str, Any]:
+    """Return what all experiments of a folder share."""
+    shared = {(each.pool, each.size, each.source, each.seed) for each in experiments}
+    if len(shared) > 1:
+        raise InputError("pseudo-experiments of one folder must share pool, size, source and seed; use several folders")
+    first = experiments[0]
+    return {
+        "pool": file_sha256(first.pool),
+        "size": first.size,
+        "source": first.source,
+        "seed": first.seed,
+        "config": first.config.model_dump(mode="json"),
+        "version": version("bumphunt"),
+    }
+
+
+def _check_same(experiment: Experiment, found: ExperimentResult, output: str | Path) -> None:
+    injection = experiment.injection
+    asked = (*injection.masses, injection.n_signal) if injection else (0,)
+    if (*found.masses.tolist(), found.n_signal) != tuple(map(float, asked)):
+        raise InputError(
+            f"{output} holds experiment {experiment.number} with other masses or signal than asked for; "
+            "choose another folder"
+        )

@@ -1,0 +1,85 @@
+"""From the windows of a search to its verdict: the best window, the checks it must pass, the status."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.config import AnalysisConfig
+from bumphunt.pipeline.estimates import estimate_masses, selected_at
+from bumphunt.pipeline.search import Search
+from bumphunt.pipeline.windows import WindowOutcome, WindowTask, fold_counts
+from bumphunt.results import Answers, Check, MassFit, ScanResult, UpperLimit, WindowResult
+from bumphunt.significance.checks import mass_fit_check, window_checks
+from bumphunt.significance.scan import combine_windows
+
+EVIDENCE, DISCOVERY = 3.0, 5.0
+"""Global significances from which masses are given, and a discovery is claimed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BestWindow:
+    """The global answer, and the best window with its task, scores and result."""
+
+    scan: ScanResult
+    task: WindowTask
+    outcome: WindowOutcome
+    result: WindowResult
+
+    def candidates(self) -> npt.NDArray[np.bool_]:
+        """Return which searched events pass the best cut and lie in the window, shape (events,)."""
+        return selected_at(self.outcome, self.result) & self.task.window.signal_region(self.task.mjj)
+
+
+def best_window(search: Search, outcomes: list[WindowOutcome]) -> BestWindow:
+    """Return the global answer of all windows and cuts, and the best of them."""
+    every = [
+        (task, outcome, found)
+        for task, outcome in zip(search.tasks, outcomes, strict=True)
+        for found in outcome.results
+    ]
+    low, high = float(search.edges[0]), float(search.edges[-1])
+    scan = combine_windows([found for _, _, found in every], searched_low=low, searched_high=high)
+    task, outcome, result = every[scan.best or 0]
+    return BestWindow(scan=scan, task=task, outcome=outcome, result=result)
+
+
+def judge(
+    search: Search, best: BestWindow, config: AnalysisConfig
+) -> tuple[tuple[Check, ...], MassFit | None, float | None]:
+    """Return the checks of the best window and, from evidence on, the masses and the cut at which they were fitted."""
+    checks = [*window_checks(best.result, fold_counts(best.candidates(), best.outcome.folds), thresholds=config.checks)]
+    if best.scan.z_global < EVIDENCE:
+        return tuple(checks), None, None
+    mass_fit, fraction = estimate_masses(search, best.task, best.outcome, best.result, config)
+    checks.append(mass_fit_check(mass_fit is not None))
+    return tuple(checks), mass_fit, fraction
+
+
+def answers(
+    scan: ScanResult, checks: tuple[Check, ...], mass_fit: MassFit | None, limit: UpperLimit | None = None
+) -> Answers:
+    """Return the three answers; an excess that fails a check is unverified, and no discovery."""
+    if scan.z_global < EVIDENCE:
+        status = "none"
+    elif not all(check.passed for check in checks):
+        status = "unverified_excess"
+    else:
+        status = "discovery" if scan.z_global >= DISCOVERY else "evidence"
+    return Answers(
+        status=status,
+        discovery=status == "discovery",
+        p_local=scan.p_local,
+        z_local=scan.z_local,
+        p_global=scan.p_global,
+        z_global=scan.z_global,
+        p_global_method=scan.p_global_method,
+        n_toys=scan.n_toys,
+        n_trials=scan.n_trials,
+        is_bound=scan.is_bound,
+        m_resonance=mass_fit.m_resonance if mass_fit else None,
+        m_x=mass_fit.m_x if mass_fit else None,
+        m_y=mass_fit.m_y if mass_fit else None,
+        n_signal=mass_fit.n_signal if mass_fit else None,
+        upper_limit={"n_signal_95": limit.n_signal_95, "mass": limit.mass} if limit else None,
+    )

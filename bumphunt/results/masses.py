@@ -1,0 +1,114 @@
+"""Masses and yield: intervals, peak scan, likelihood fit."""
+
+import math
+from dataclasses import dataclass
+
+from bumphunt.results.base import FloatArray, Result
+
+
+def pdg_round(value: float, error: float) -> tuple[str, str]:
+    """Return value and error as text, rounded by the rule of the Particle Data Group.
+
+    The error keeps two digits where its first three lie in 100-354, one in 355-949, and becomes
+    1000 above; the value is given to the same place.
+
+    Examples
+    --------
+    >>> pdg_round(3498.43, 12.34), pdg_round(0.8271, 0.0119), pdg_round(102.37, 0.96), pdg_round(5.0, 0.0)
+    (('3498', '12'), ('0.827', '0.012'), ('102.4', '1.0'), ('5', '0'))
+    """
+    if not math.isfinite(error) or error <= 0:
+        return f"{value:.4g}", f"{error:.2g}"
+    exponent = math.floor(math.log10(error))
+    leading = round(error / 10.0 ** (exponent - 2))
+    if leading >= 950:
+        exponent, decimals = exponent + 1, -exponent
+        error = 10.0**exponent  # and not 0.95, which rounds to 0.9
+    else:
+        decimals = (1 if leading < 355 else 0) - exponent
+    shown = max(decimals, 0)
+    return f"{round(value, decimals):.{shown}f}", f"{round(error, decimals):.{shown}f}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Interval(Result):
+    """A number with its 68 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        up, down = self.high - self.value, self.value - self.low
+        text, error = pdg_round(self.value, max(up, down))
+        if abs(up - down) <= 0.2 * max(up, down):
+            return f"{text} ± {error}"
+        return f"{text} +{pdg_round(self.value, up)[1]} -{pdg_round(self.value, down)[1]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PeakScan(Result):
+    """Position of the histogram maximum against the number of events taken, as in the seed document.
+
+    ``n_taken`` (steps,); ``modes`` (steps, 3) for mjj, mj1 and mj2 in GeV. ``mean`` and ``spread``
+    are over the steps with ``take_low <= n_taken <= take_high``: the spread is *not* an uncertainty,
+    since neighbouring steps share their events.
+    """
+
+    variables: tuple[str, ...]
+    n_taken: FloatArray
+    modes: FloatArray
+    take_low: int
+    take_high: int
+    mean: FloatArray
+    spread: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Projection(Result):
+    """One variable of the mass fit, binned for drawing: data, signal and background per bin."""
+
+    variable: str
+    edges: FloatArray
+    counts: FloatArray
+    signal: FloatArray
+    background: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MassFit(Result):
+    """Masses in GeV and yield from the likelihood fit of the selected events.
+
+    ``n_selected`` counts signal among the fitted events, ``n_signal`` in the whole file before any
+    selection; ``correlation`` is that of (m_resonance, m_x, m_y, n_selected). ``statistical`` holds
+    the half-widths of the three mass intervals without systematic part, GeV.
+    """
+
+    m_resonance: Interval
+    m_x: Interval
+    m_y: Interval
+    n_selected: Interval
+    n_signal: Interval
+    efficiency: float
+    efficiency_error: float
+    statistical: FloatArray
+    correlation: FloatArray
+    projections: tuple[Projection, ...]
+    n_events: int
+    p_value: float
+
+    def __str__(self) -> str:
+        return (
+            f"m_resonance  {self.m_resonance} GeV\nm_x          {self.m_x} GeV\nm_y          {self.m_y} GeV\n"
+            f"n_selected   {self.n_selected} of {self.n_events}\nn_signal     {self.n_signal}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JetPlane(Result):
+    """Jet masses (GeV) of the selected events in the best window and of those in its sidebands."""
+
+    mj1_window: FloatArray
+    mj2_window: FloatArray
+    mj1_sideband: FloatArray
+    mj2_sideband: FloatArray

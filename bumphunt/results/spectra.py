@@ -1,0 +1,136 @@
+"""Spectra, windows and scans: what was counted and expected, and how significant it is."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from bumphunt.results.base import BoolArray, FloatArray, Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SpectrumFit(Result):
+    """A smooth background fitted to a spectrum. Arrays have one entry a bin, ``edges`` one more, in GeV.
+
+    ``expected`` and ``error`` are the fitted events per bin and their standard error; ``masked`` are the
+    bins left out of the fit, ``window`` those of them where signal is looked for, ``window_expected`` and
+    ``window_error`` the sum over these, ``window_log_covariance`` the covariance of the logarithms in there.
+    """
+
+    edges: FloatArray
+    counts: FloatArray
+    masked: BoolArray
+    window: BoolArray
+    family: str
+    expected: FloatArray
+    error: FloatArray
+    parameters: FloatArray
+    covariance: FloatArray
+    window_expected: float
+    window_error: float
+    deviance: float
+    chi2: float
+    ndf: int
+    p_value: float
+    window_log_covariance: FloatArray | None = None
+
+    def __str__(self) -> str:
+        return f"{self.family}: chi2/ndf = {self.chi2:.1f}/{self.ndf}, p = {self.p_value:.3g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WindowResult(Result):
+    """One signal region (low, high in GeV) at one cut: counts, expectation, local significance.
+
+    ``z_folds`` is the excess of each fold in standard deviations; ``leakage`` is the AUC of
+    the out-of-fold score for the inner against the outer halves of the sidebands, 0.5 where the score
+    does not follow mjj, and ``leakage_error`` its standard error. ``sideband_p_value`` is the goodness
+    of a background fit from which the neighbourhood of the window is left out as well, where the tails of a
+    strong signal lie. ``n_direct`` and ``n_direct_error`` are a second estimate of the background that fits no
+    spectrum (:mod:`bumphunt.significance.direct`), NaN where there is none.
+    ``note`` says why a window was not searched, and is empty otherwise.
+    """
+
+    low: float
+    high: float
+    cut_fraction: float
+    n_window: int
+    n_observed: int
+    n_expected: float
+    n_expected_error: float
+    z_local: float
+    p_local: float
+    z_folds: FloatArray
+    leakage: float
+    leakage_error: float
+    sideband_p_value: float
+    fit: SpectrumFit | None
+    note: str
+    n_direct: float = math.nan
+    n_direct_error: float = math.nan
+
+    @property
+    def centre(self) -> float:
+        """Middle of the window in GeV."""
+        return 0.5 * (self.low + self.high)
+
+    @property
+    def estimates_pull(self) -> float:
+        """Difference of the two background estimates in their standard deviations, direct minus fitted."""
+        return (self.n_direct - self.n_expected) / math.hypot(self.n_direct_error, self.n_expected_error)
+
+    def with_folds(self, z_folds: FloatArray) -> "WindowResult":
+        """Return the same result with the excess of each fold."""
+        return dataclasses.replace(self, z_folds=z_folds)
+
+    def with_direct(self, expected: float, error: float) -> "WindowResult":
+        """Return the same result with the second estimate of the background."""
+        return dataclasses.replace(self, n_direct=expected, n_direct_error=error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScanResult(Result):
+    """All windows and cuts that were looked at, the best of them, and the global answer."""
+
+    windows: tuple[WindowResult, ...]
+    best: int | None
+    searched_low: float
+    searched_high: float
+    p_local: float
+    z_local: float
+    p_global: float
+    z_global: float
+    p_global_method: str
+    n_trials: int
+    n_toys: int
+    is_bound: bool
+
+    @property
+    def best_window(self) -> WindowResult | None:
+        """The window and cut with the smallest local p-value, or None when nothing was searched."""
+        return None if self.best is None else self.windows[self.best]
+
+    def __str__(self) -> str:
+        window = self.best_window
+        if window is None:
+            return "nothing searched"
+        return (
+            f"best window {window.low:.0f}-{window.high:.0f} GeV at a cut of {window.cut_fraction:.2%}: "
+            f"{window.n_observed} events on {window.n_expected:.1f} ± {window.n_expected_error:.1f}, "
+            f"z = {self.z_local:.2f} local, {self.z_global:.2f} global"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UpperLimit(Result):
+    """95 % CLs upper limit on the number of signal events of a narrow resonance in the inclusive spectrum.
+
+    ``mass`` and ``width`` (standard deviation of the reconstructed mass) are in GeV; ``expected`` holds
+    the limits expected without signal at -2, -1, 0, +1, +2 standard deviations.
+    """
+
+    n_signal_95: float
+    mass: float
+    width: float
+    expected: FloatArray
+    q0_p_value: float
+    best_fit: float

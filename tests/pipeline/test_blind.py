@@ -1,0 +1,62 @@
+"""A blinded run: what it says does not change when the selected events of the window do."""
+
+import json
+
+import numpy as np
+import pytest
+
+from bumphunt.config import config_from_dict
+from bumphunt.events import drop_truth
+from bumphunt.pipeline import blind as module
+from bumphunt.pipeline.blind import expect_window, run_blind
+from bumphunt.pipeline.search import prepare_search
+from bumphunt.pipeline.windows import search_window
+
+CONFIG = config_from_dict(
+    {
+        "search": {"low": 2_850.0, "high": 5_400.0, "windows": [[3_300.0, 3_710.0]], "cut_fractions": [0.05, 0.02]},
+        "cwola": {"folds": 3, "members": 1, "max_iter": 15},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def search(make_events):
+    return prepare_search(drop_truth(make_events(20_000, signal=150, seed=6)), CONFIG, 3)
+
+
+def test_it_expects_what_the_run_expects(search):
+    for expected, found in zip(expect_window(search.tasks[0]), search_window(search.tasks[0]).results, strict=True):
+        assert expected.n_expected == pytest.approx(found.n_expected)
+        assert expected.n_expected_error == pytest.approx(found.n_expected_error)
+        assert 0 < expected.n_signal_3 < expected.n_signal_5
+        assert (np.diff(expected.limits) > 0).all()
+
+
+def test_the_selected_events_of_the_window_are_not_read(search, monkeypatch):
+    task = search.tasks[0]
+    before = [each.to_dict() for each in expect_window(task)]
+    window = task.window.bins(task.edges)
+
+    def changed(mjj, edges):
+        counts = np.histogram(mjj, bins=edges)[0].astype(float)
+        counts[window] *= 5.0
+        return counts
+
+    monkeypatch.setattr(module, "count", changed)
+    assert [each.to_dict() for each in expect_window(task)] == before
+
+
+def test_its_file_has_no_answers(make_events, tmp_path):
+    path = tmp_path / "box.parquet"
+    make_events(20_000, signal=150, seed=6).to_parquet(path)
+    result = run_blind(path, output=tmp_path / "out", config=CONFIG, seed=3)
+    written = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert written == result.to_dict()
+    assert {name: value for name, value in written["answers"].items() if value is not None} == {
+        "status": "blinded",
+        "discovery": False,
+    }
+    assert written["blind"] is True
+    assert "n_observed" not in json.dumps(written)
+    assert str(result).startswith("blinded")
