@@ -78,3 +78,23 @@ def make_table(
 def make_events() -> Callable[..., pd.DataFrame]:
     """The function that makes an event table; see :func:`make_table`."""
     return make_table
+
+
+@pytest.fixture(scope="session")
+def edges() -> np.ndarray:
+    """Bin edges from 3 to 7 TeV in steps of the resolution."""
+    from bumphunt.spectrum.binning import mass_grid
+
+    return mass_grid(3_000.0, 7_000.0, ratio=1.03)
+
+
+@pytest.fixture(scope="session")
+def smooth(edges: np.ndarray) -> Callable[[float], np.ndarray]:
+    """The function that gives an exact dijet3 spectrum of so many events on ``edges``."""
+
+    def spectrum(total: float) -> np.ndarray:
+        x = 0.5 * (edges[1:] + edges[:-1]) / SQRT_S
+        shape = (1 - x) ** 10 / x**5 * np.diff(edges)
+        return total * shape / shape.sum()
+
+    return spectrum
