@@ -90,7 +90,7 @@ def train_package(rows: np.ndarray, batch: int, epochs: int, seed: int, on_epoch
 
 
 def compare_losses(rows: np.ndarray, batch: int, seeds: int) -> dict[str, Any]:
-    """Train both ways from several seeds; end the run if their mean losses differ by more than the seeds can explain."""
+    """Train both ways from several seeds; end the run if mean losses differ by more than seeds explain."""
     rows = rows[: BATCHES[128]]
     epochs = max(1, STEPS[batch] * batch // len(rows))
     package = [train_package(rows, batch, epochs, seed) for seed in range(seeds)]
