@@ -108,7 +108,7 @@ class AutoencoderConfig(Section):
         "mse", description="loss and score of an event: mse or binary_crossentropy"
     )
     epochs: Positive | None = Field(None, description="passes over the data; null: about 4000 steps in all")
-    batch_size: Positive = Field(1000, description="events in a step")
+    batch_size: Positive = Field(500, description="events in a step")
     optimizer: str = Field("adam", description="any keras optimiser")
     learning_rate: float = Field(0.001, gt=0, description="its step")
 
@@ -119,6 +119,8 @@ class LatentConfig(Section):
     enabled: bool = Field(True, description="train it and report its score, unless vae.enabled is false")
     latent_dim: Positive = Field(4, description="dimensions of the latent space, which are all the classifier sees")
     zeta: float = Field(5000.0, ge=0, description="weight of this VAE's reconstruction loss")
+    epochs: Positive | None = Field(None, description="passes over the data; null: about 4000 steps in all")
+    batch_size: Positive = Field(500, description="events in a step")
     optimizer: str = Field("adam", description="any keras optimiser")
     learning_rate: float = Field(0.001, gt=0, description="its step")
     members: Positive = Field(1, description="classifiers in each fold's ensemble of boosted trees")

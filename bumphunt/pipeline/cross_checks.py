@@ -5,11 +5,15 @@ the choice among them, the reconstruction error of a plain autoencoder, and CWoL
 second VAE. All are reported beside the primary score and none is ever picked, so that they cost no trials.
 """
 
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
 import numpy as np
 import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
-from bumphunt.errors import InputError
+from bumphunt.errors import FitError, InputError
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.networks import UnitFeatures, train_autoencoder, train_latent_vae, train_vae, unit_features
 from bumphunt.pipeline.store import StageStore
@@ -25,6 +29,8 @@ from bumphunt.scores.mahalanobis import MahalanobisDistance
 from bumphunt.scores.trees import BoostedTrees
 from bumphunt.scores.weak_supervision import out_of_fold_scores
 from bumphunt.selection import select_fraction
+
+logger = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -113,6 +119,34 @@ def _orientation(score: FloatArray, task: WindowTask, mjj: FloatArray) -> int:
         return 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Bench:
+    """What all second opinions of a run share; what a network has found before is read from the store."""
+
+    events: BlindEvents
+    store: StageStore
+    task: WindowTask
+    folds: IntArray
+    config: AnalysisConfig
+    seed: int
+    prepared: dict[tuple[str, ...] | None, UnitFeatures] = field(default_factory=dict)
+
+    def seen(self, names: list[str] | None) -> UnitFeatures:
+        key = None if names is None else tuple(names)
+        if key not in self.prepared:
+            self.prepared[key] = unit_features(self.events, names)
+        return self.prepared[key]
+
+    def stored(self, name: str, make: Callable[[], dict[str, FloatArray]]) -> dict[str, FloatArray]:
+        if not self.store.has(name):
+            self.store.save_arrays(name, make())
+        return self.store.load_arrays(name)
+
+    def check(self, name: str, score: FloatArray, *, sign: int | None = None) -> CrossCheck:
+        fraction = max(self.config.search.cut_fractions)
+        return cross_check(name, score, self.task, self.folds, fraction=fraction, sign=sign)
+
+
 def run_cross_checks(
     events: BlindEvents,
     store: StageStore,
@@ -124,6 +158,8 @@ def run_cross_checks(
 ) -> tuple[tuple[CrossCheck, ...], TrainingHistory | None]:
     """Measure every second opinion in the best window, training what the store does not hold yet.
 
+    A network whose training diverges is left out with a warning: the main analysis does not depend on it.
+
     Returns
     -------
     checks : tuple of CrossCheck
@@ -132,59 +168,71 @@ def run_cross_checks(
     history : TrainingHistory or None
         Of the VAE.
     """
-    fraction = max(config.search.cut_fractions)
-    prepared: dict[tuple[str, ...] | None, UnitFeatures] = {}
-
-    def seen(names: list[str] | None) -> UnitFeatures:
-        key = None if names is None else tuple(names)
-        if key not in prepared:
-            prepared[key] = unit_features(events, names)
-        return prepared[key]
-
-    found: list[CrossCheck] = []
-    history = None
+    bench = _Bench(events=events, store=store, task=task, folds=outcome.folds, config=config, seed=seed)
+    wanted: list[Callable[[_Bench], list[CrossCheck]]] = []
     if config.vae.enabled:
-        if not store.has("vae.npz"):
-            scores, history = vae_scores(events, config, seed=seed, prepared=seen(config.vae.features))
-            parts = {f"history_{name}": np.asarray(values) for name, values in history.to_dict().items()}
-            store.save_arrays("vae.npz", {**scores, **parts})
-        arrays = store.load_arrays("vae.npz")
-        history = TrainingHistory(
-            **{name.removeprefix("history_"): arrays[name] for name in arrays if name.startswith("history_")}
-        )
-        scores = {name: arrays[name] for name in arrays if not name.startswith("history_")}
-        found += [
-            cross_check(f"vae_{name}", score, task, outcome.folds, fraction=fraction) for name, score in scores.items()
-        ]
-        found += _chosen(scores, task, outcome.folds, fraction=fraction)
+        wanted.append(_of_vae)
     if config.autoencoder.enabled:
-        if not store.has("autoencoder.npz"):
-            unit = seen(config.autoencoder.features).unit
-            error = train_autoencoder(config, unit, seed=seed).reconstruction_error(unit)
-            store.save_arrays("autoencoder.npz", {"reconstruction_error": error})
-        error = store.load_arrays("autoencoder.npz")["reconstruction_error"]
-        name = "autoencoder_reconstruction_error"
-        found.append(cross_check(name, error, task, outcome.folds, fraction=fraction, sign=1))
+        wanted.append(_of_autoencoder)
     if config.vae.enabled and config.latent.enabled:
-        if not store.has("latent.npz"):
-            unit = seen(config.vae.features).unit
-            latent = latent_features(train_latent_vae(config, unit, seed=seed), unit)
-            store.save_arrays("latent.npz", {"score": latent_classifier_score(latent, task, outcome.folds)})
-        score = store.load_arrays("latent.npz")["score"]
-        found.append(cross_check("latent_cwola", score, task, outcome.folds, fraction=fraction, sign=1))
-    return tuple(found), history
+        wanted.append(_of_latent_classifier)
+    found: list[CrossCheck] = []
+    for opinion in wanted:
+        try:
+            found += opinion(bench)
+        except FitError as error:
+            logger.warning("a cross-check is left out: %s", error)
+    return tuple(found), _history(store.load_arrays("vae.npz")) if store.has("vae.npz") else None
 
 
-def _chosen(scores: dict[str, FloatArray], task: WindowTask, folds: IntArray, *, fraction: float) -> list[CrossCheck]:
+def _of_vae(bench: _Bench) -> list[CrossCheck]:
+    def make() -> dict[str, FloatArray]:
+        seen = bench.seen(bench.config.vae.features)
+        scores, history = vae_scores(bench.events, bench.config, seed=bench.seed, prepared=seen)
+        return {**scores, **{f"history_{name}": np.asarray(values) for name, values in history.to_dict().items()}}
+
+    arrays = bench.stored("vae.npz", make)
+    scores = {name: values for name, values in arrays.items() if not name.startswith("history_")}
+    return [bench.check(f"vae_{name}", score) for name, score in scores.items()] + _chosen(bench, scores)
+
+
+def _history(arrays: dict[str, FloatArray]) -> TrainingHistory:
+    return TrainingHistory(
+        **{name.removeprefix("history_"): arrays[name] for name in arrays if name.startswith("history_")}
+    )
+
+
+def _chosen(bench: _Bench, scores: dict[str, FloatArray]) -> list[CrossCheck]:
     """Measure the score chosen out of fold among several; nothing where there are too few events to choose on."""
+    task = bench.task
+    region, sidebands = task.window.signal_region(task.mjj), task.window.sidebands(task.mjj)
     try:
         chosen = choose_out_of_fold(
-            scores,
-            task.window.signal_region(task.mjj),
-            task.window.sidebands(task.mjj),
-            folds,
-            rng=generator(task.seed, "cross_checks", "ties"),
+            scores, region, sidebands, bench.folds, rng=generator(task.seed, "cross_checks", "ties")
         )
     except InputError:
         return []
-    return [cross_check("vae_chosen", chosen.score, task, folds, fraction=fraction, sign=1)]
+    return [bench.check("vae_chosen", chosen.score, sign=1)]
+
+
+def _of_autoencoder(bench: _Bench) -> list[CrossCheck]:
+    seen, width = bench.seen(bench.config.autoencoder.features), bench.config.autoencoder.latent_dim
+    if width >= len(seen.features):
+        logger.warning("no autoencoder: its bottleneck of %d is as wide as its features are many", width)
+        return []
+
+    def make() -> dict[str, FloatArray]:
+        model = train_autoencoder(bench.config, seen.unit, seed=bench.seed)
+        return {"reconstruction_error": model.reconstruction_error(seen.unit)}
+
+    error = bench.stored("autoencoder.npz", make)["reconstruction_error"]
+    return [bench.check("autoencoder_reconstruction_error", error, sign=1)]
+
+
+def _of_latent_classifier(bench: _Bench) -> list[CrossCheck]:
+    def make() -> dict[str, FloatArray]:
+        unit = bench.seen(bench.config.vae.features).unit
+        latent = latent_features(train_latent_vae(bench.config, unit, seed=bench.seed), unit)
+        return {"score": latent_classifier_score(latent, bench.task, bench.folds)}
+
+    return [bench.check("latent_cwola", bench.stored("latent.npz", make)["score"], sign=1)]

@@ -43,6 +43,13 @@ def unit_features(events: BlindEvents, features: list[str] | None) -> UnitFeatur
     InputError
         If a feature is missing, or one that was named has the same value in every event, or all have.
     """
+    names, matrix = _varying(events, features)
+    front_end = QuantileFrontEnd(features=names).fit(events[list(names)])
+    return UnitFeatures(features=names, front_end=front_end, unit=front_end.transform(matrix))
+
+
+def _varying(events: BlindEvents, features: list[str] | None) -> tuple[tuple[str, ...], FloatArray]:
+    """Return names and values of the features that vary."""
     names = feature_names(events, features)
     matrix = feature_matrix(events, names)
     varies = np.ptp(matrix, axis=0) > 0
@@ -54,8 +61,20 @@ def unit_features(events: BlindEvents, features: list[str] | None) -> UnitFeatur
     if constant:
         logger.warning("the networks leave out %s: the same value in every event", ", ".join(constant))
         names, matrix = tuple(name for name in names if name not in constant), matrix[:, varies]
-    front_end = QuantileFrontEnd(features=names).fit(events[list(names)])
-    return UnitFeatures(features=names, front_end=front_end, unit=front_end.transform(matrix))
+    return names, matrix
+
+
+def check_networks(events: BlindEvents, config: AnalysisConfig) -> None:
+    """Refuse, before a long search, a network whose features the events do not have or do not vary in.
+
+    Raises
+    ------
+    InputError
+        As for :func:`unit_features`.
+    """
+    for section in (config.vae, config.autoencoder):
+        if section.enabled and section.features is not None:
+            _varying(events, section.features)
 
 
 def train_vae(
@@ -90,8 +109,8 @@ def train_latent_vae(config: AnalysisConfig, unit: FloatArray, *, seed: int) -> 
         reconstruction=settings.reconstruction,
         zeta=own.zeta,
         xi=settings.xi,
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
+        epochs=own.epochs,
+        batch_size=own.batch_size,
         optimizer=own.optimizer,
         learning_rate=own.learning_rate,
         seed=integer_seed(seed, "latent", "vae"),

@@ -22,6 +22,7 @@ from bumphunt.pipeline.candidates import write_candidates
 from bumphunt.pipeline.cross_checks import run_cross_checks
 from bumphunt.pipeline.estimates import describe_peaks, estimate_masses, selected_at
 from bumphunt.pipeline.ingest import read_events
+from bumphunt.pipeline.networks import check_networks
 from bumphunt.pipeline.search import Search, prepare_search
 from bumphunt.pipeline.store import StageStore, file_sha256, write_json
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, fold_counts, search_window
@@ -130,6 +131,7 @@ def run_analysis(
     with clock.stage("spectrum") as found:
         search = prepare_search(blind, config, seed)
         found.update(search.summary())
+        check_networks(search.events, config)
     store = StageStore(
         output,
         {
