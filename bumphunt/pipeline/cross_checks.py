@@ -158,13 +158,14 @@ def run_cross_checks(
 ) -> tuple[tuple[CrossCheck, ...], TrainingHistory | None]:
     """Measure every second opinion in the best window, training what the store does not hold yet.
 
-    A network whose training diverges is left out with a warning: the main analysis does not depend on it.
+    A network whose training diverges, or whose latent space collapses to a point, is left out with a warning: the main
+    analysis does not depend on it.
 
     Returns
     -------
     checks : tuple of CrossCheck
         ``vae_...`` for each latent score and ``vae_chosen`` for the score that is chosen among them for each fold by
-        the others, ``autoencoder_reconstruction_error``, and ``latent_cwola``; those that the configuration enables.
+        the others, ``autoencoder_error``, and ``latent_cwola``; those that the configuration enables.
     history : TrainingHistory or None
         Of the VAE.
     """
@@ -180,7 +181,7 @@ def run_cross_checks(
     for opinion in wanted:
         try:
             found += opinion(bench)
-        except FitError as error:
+        except (FitError, InputError) as error:
             logger.warning("a cross-check is left out: %s", error)
     return tuple(found), _history(store.load_arrays("vae.npz")) if store.has("vae.npz") else None
 
@@ -226,7 +227,7 @@ def _of_autoencoder(bench: _Bench) -> list[CrossCheck]:
         return {"reconstruction_error": model.reconstruction_error(seen.unit)}
 
     error = bench.stored("autoencoder.npz", make)["reconstruction_error"]
-    return [bench.check("autoencoder_reconstruction_error", error, sign=1)]
+    return [bench.check("autoencoder_error", error, sign=1)]
 
 
 def _of_latent_classifier(bench: _Bench) -> list[CrossCheck]:

@@ -57,7 +57,7 @@ def found(table, folder):
 
 def test_all_that_were_declared_are_reported_in_their_order(found):
     checks, history = found
-    assert [check.name for check in checks] == [*VAE, "autoencoder_reconstruction_error", "latent_cwola"]
+    assert [check.name for check in checks] == [*VAE, "autoencoder_error", "latent_cwola"]
     assert all(np.isfinite(check.z_local) and check.n_expected > 0 for check in checks)
     assert [check.orientation for check in checks[-2:]] == [1, 1], "their anomalous end is declared, not chosen"
     assert len(history.loss) == 4
@@ -79,7 +79,7 @@ def test_truth_changes_nothing(found, table, tmp_path):
 @pytest.mark.parametrize(
     ("off", "left"),
     [
-        (["vae"], ["autoencoder_reconstruction_error"]),
+        (["vae"], ["autoencoder_error"]),
         (["autoencoder", "latent"], VAE),
         (["vae", "autoencoder"], []),
     ],
