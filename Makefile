@@ -6,7 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock fidelity response null-boxes injections benchmarks clean
+.PHONY: help install run test lint lock fidelity response null-boxes injections vae-quality benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -49,9 +49,13 @@ null-boxes: install  ## run the whole analysis on signal-free boxes (6 minutes)
 injections: install  ## inject signals of known masses and compare (18 minutes)
 	$(BIN)/python analysis/injections.py --workers $(WORKERS)
 
-benchmarks: install  ## time features and simulation beside what one would use instead (5 minutes, on an idle machine)
+vae-quality: install  ## how well the VAE's scores separate signal, and the choice among them without labels (5 minutes)
+	$(BIN)/python analysis/vae_quality.py
+
+benchmarks: install  ## time features, simulation and training beside what one would use instead (8 minutes, on an idle machine)
 	$(BIN)/python benchmarks/features.py --json analysis/results/features_speed.json
 	$(BIN)/python benchmarks/simulation.py --json analysis/results/simulation_speed.json
+	$(BIN)/python benchmarks/training.py --json analysis/results/training_speed.json
 
 clean:  ## remove what the jobs made, but not .venv
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -30,7 +30,7 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     sample = bumphunt.read_events(arguments.events)
     sample = bumphunt.drop_truth(sample[~bumphunt.truth_labels(sample)])
-    config = bumphunt.AnalysisConfig.model_validate({"vae": {"enabled": False}})
+    config = bumphunt.AnalysisConfig.model_validate({"vae": {"enabled": False}, "autoencoder": {"enabled": False}})
     boxes = []
     for number in range(min(arguments.boxes, len(sample) // arguments.size)):
         folder = arguments.output / f"box_{number}"
