@@ -268,7 +268,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     bias.set_xticks(range(len(FAMILIES)), FAMILIES, rotation=30)
     bias.set_yticks(range(len(TRUTHS)), TRUTHS)
     for (row, column), value in np.ndenumerate(table):
-        bias.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9)
+        bias.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, color="w" if value > 0.6 else "k")
     bias.set(xlabel="fitted", ylabel="true", title="Largest bias of a window [σ]")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=80)

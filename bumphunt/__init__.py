@@ -54,6 +54,8 @@ _PUBLIC = {
     "minuit_fit": "bumphunt.spectrum.minuit",
     "fit_signal": "bumphunt.spectrum.signal_fit",
     "crystal_ball_fractions": "bumphunt.spectrum.signal_shapes",
+    "voigt_fractions": "bumphunt.spectrum.signal_shapes",
+    "saturated_p_value": "bumphunt.spectrum.goodness_toys",
     "bump_hunt": "bumphunt.significance.bumphunter",
     "likelihood_scan": "bumphunt.significance.likelihood_scan",
     "largest_z": "bumphunt.significance.likelihood_scan",
@@ -70,6 +72,7 @@ _PUBLIC = {
     "spectrum_limits": "bumphunt.significance.limits",
     "build_workspace": "bumphunt.significance.workspace",
     "build_patchset": "bumphunt.significance.patchset",
+    "resonance_patchset": "bumphunt.significance.patchset",
     "scan_spectrum": "bumphunt.significance.spectrum_scan",
     "counting_p_value": "bumphunt.significance.profile",
     "to_hist": "bumphunt.spectrum.binning",
@@ -150,9 +153,11 @@ __all__ = [
     "permutation_importance",
     "random_search",
     "read_events",
+    "resonance_patchset",
     "robustness",
     "roc",
     "run_analysis",
+    "saturated_p_value",
     "scan_file",
     "scan_spectrum",
     "score_events",
@@ -167,6 +172,7 @@ __all__ = [
     "spectrum_limits",
     "to_hist",
     "truth_labels",
+    "voigt_fractions",
     "window_limits",
     "window_z",
     "write_features",
@@ -211,7 +217,7 @@ if TYPE_CHECKING:
     from bumphunt.significance.expected import blinded, expected_significance
     from bumphunt.significance.likelihood_scan import largest_z, likelihood_scan, signal_shapes, signed_roots
     from bumphunt.significance.limits import spectrum_limits, window_limits
-    from bumphunt.significance.patchset import build_patchset
+    from bumphunt.significance.patchset import build_patchset, resonance_patchset
     from bumphunt.significance.profile import counting_p_value
     from bumphunt.significance.spectrum_scan import scan_spectrum
     from bumphunt.significance.toys import window_z
@@ -224,9 +230,10 @@ if TYPE_CHECKING:
     from bumphunt.spectrum.binning import mass_grid, to_hist
     from bumphunt.spectrum.design import make_design
     from bumphunt.spectrum.fit import fit_spectrum
+    from bumphunt.spectrum.goodness_toys import saturated_p_value
     from bumphunt.spectrum.minuit import minuit_fit
     from bumphunt.spectrum.signal_fit import fit_background_given_signal, fit_signal
-    from bumphunt.spectrum.signal_shapes import crystal_ball_fractions
+    from bumphunt.spectrum.signal_shapes import crystal_ball_fractions, voigt_fractions
 
 
 def __getattr__(name: str) -> Any:

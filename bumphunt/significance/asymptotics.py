@@ -35,7 +35,7 @@ def expected_discovery_z(signal: Numbers, background: Numbers, error: Numbers = 
     Examples
     --------
     >>> expected_discovery_z(10.0, 100.0).round(3).tolist(), expected_discovery_z(10.0, 100.0, 10.0).round(3).tolist()
-    (0.984, 0.694)
+    (0.984, 0.69)
     """
     s, b = np.asarray(signal, dtype=np.float64), np.maximum(np.asarray(background, dtype=np.float64), 1e-12)
     variance = np.asarray(error, dtype=np.float64) ** 2

@@ -5,7 +5,7 @@ a table over its possible counts, so that 10,000 toys take some milliseconds. Wi
 toy is its own fit to the whole spectrum, as in the data; its p-values then have to be computed one by one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,7 +22,7 @@ from bumphunt.spectrum.design import Design
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Mode = Literal["excess", "deficit"]
-BLOCK = 2000
+BLOCK = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -152,10 +152,21 @@ def smallest_p_values(
     mode : str
         ``excess`` or ``deficit``.
     """
+    smallest, which = np.ones(len(toys)), np.zeros(len(toys), dtype=np.int64)
+    for number, found in enumerate(_from_tables(toys, background, places, mode)):
+        better = found < smallest
+        smallest[better] = found[better]
+        which[better] = number
+    return smallest, which
+
+
+def _from_tables(
+    toys: npt.NDArray[np.generic], background: FloatArray, places: Windows, mode: Mode
+) -> Iterator[FloatArray]:
+    """Yield the p-values of one window after the other, for all toys."""
     cumulative = np.zeros((toys.shape[1] + 1, len(toys)), dtype=np.int64)
     np.cumsum(toys.T, axis=0, out=cumulative[1:], dtype=np.int64)
     expected = np.diff(np.concatenate([[0.0], np.cumsum(background)])[np.stack([places.first, places.last])], axis=0)[0]
-    smallest, which = np.ones(len(toys)), np.zeros(len(toys), dtype=np.int64)
     for number, (first, last) in enumerate(zip(places.first, places.last, strict=True)):
         observed = cumulative[last] - cumulative[first]
         low, high = int(observed.min()), int(observed.max())
@@ -165,11 +176,7 @@ def smallest_p_values(
             high = max(min(high, int(np.ceil(expected[number]))), low)
         table = _tail(np.arange(low, high + 1, dtype=np.float64), np.full(high - low + 1, expected[number]), mode)
         # a count beyond the table lies on the other side of the expectation, where p = 1 stands at the end
-        found = table[np.clip(observed - low, 0, high - low)]
-        better = found < smallest
-        smallest[better] = found[better]
-        which[better] = number
-    return smallest, which
+        yield table.take(observed - low, mode="clip")
 
 
 def bump_hunt(
@@ -257,9 +264,13 @@ def bump_hunt(
 def _toy_block(
     known: FloatArray, design: Design | None, places: Windows, mode: Mode, size: int, rng: np.random.Generator
 ) -> FloatArray:
-    toys = rng.poisson(known, (size, len(known))).astype(np.float64)
+    drawn = rng.poisson(known, (size, len(known)))
     if design is None:
-        return smallest_p_values(toys, known, places, mode=mode)[0]
+        smallest = np.ones(size)
+        for found in _from_tables(drawn, known, places, mode):
+            np.minimum(smallest, found, out=smallest)
+        return smallest
+    toys = drawn.astype(np.float64)
     fits = fit_many(toys, design, with_covariance=False)
     smallest = window_p_values(toys, fits.expected, places, mode=mode).min(axis=1)
     # a toy whose refit failed counts as extreme: a failure can only make the global p-value larger

@@ -19,6 +19,7 @@ from bumphunt.spectrum.batched import TINY, ManyFits, fit_many
 from bumphunt.spectrum.choice import resolve_family
 from bumphunt.spectrum.design import Design, make_design
 from bumphunt.spectrum.functions import SQRT_S, gaussian_fractions
+from bumphunt.spectrum.profiling import ENVELOPE, PENALTY
 from bumphunt.spectrum.signal_fit import fit_signal
 
 FloatArray = npt.NDArray[np.float64]
@@ -40,7 +41,7 @@ class LikelihoodScan(Result):
     z : array of shape (widths, masses)
         Signed root of the likelihood ratio; NaN where a fit failed.
     n_signal, error : array of shape (widths, masses)
-        Fitted signal events and standard error.
+        Fitted signal events and standard error; with ``envelope`` the error is that of the ``auto`` family.
     family : str
         Background family.
     best_mass, best_width, best_signal : float
@@ -156,6 +157,45 @@ def signed_roots(counts: FloatArray, design: Design, shapes: FloatArray, *, null
     return np.stack(roots, axis=1)
 
 
+def envelope_roots(counts: FloatArray, designs: Sequence[Design], shapes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the signed roots with the background family profiled, and the signal events of the best family.
+
+    Twice the negative log-likelihood of every family is charged
+    :data:`bumphunt.spectrum.profiling.PENALTY` per parameter, and the best is taken once without and once with each
+    signal (arXiv:1408.6865, section 3).
+
+    Parameters
+    ----------
+    counts : array of shape (rows, bins)
+        Spectra.
+    designs : sequence of Design
+        The families.
+    shapes : array of shape (signals, bins)
+        From :func:`signal_shapes`.
+
+    Returns
+    -------
+    roots, n_signal : array of shape (rows, signals)
+        NaN where every family failed.
+    """
+    without, gains, events = [], [], []
+    for design in designs:
+        null = fit_many(counts, design)
+        charged = null.deviance + PENALTY * design.n_free
+        without.append(np.where(null.converged, charged, np.inf))
+        fits = [fit_signal(counts, design, shape, null=null) for shape in shapes]
+        gains.append(np.stack([np.where(fit.converged, fit.gain, np.nan) for fit in fits], axis=1))
+        events.append(np.stack([fit.n_signal for fit in fits], axis=1))
+    charge = np.stack(without)
+    with_signal = np.where(np.isnan(np.stack(gains)), np.inf, charge[:, :, None] - np.stack(gains))
+    best = np.argmin(with_signal, axis=0)[None]
+    n_signal = np.take_along_axis(np.stack(events), best, axis=0)[0]
+    lowest = np.take_along_axis(with_signal, best, axis=0)[0]
+    usable = np.isfinite(lowest)
+    gain = np.where(usable, charge.min(axis=0)[:, None] - np.where(usable, lowest, 0.0), np.nan)
+    return np.sign(n_signal) * np.sqrt(np.maximum(gain, 0.0)), n_signal
+
+
 def largest_z(counts: FloatArray, design: Design, shapes: FloatArray) -> FloatArray:
     """Return the largest root of q0 over all signals for many spectra, shape (rows,); infinite where a fit failed.
 
@@ -214,7 +254,8 @@ def likelihood_scan(
     edges : array of shape (bins + 1,)
         Bin edges in GeV.
     family : str
-        Background family, ``auto`` or ``gp``; chosen once, on the data.
+        Background family, ``auto`` or ``gp``, chosen once, on the data; or ``envelope``, the family profiled at
+        every mass and in every toy.
     masses : sequence of float, optional
         Masses in GeV; one only is a fixed mass without trials. Otherwise in steps of half the narrowest resolution.
     widths : sequence of float
@@ -242,15 +283,19 @@ def likelihood_scan(
             f"mass {places[outside][0]:g} GeV lies outside the spectrum, {edges[0]:g} to {edges[-1]:g} GeV: "
             "not searched"
         )
-    family = resolve_family(counts, edges, family=family, sqrt_s=sqrt_s)
-    design = make_design(edges, family=family, sqrt_s=sqrt_s)
+    profiled = family == "envelope"
+    thrown = resolve_family(counts, edges, family="auto" if profiled else family, sqrt_s=sqrt_s)
+    names = ENVELOPE if profiled else (thrown,)
+    designs = [make_design(edges, family=name, sqrt_s=sqrt_s) for name in names]
+    design = make_design(edges, family=thrown, sqrt_s=sqrt_s)
     shapes = signal_shapes(edges, places, spread)
-    repeated = np.repeat(counts[None, :], len(shapes), axis=0)
-    null = fit_many(repeated[:1], design)
+    null = fit_many(counts[None, :], design)
     if not null.converged[0]:
-        raise FitError(f"the {family} fit of the whole spectrum did not converge")
-    fits = fit_signal(repeated, design, shapes)
-    z = fits.signed_root()
+        raise FitError(f"the {thrown} fit of the whole spectrum did not converge")
+    fits = fit_signal(np.repeat(counts[None, :], len(shapes), axis=0), design, shapes)
+    z, n_signal = fits.signed_root(), fits.n_signal
+    if profiled:
+        z, n_signal = (part[0] for part in envelope_roots(counts[None, :], designs, shapes))
     if np.isnan(z).all():
         raise FitError("not one signal could be fitted; give more events or a wider range")
     best = int(np.nanargmax(z))
@@ -258,17 +303,17 @@ def likelihood_scan(
     z_local = float(z[best])
     p_local = p_from_z(z_local)
     single = len(shapes) == 1
-    outcome = _global(z_local, p_local, null.expected[0], design, shapes, grid, 0 if single else n_toys, rng)
+    outcome = _global(z_local, p_local, null.expected[0], designs, shapes, grid, 0 if single else n_toys, rng)
     return LikelihoodScan(
         masses=places,
         widths=spread,
         z=z.reshape(grid),
-        n_signal=fits.n_signal.reshape(grid),
+        n_signal=n_signal.reshape(grid),
         error=fits.error.reshape(grid),
-        family=family,
+        family=family if profiled else thrown,
         best_mass=float(places[best % len(places)]),
         best_width=float(spread[best // len(places)]),
-        best_signal=float(fits.n_signal[best]),
+        best_signal=float(n_signal[best]),
         p_local=p_local,
         z_local=z_local,
         **outcome,  # type: ignore[arg-type]
@@ -279,7 +324,7 @@ def _global(
     z_local: float,
     p_local: float,
     expected: FloatArray,
-    design: Design,
+    designs: Sequence[Design],
     shapes: FloatArray,
     grid: tuple[int, int],
     n_toys: int,
@@ -291,9 +336,14 @@ def _global(
             "n_toys": 0, "n_exceed": 0, "n_failed": 0, "is_bound": False, "upcrossings": 0.0,
         }  # fmt: skip
     toys = rng.poisson(expected, (n_toys, len(expected))).astype(np.float64)
-    best = largest_z(toys, design, shapes)
+    if len(designs) == 1:
+        best = largest_z(toys, designs[0], shapes)
+        curves = signed_roots(toys[:CURVES], designs[0], shapes).reshape(-1, *grid)
+    else:
+        roots = envelope_roots(toys, designs, shapes)[0]
+        best = np.where(np.isnan(roots), np.inf, roots).max(axis=1)
+        curves = roots[:CURVES].reshape(-1, *grid)
     exceed = int(np.sum(best >= z_local))
-    curves = signed_roots(toys[:CURVES], design, shapes).reshape(-1, *grid)
     upcrossings = sum(mean_upcrossings(curves[:, width]) for width in range(grid[0]))
     p_global, method, is_bound = global_p_value(
         z_local, p_local, n_exceed=exceed, n_toys=n_toys, upcrossings=upcrossings

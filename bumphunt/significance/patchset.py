@@ -3,15 +3,15 @@
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from bumphunt.errors import InputError
-
-FloatArray = npt.NDArray[np.float64]
+from bumphunt.results import SpectrumFit
+from bumphunt.significance.workspace import EVENTS_PER_MU, build_workspace, resonance_signal
+from bumphunt.spectrum.functions import SQRT_S
 
 NO_RECORD = "ins0000000"
 """The schema asks for a HEPData record; this stands for none."""
@@ -81,3 +81,57 @@ def _bound(signals: Mapping[float, dict[str, Any]]) -> float:
     """Return an upper bound of mu that is wide enough for every signal."""
     parts = (built["measurements"][0]["config"]["parameters"][0]["bounds"][0][1] for built in signals.values())
     return float(max(parts))
+
+
+def resonance_patchset(
+    fit: SpectrumFit,
+    *,
+    masses: Sequence[float],
+    width: float,
+    channel: str,
+    efficiency_error: float = 0.0,
+    sqrt_s: float = SQRT_S,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return background and patch set of narrow resonances at several masses in the window of one fit.
+
+    Parameters
+    ----------
+    fit : SpectrumFit
+        Background with a window masked that is wide enough for all masses.
+    masses : sequence of float
+        GeV, each within the window.
+    width : float
+        Resolution as a fraction of the mass.
+    channel : str
+        Name of the channel.
+    efficiency_error : float
+        Relative error of the signal's efficiency.
+    sqrt_s : float
+        Collision energy in GeV.
+
+    Raises
+    ------
+    InputError
+        If a mass lies outside the window.
+    """
+    inside = np.flatnonzero(fit.window)
+    if len(inside) == 0:
+        raise InputError("the fit has no window, so there is nothing to test for signal")
+    low, high = float(fit.edges[inside[0]]), float(fit.edges[inside[-1] + 1])
+    outside = [mass for mass in masses if not low < mass < high]
+    if outside:
+        raise InputError(f"mass {outside[0]:g} GeV lies outside the window, {low:.0f} to {high:.0f} GeV")
+    signals = {
+        float(mass): build_workspace(
+            fit,
+            resonance_signal(fit.edges, mass=mass, width=width),
+            channel=channel,
+            sqrt_s=sqrt_s,
+            efficiency_error=efficiency_error,
+        )
+        for mass in masses
+    }
+    if not signals:
+        raise InputError("a patch set needs at least one mass")
+    description = f"narrow resonances, resolution {width:.1%}; mu = 1 stands for {EVENTS_PER_MU:g} events"
+    return build_patchset(next(iter(signals.values())), signals, description=description)

@@ -167,9 +167,7 @@ def _resonance(
     rng: np.random.Generator,
     sqrt_s: float,
 ) -> ScanResult:
-    found = likelihood_scan(
-        counts, edges, family=_thrown(family), widths=resolutions, n_toys=n_toys, rng=rng, sqrt_s=sqrt_s
-    )
+    found = likelihood_scan(counts, edges, family=family, widths=resolutions, n_toys=n_toys, rng=rng, sqrt_s=sqrt_s)
     reach = 1.5 * found.best_width * found.best_mass
     result = _around(counts, edges, found.best_mass - reach, found.best_mass + reach, found.family, sqrt_s)
     return ScanResult(
@@ -198,7 +196,9 @@ def _bump_hunt(
     mode: Literal["excess", "deficit"],
     sqrt_s: float,
 ) -> ScanResult:
-    chosen = resolve_family(counts, edges, family=_thrown(family), sqrt_s=sqrt_s)
+    if family == "envelope":
+        raise InputError("method bumphunter fits one background; use a family or auto, or another method")
+    chosen = resolve_family(counts, edges, family=family, sqrt_s=sqrt_s)
     design = make_design(edges, family=chosen, sqrt_s=sqrt_s)
     found = bump_hunt(counts, edges, design=design, widths=widths, n_toys=n_toys, rng=rng, mode=mode)
     result = _around(counts, edges, found.low, found.high, chosen, sqrt_s)

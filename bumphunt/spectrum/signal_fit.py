@@ -17,7 +17,8 @@ from bumphunt.spectrum.design import Design
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-MAX_STEPS = 100
+MAX_STEPS = 60
+SCORING_STEPS = 8
 TOLERANCE = 1e-8
 
 
@@ -156,15 +157,19 @@ def _climb_block(
     background, goal = _evaluate(theta, strength, counts, shapes, design)
     base = _evaluate(theta, np.zeros_like(strength), counts, shapes, design)[1]
     active = np.ones(len(counts), dtype=bool)
-    for _ in range(MAX_STEPS):
+    for number in range(MAX_STEPS):
         rows = np.flatnonzero(active)
         if len(rows) == 0:
             break
         signal = shapes if len(shapes) == 1 else shapes[rows]
-        gradient, fisher = _derivatives(theta[rows], strength[rows], background[rows], counts[rows], signal, design)
-        if not free:
-            gradient[:, -1], fisher[:, -1, :], fisher[:, :, -1], fisher[:, -1, -1] = 0.0, 0.0, 0.0, 1.0
-        step = newton_step(fisher, gradient)
+        place = theta[rows], strength[rows], background[rows], counts[rows], signal, design
+        gradient, fisher = _derivatives(*place)
+        step = _step(gradient, fisher, free)
+        if number >= SCORING_STEPS:
+            # where the model is far from the data, scoring creeps; Newton's step is taken wherever it leads uphill
+            newton = _step(gradient, fisher + _residual_curvature(*place), free)
+            uphill = np.einsum("tp,tp->t", gradient, newton) > 0
+            step[uphill] = newton[uphill]
         size = np.ones(len(rows))
         here = goal[rows]
         new_theta, new_strength = theta[rows] + step[:, :-1], strength[rows] + step[:, -1]
@@ -198,6 +203,36 @@ def _climb_block(
         background=background,
         converged=good,
     )
+
+
+def _step(gradient: FloatArray, curvature: FloatArray, free: bool) -> FloatArray:
+    if not free:
+        gradient[:, -1] = 0.0
+        curvature = curvature.copy()
+        curvature[:, -1, :], curvature[:, :, -1], curvature[:, -1, -1] = 0.0, 0.0, 1.0
+    with np.errstate(all="ignore"):
+        return newton_step(curvature, gradient)
+
+
+def _residual_curvature(
+    theta: FloatArray,
+    strength: FloatArray,
+    background: FloatArray,
+    counts: FloatArray,
+    shapes: FloatArray,
+    design: Design,
+) -> FloatArray:
+    """Return what the observed information has beyond the Fisher matrix: the residuals' part."""
+    n_rows, n_parameters = len(counts), design.basis.shape[1]
+    expected = np.maximum(background + strength[:, None] * shapes, 1e-100)  # its square is no zero
+    excess = design.single * (counts / expected - 1.0) / expected
+    curvature = np.empty((n_rows, n_parameters + 1, n_parameters + 1))
+    # second derivatives of the log: of background twice, of background and signal, of signal twice
+    both = excess * background**2 - design.single * (counts / expected - 1.0) * background
+    curvature[:, :-1, :-1] = (both @ design.products).reshape(n_rows, n_parameters, n_parameters)
+    curvature[:, -1, :-1] = curvature[:, :-1, -1] = (excess * background * shapes) @ design.basis
+    curvature[:, -1, -1] = np.sum(excess * shapes**2, axis=1)
+    return curvature
 
 
 def _evaluate(

@@ -6,6 +6,7 @@ from scipy import stats
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.significance.likelihood_scan import (
+    envelope_roots,
     largest_z,
     likelihood_scan,
     mass_steps,
@@ -75,6 +76,28 @@ def test_a_resonance_is_found_with_its_mass_and_yield(edges, smooth, family):
     assert found.best_mass == pytest.approx(4_200.0, abs=120.0)
     assert found.best_signal == pytest.approx(350, abs=150)
     assert "local" in str(found)
+
+
+def test_profiling_the_family_costs_significance_and_keeps_the_root_normal(edges, smooth):
+    designs = [make_design(edges, family=family) for family in ("dijet3", "dijet4", "powexp")]
+    shapes = signal_shapes(edges, np.array([3_600.0]), np.array([0.033]))
+    toys = np.random.default_rng(7).poisson(smooth(2e4), (3_000, len(edges) - 1)).astype(float)
+    roots, _ = envelope_roots(toys, designs, shapes)
+    assert np.isfinite(roots).all()
+    assert np.std(roots) < 1.03
+    for z in (1.0, 2.0):
+        assert np.mean(roots > z) < 1.15 * stats.norm.sf(z)
+    alone = envelope_roots(toys, designs[:1], shapes)
+    np.testing.assert_allclose(alone[0], signed_roots(toys, designs[0], shapes), atol=1e-5)
+    # a signal that one family needs and another describes counts for little
+    x = 0.5 * (edges[1:] + edges[:-1]) / 13_000.0
+    curved = smooth(2e5) * np.exp(3.0 * np.log(x / 0.3) ** 2)
+    envelope, single = (envelope_roots(curved[None], part, shapes)[0][0, 0] for part in (designs, designs[:1]))
+    assert abs(single) > 5 * abs(envelope) + 1
+    found = likelihood_scan(curved, edges, family="envelope", n_toys=100, rng=np.random.default_rng(1))
+    assert found.family == "envelope"
+    assert found.z_local < 1.5
+    assert found.p_global > 0.1
 
 
 def test_a_floating_width_finds_a_wide_resonance(edges, smooth):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bumphunt.errors import InputError
-from bumphunt.significance.patchset import build_patchset
+from bumphunt.significance.patchset import build_patchset, resonance_patchset
 from bumphunt.significance.workspace import build_workspace, discovery_p_value, resonance_signal, upper_limit
 from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.signal_shapes import crystal_ball_fractions
@@ -33,6 +33,14 @@ def test_a_patched_background_is_the_workspace_of_that_mass(pyhf, edges, fit):
         names = pyhf.Workspace(patched).model().config.par_names
         assert {"mu", "signal_efficiency"} <= set(names)
     assert patchset[(3_900.0,)].name == "resonance_3900"
+
+
+def test_masses_in_one_window(edges, fit):
+    background, patches = resonance_patchset(fit, masses=[3_900.0, 4_100.0], width=0.033, channel="mjj")
+    assert [patch["metadata"]["values"] for patch in patches["patches"]] == [[3_900.0], [4_100.0]]
+    assert [sample["name"] for sample in background["channels"][0]["samples"]] == ["background"]
+    with pytest.raises(InputError, match="outside the window"):
+        resonance_patchset(fit, masses=[6_000.0], width=0.033, channel="mjj")
 
 
 def test_signals_on_another_background_are_refused(edges, smooth, fit):

@@ -124,6 +124,7 @@ def test_a_deficit_is_found_by_bumphunter_alone(edges, smooth):
         ({"method": "median"}, "unknown method"),
         ({"method": "bumphunter", "window": (3_500.0, 4_000.0)}, "every window"),
         ({"window": (2_000.0, 3_500.0)}, "no sideband"),
+        ({"method": "bumphunter", "family": "envelope"}, "one background"),
     ],
 )
 def test_what_cannot_be_searched(edges, smooth, options, words):
