@@ -41,7 +41,7 @@ class SearchConfig(Section):
         [0.01, 0.002], min_length=1, description="parts of the events to keep; every cut is counted as a trial"
     )
     null_width: float = Field(
-        1.2, ge=1.0, description="width of local z without signal (folds share events); z is divided by it"
+        1.1, ge=1.0, description="width of local z without signal (folds share events); z is divided by it"
     )
     family: str = Field("auto", description="background family: auto, dijet3, dijet4, dijet5, powexp, gp or envelope")
 
