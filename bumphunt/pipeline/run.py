@@ -150,7 +150,7 @@ def run_analysis(
         seed=seed,
         versions=versions(),
         config=config.model_dump(mode="json"),
-        answers=answers(scan, checks, mass_fit, limit),
+        answers=answers(scan, checks, mass_fit, limit, luminosity=config.limit.luminosity),
         checks=checks,
         stages=clock.stages,
     )
