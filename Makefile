@@ -6,7 +6,8 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock fidelity response null-boxes injections fit-calibration real-spectra benchmarks clean
+.PHONY: help install run test lint lock fidelity response null-experiments injections fit-calibration real-spectra cwola-quality \
+  vae-quality benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -43,11 +44,17 @@ fidelity: install  ## compare simulated with real LHC Olympics events (4 minutes
 response: install  ## simulate the signal grid and fit bumphunt/masses/response.json (a few minutes)
 	$(BIN)/python analysis/signal_response.py --workers $(WORKERS)
 
-null-boxes: install  ## run the whole analysis on signal-free boxes (6 minutes)
-	$(BIN)/python analysis/null_boxes.py --workers $(WORKERS)
+null-experiments: install  ## run the whole analysis 500 times where there is no signal (50 minutes; resumable)
+	$(BIN)/python analysis/null_experiments.py --workers $(WORKERS)
 
 injections: install  ## inject signals of known masses and compare (18 minutes)
 	$(BIN)/python analysis/injections.py --workers $(WORKERS)
+
+vae-quality: install  ## how well the VAE's scores separate signal, and the choice among them without labels (5 minutes)
+	$(BIN)/python analysis/vae_quality.py
+
+cwola-quality: install  ## how close does weak supervision come to the supervised limit? (15 minutes)
+	$(BIN)/python analysis/cwola_quality.py --workers $(WORKERS)
 
 fit-calibration: install  ## are p-values, intervals and limits of the fits true? (8 minutes)
 	$(BIN)/python analysis/fit_calibration.py
@@ -55,9 +62,11 @@ fit-calibration: install  ## are p-values, intervals and limits of the fits true
 real-spectra: install  ## fit published CMS spectra, the Z and the Upsilon (a minute; needs ../shared/data)
 	$(BIN)/python analysis/real_spectra.py
 
-benchmarks: install  ## time features, simulation and fits beside what one would use instead (7 minutes, on an idle machine)
+benchmarks: install  ## time what is fast beside what one would use instead (10 minutes, on an idle machine)
 	$(BIN)/python benchmarks/features.py --json analysis/results/features_speed.json
 	$(BIN)/python benchmarks/simulation.py --json analysis/results/simulation_speed.json
+	$(BIN)/python benchmarks/training.py --json analysis/results/training_speed.json
+	$(BIN)/python benchmarks/window.py --json analysis/results/window_speed.json
 	$(BIN)/python benchmarks/significance.py --json analysis/results/significance_speed.json
 
 clean:  ## remove what the jobs made, but not .venv

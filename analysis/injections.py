@@ -46,7 +46,7 @@ def main() -> None:
     sample = bumphunt.read_events(arguments.events)
     sample = bumphunt.drop_truth(sample[~bumphunt.truth_labels(sample)])
     n_boxes = max(len(sample) // arguments.size, 1)
-    config = bumphunt.AnalysisConfig.model_validate({"vae": {"enabled": False}})
+    config = bumphunt.AnalysisConfig.model_validate({"vae": {"enabled": False}, "autoencoder": {"enabled": False}})
     rows: list[dict[str, Any]] = []
     for repeat in range(arguments.repeats):
         for place, point in enumerate(POINTS):

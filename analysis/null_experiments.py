@@ -18,8 +18,15 @@ import pandas as pd
 from background_pool import background_pool
 
 import bumphunt
+from bumphunt.plots.calibration import false_alarm_rates
 
 WINDOWS = [(3200.0, 3600.0), (3500.0, 3950.0), (3900.0, 4400.0), (4300.0, 4850.0)]
+TITLES = {
+    "nominal": "nominal background",
+    "shifted": "another detector",
+    "correlated": "jet masses follow mjj",
+    "correlated_raw": "the same, not decorrelated",
+}
 SETS = {"nominal": 200, "shifted": 100, "correlated": 100, "correlated_raw": 100}
 
 
@@ -91,8 +98,15 @@ def main() -> None:
             progress=True,
         )
         print(f"{name}\n{found}\n", flush=True)
-        summary[name] = {"events_per_box": arguments.size, **found.to_dict()["null"]}
-        arguments.result.write_text(json.dumps(summary, indent=1) + "\n")
+        local = [
+            round(z, 3)
+            for file in sorted((arguments.output / name / "null" / "stages").glob("experiment_*.json"))
+            for z in json.loads(file.read_text())["z_local"]
+        ]
+        summary[name] = {"events_per_box": arguments.size, **found.to_dict()["null"], "z_local": local}
+        arguments.result.write_text(json.dumps(summary) + "\n")
+    figure, _ = false_alarm_rates({TITLES[name]: part["z_local"] for name, part in summary.items()})
+    figure.savefig(arguments.result.with_suffix(".png"), dpi=130, metadata={"Software": None})
 
 
 if __name__ == "__main__":

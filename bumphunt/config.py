@@ -41,7 +41,7 @@ class SearchConfig(Section):
         [0.01, 0.002], min_length=1, description="parts of the events to keep; every cut is counted as a trial"
     )
     null_width: float = Field(
-        1.2, ge=1.0, description="width of local z without signal (folds share events); z is divided by it"
+        1.1, ge=1.0, description="width of local z without signal (folds share events); z is divided by it"
     )
     family: str = Field("auto", description="background family: auto, dijet3, dijet4, dijet5, powexp, gp or envelope")
 
@@ -75,7 +75,9 @@ class CwolaConfig(Section):
 class VaeConfig(Section):
     """A second opinion: the variational autoencoder of the seed document, loss zeta L_R + xi L_KL."""
 
-    enabled: bool = Field(True, description="train it and report its scores beside the primary one")
+    enabled: bool = Field(
+        True, description="train it and report its scores beside the primary one; false: no latent classifier either"
+    )
     features: list[str] | None = Field(None, description="columns it sees; null: all eight jet observables present")
     hidden: list[Positive] = Field(
         [64, 64, 64], min_length=1, description="widths of the encoder's layers, mirrored in the decoder"
@@ -91,6 +93,39 @@ class VaeConfig(Section):
     batch_size: Positive = Field(1000, description="events in a step")
     optimizer: str = Field("adadelta", description="any keras optimiser")
     learning_rate: float = Field(0.005, gt=0, description="its step")
+
+
+class AutoencoderConfig(Section):
+    """A second opinion: how badly a plain autoencoder rebuilds an event; a large error is the anomalous end."""
+
+    enabled: bool = Field(True, description="train it and report its reconstruction error beside the primary score")
+    features: list[str] | None = Field(None, description="columns it sees; null: all eight jet observables present")
+    hidden: list[Positive] = Field(
+        [64, 64, 64], min_length=1, description="widths of the encoder's layers, mirrored in the decoder"
+    )
+    latent_dim: Positive = Field(2, description="width of the bottleneck, well below the number of features")
+    activation: str = Field("relu", description="any keras activation, such as relu or selu")
+    reconstruction: Literal["mse", "binary_crossentropy"] = Field(
+        "mse", description="loss and score of an event: mse or binary_crossentropy"
+    )
+    epochs: Positive | None = Field(None, description="passes over the data; null: about 4000 steps in all")
+    batch_size: Positive = Field(500, description="events in a step")
+    optimizer: str = Field("adam", description="any keras optimiser")
+    learning_rate: float = Field(0.001, gt=0, description="its step")
+
+
+class LatentConfig(Section):
+    """A second opinion: CWoLa in the latent space of a VAE of its own, otherwise like that of the section vae."""
+
+    enabled: bool = Field(True, description="train it and report its score, unless vae.enabled is false")
+    latent_dim: Positive = Field(4, description="dimensions of the latent space, which are all the classifier sees")
+    zeta: float = Field(5000.0, ge=0, description="weight of this VAE's reconstruction loss")
+    epochs: Positive | None = Field(None, description="passes over the data; null: about 4000 steps in all")
+    batch_size: Positive = Field(500, description="events in a step")
+    optimizer: str = Field("adam", description="any keras optimiser")
+    learning_rate: float = Field(0.001, gt=0, description="its step")
+    members: Positive = Field(1, description="classifiers in each fold's ensemble of boosted trees")
+    max_iter: Positive = Field(60, description="boosting steps")
 
 
 class MassesConfig(Section):
@@ -134,6 +169,8 @@ class AnalysisConfig(Section):
     search: SearchConfig = Field(default_factory=SearchConfig)
     cwola: CwolaConfig = Field(default_factory=CwolaConfig)
     vae: VaeConfig = Field(default_factory=VaeConfig)
+    autoencoder: AutoencoderConfig = Field(default_factory=AutoencoderConfig)
+    latent: LatentConfig = Field(default_factory=LatentConfig)
     masses: MassesConfig = Field(default_factory=MassesConfig)
     limit: LimitConfig = Field(default_factory=LimitConfig)
     checks: ChecksConfig = Field(default_factory=ChecksConfig)
@@ -149,7 +186,7 @@ class AnalysisConfig(Section):
                 raise ValueError(f"search.windows: {low:g} must be below {high:g}")
         if self.cwola.nested and self.cwola.folds < 3:
             raise ValueError(f"cwola.nested needs at least 3 folds, cwola.folds is {self.cwola.folds}")
-        for features in (self.cwola.features, self.vae.features):
+        for features in (self.cwola.features, self.vae.features, self.autoencoder.features):
             forbidden = {"label", "mjj", "weight", "run", "event"} & set(features or [])
             if forbidden:
                 raise ValueError(f"{sorted(forbidden)[0]!r} cannot be a feature of a score")

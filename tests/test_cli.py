@@ -24,6 +24,7 @@ LIGHT = {
     "search": {"windows": [list(WINDOW)], "cut_fractions": [0.1, 0.05]},
     "cwola": {"members": 1, "max_iter": 25, "learning_rate": 0.1, "folds": 3},
     "vae": {"enabled": False, "hidden": [8], "epochs": 2, "batch_size": 500},
+    "autoencoder": {"enabled": False},
     "limit": {"enabled": False},
 }
 VERBS = sorted(main.commands)

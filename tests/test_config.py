@@ -102,7 +102,7 @@ def test_ends_the_wrong_way_round():
     assert "3700 must be below 3300" in refused({"search": {"windows": [[3700.0, 3300.0]]}})
 
 
-@pytest.mark.parametrize("section", ["cwola", "vae"])
+@pytest.mark.parametrize("section", ["cwola", "vae", "autoencoder"])
 @pytest.mark.parametrize("column", [LABEL, "mjj", "weight", *IDENTIFIERS])
 def test_truth_mjj_and_identifiers_are_no_features(section, column):
     assert f"'{column}' cannot be a feature" in refused({section: {"features": ["mj1", column]}})
@@ -139,6 +139,8 @@ def test_every_reconstruction_loss_of_the_config_is_one_the_network_has():
     from bumphunt.scores.losses import RECONSTRUCTIONS
 
     for name in RECONSTRUCTIONS:
-        assert config_from_dict({"vae": {"reconstruction": name}}).vae.reconstruction == name
-    with pytest.raises(ConfigError, match="reconstruction"):
-        config_from_dict({"vae": {"reconstruction": "bce"}})
+        for section in ("vae", "autoencoder"):
+            assert getattr(config_from_dict({section: {"reconstruction": name}}), section).reconstruction == name
+    for section in ("vae", "autoencoder"):
+        with pytest.raises(ConfigError, match="reconstruction"):
+            config_from_dict({section: {"reconstruction": "bce"}})

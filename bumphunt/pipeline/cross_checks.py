@@ -1,28 +1,46 @@
-"""Second opinions in the best window: the latent scores of a VAE trained on all events, blind to mjj."""
+"""Second opinions in the best window: scores of networks trained on all events, blind to mjj.
+
+Which they are is declared by the configuration before the data are seen: the latent scores of a VAE and
+the choice among them, the reconstruction error of a plain autoencoder, and CWoLa in the latent space of a
+second VAE. All are reported beside the primary score and none is ever picked, so that they cost no trials.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
-from bumphunt.errors import InputError
+from bumphunt.errors import FitError, InputError
 from bumphunt.events import BlindEvents
+from bumphunt.pipeline.networks import UnitFeatures, train_autoencoder, train_latent_vae, train_vae, unit_features
 from bumphunt.pipeline.store import StageStore
-from bumphunt.pipeline.vae import train_vae
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
+from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
+from bumphunt.preprocessing.splits import balanced_weights
 from bumphunt.results import CrossCheck, TrainingHistory
+from bumphunt.rng import generator, integer_seed
+from bumphunt.scores.blind_choice import choose_out_of_fold
 from bumphunt.scores.latent import latent_scores, orient
+from bumphunt.scores.latent_cwola import latent_features
 from bumphunt.scores.mahalanobis import MahalanobisDistance
+from bumphunt.scores.trees import BoostedTrees
+from bumphunt.scores.weak_supervision import out_of_fold_scores
 from bumphunt.selection import select_fraction
+
+logger = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
 def vae_scores(
-    events: BlindEvents, config: AnalysisConfig, *, seed: int
+    events: BlindEvents, config: AnalysisConfig, *, seed: int, prepared: UnitFeatures | None = None
 ) -> tuple[dict[str, FloatArray], TrainingHistory]:
     """Train the VAE on all events and return its latent scores, each of shape (events,), and its history."""
-    trained = train_vae(events, config, seed=seed)
+    trained = train_vae(events, config, seed=seed, prepared=prepared)
     found = trained.model.history_
     history = TrainingHistory(loss=found["loss"], reconstruction=found["L_R"], kl=found["L_KL"])
     distance = None
@@ -31,34 +49,102 @@ def vae_scores(
     return latent_scores(trained.model, trained.unit, distance=distance), history
 
 
-def cross_check(name: str, score: FloatArray, task: WindowTask, folds: IntArray, *, fraction: float) -> CrossCheck:
-    """Measure one score in one window, its orientation chosen without labels and out of fold.
+def latent_classifier_score(latent: FloatArray, task: WindowTask, folds: IntArray) -> FloatArray:
+    """Return the out-of-fold score of boosted trees that tell the window from its sidebands in a latent space.
 
-    For each fold the anomalous end is the one that ARGOS prefers in the other folds
-    (arXiv:2511.14832). The orientation reported is that of most folds.
+    Parameters
+    ----------
+    latent : array of shape (events, latent dimensions)
+        Latent means, from a VAE that does not know mjj. It has seen the events that are scored, but not
+        their regions; the trees have seen neither.
+    task : WindowTask
+        The window; its section ``cwola`` says how regions are weighted and whether the means are decorrelated from mjj.
+    folds : array of shape (events,)
+        Folds of the run.
     """
-    region = task.window.signal_region(task.mjj)
-    sidebands = task.window.sidebands(task.mjj)
-    oriented = np.empty_like(score)
+    settings, window = task.config.cwola, task.window
+    if settings.sidebands == "narrow":
+        window = window.narrowed()
+    if settings.decorrelate:
+        latent = SmoothDecorrelation().fit(latent, task.mjj).transform(latent, task.mjj)
+    lower, region, upper = (
+        part(task.mjj) for part in (window.lower_sideband, window.signal_region, window.upper_sideband)
+    )
+    return out_of_fold_scores(
+        latent,
+        region,
+        balanced_weights(lower, region, upper, class_weight=settings.class_weight),
+        folds,
+        make_classifier=lambda fold: BoostedTrees(
+            members=task.config.latent.members,
+            max_iter=task.config.latent.max_iter,
+            seed=integer_seed(task.seed, "latent", task.number, fold),
+        ),
+        rng=generator(task.seed, "latent", "ties", task.number),
+        average=settings.average,
+    )
+
+
+def cross_check(
+    name: str, score: FloatArray, task: WindowTask, folds: IntArray, *, fraction: float, sign: int | None = None
+) -> CrossCheck:
+    """Measure one score in one window.
+
+    Where ``sign``, +1 or -1, does not declare which end is the anomalous one, it is chosen without labels and
+    out of fold: for each fold it is the one that ARGOS prefers in the other folds (arXiv:2511.14832), and the
+    orientation reported is that of most folds.
+    """
     signs = []
-    for fold in np.unique(folds):
-        others = folds != fold
-        try:
-            sign = orient(score[others], region[others], sidebands[others])
-        except InputError:
-            sign = 1
-        signs.append(sign)
-        oriented[~others] = sign * score[~others]
+    oriented = score.copy() if sign is None else sign * score
+    for fold in np.unique(folds) if sign is None else ():
+        held_out = folds == fold
+        signs.append(_orientation(score[~held_out], task, task.mjj[~held_out]))
+        oriented[held_out] *= signs[-1]
     found = measure(select_fraction(oriented, folds, fraction=fraction), task, folds=folds, fraction=fraction)
     return CrossCheck(
         name=name,
-        orientation=1 if sum(signs) > 0 else -1,
+        orientation=sign or (1 if sum(signs) > 0 else -1),
         cut_fraction=fraction,
         n_observed=found.n_observed,
         n_expected=found.n_expected,
         n_expected_error=found.n_expected_error,
         z_local=found.z_local,
     )
+
+
+def _orientation(score: FloatArray, task: WindowTask, mjj: FloatArray) -> int:
+    try:
+        return orient(score, task.window.signal_region(mjj), task.window.sidebands(mjj))
+    except InputError:  # too few events to tell
+        return 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Bench:
+    """What all second opinions of a run share; what a network has found before is read from the store."""
+
+    events: BlindEvents
+    store: StageStore
+    task: WindowTask
+    folds: IntArray
+    config: AnalysisConfig
+    seed: int
+    prepared: dict[tuple[str, ...] | None, UnitFeatures] = field(default_factory=dict)
+
+    def seen(self, names: list[str] | None) -> UnitFeatures:
+        key = None if names is None else tuple(names)
+        if key not in self.prepared:
+            self.prepared[key] = unit_features(self.events, names)
+        return self.prepared[key]
+
+    def stored(self, name: str, make: Callable[[], dict[str, FloatArray]]) -> dict[str, FloatArray]:
+        if not self.store.has(name):
+            self.store.save_arrays(name, make())
+        return self.store.load_arrays(name)
+
+    def check(self, name: str, score: FloatArray, *, sign: int | None = None) -> CrossCheck:
+        fraction = max(self.config.search.cut_fractions)
+        return cross_check(name, score, self.task, self.folds, fraction=fraction, sign=sign)
 
 
 def run_cross_checks(
@@ -70,21 +156,84 @@ def run_cross_checks(
     *,
     seed: int,
 ) -> tuple[tuple[CrossCheck, ...], TrainingHistory | None]:
-    """Measure every latent score in the best window, training the VAE unless the store holds its scores."""
-    if not config.vae.enabled:
-        return (), None
-    if not store.has("vae.npz"):
-        scores, history = vae_scores(events, config, seed=seed)
-        parts = {f"history_{name}": np.asarray(values) for name, values in history.to_dict().items()}
-        store.save_arrays("vae.npz", {**scores, **parts})
-    arrays = store.load_arrays("vae.npz")
-    history = TrainingHistory(
+    """Measure every second opinion in the best window, training what the store does not hold yet.
+
+    A network whose training diverges, or whose latent space collapses to a point, is left out with a warning: the main
+    analysis does not depend on it.
+
+    Returns
+    -------
+    checks : tuple of CrossCheck
+        ``vae_...`` for each latent score and ``vae_chosen`` for the score that is chosen among them for each fold by
+        the others, ``autoencoder_error``, and ``latent_cwola``; those that the configuration enables.
+    history : TrainingHistory or None
+        Of the VAE.
+    """
+    bench = _Bench(events=events, store=store, task=task, folds=outcome.folds, config=config, seed=seed)
+    wanted: list[Callable[[_Bench], list[CrossCheck]]] = []
+    if config.vae.enabled:
+        wanted.append(_of_vae)
+    if config.autoencoder.enabled:
+        wanted.append(_of_autoencoder)
+    if config.vae.enabled and config.latent.enabled:
+        wanted.append(_of_latent_classifier)
+    found: list[CrossCheck] = []
+    for opinion in wanted:
+        try:
+            found += opinion(bench)
+        except (FitError, InputError) as error:
+            logger.warning("a cross-check is left out: %s", error)
+    return tuple(found), _history(store.load_arrays("vae.npz")) if store.has("vae.npz") else None
+
+
+def _of_vae(bench: _Bench) -> list[CrossCheck]:
+    def make() -> dict[str, FloatArray]:
+        seen = bench.seen(bench.config.vae.features)
+        scores, history = vae_scores(bench.events, bench.config, seed=bench.seed, prepared=seen)
+        return {**scores, **{f"history_{name}": np.asarray(values) for name, values in history.to_dict().items()}}
+
+    arrays = bench.stored("vae.npz", make)
+    scores = {name: values for name, values in arrays.items() if not name.startswith("history_")}
+    return [bench.check(f"vae_{name}", score) for name, score in scores.items()] + _chosen(bench, scores)
+
+
+def _history(arrays: dict[str, FloatArray]) -> TrainingHistory:
+    return TrainingHistory(
         **{name.removeprefix("history_"): arrays[name] for name in arrays if name.startswith("history_")}
     )
-    fraction = max(config.search.cut_fractions)
-    found = tuple(
-        cross_check(f"vae_{name}", arrays[name], task, outcome.folds, fraction=fraction)
-        for name in arrays
-        if not name.startswith("history_")
-    )
-    return found, history
+
+
+def _chosen(bench: _Bench, scores: dict[str, FloatArray]) -> list[CrossCheck]:
+    """Measure the score chosen out of fold among several; nothing where there are too few events to choose on."""
+    task = bench.task
+    region, sidebands = task.window.signal_region(task.mjj), task.window.sidebands(task.mjj)
+    try:
+        chosen = choose_out_of_fold(
+            scores, region, sidebands, bench.folds, rng=generator(task.seed, "cross_checks", "ties")
+        )
+    except InputError:
+        return []
+    return [bench.check("vae_chosen", chosen.score, sign=1)]
+
+
+def _of_autoencoder(bench: _Bench) -> list[CrossCheck]:
+    seen, width = bench.seen(bench.config.autoencoder.features), bench.config.autoencoder.latent_dim
+    if width >= len(seen.features):
+        logger.warning("no autoencoder: its bottleneck of %d is as wide as its features are many", width)
+        return []
+
+    def make() -> dict[str, FloatArray]:
+        model = train_autoencoder(bench.config, seen.unit, seed=bench.seed)
+        return {"reconstruction_error": model.reconstruction_error(seen.unit)}
+
+    error = bench.stored("autoencoder.npz", make)["reconstruction_error"]
+    return [bench.check("autoencoder_error", error, sign=1)]
+
+
+def _of_latent_classifier(bench: _Bench) -> list[CrossCheck]:
+    def make() -> dict[str, FloatArray]:
+        unit = bench.seen(bench.config.vae.features).unit
+        latent = latent_features(train_latent_vae(bench.config, unit, seed=bench.seed), unit)
+        return {"score": latent_classifier_score(latent, bench.task, bench.folds)}
+
+    return [bench.check("latent_cwola", bench.stored("latent.npz", make)["score"], sign=1)]

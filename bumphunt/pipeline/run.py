@@ -20,6 +20,7 @@ from bumphunt.pipeline.candidates import write_candidates
 from bumphunt.pipeline.cross_checks import run_cross_checks
 from bumphunt.pipeline.estimates import describe_peaks
 from bumphunt.pipeline.ingest import read_events
+from bumphunt.pipeline.networks import check_networks
 from bumphunt.pipeline.progress import bar
 from bumphunt.pipeline.provenance import describe_input, request, versions
 from bumphunt.pipeline.search import Search, prepare_search
@@ -115,6 +116,7 @@ def run_analysis(
     with clock.stage("spectrum") as found:
         search = prepare_search(blind, config, seed)
         found.update(search.summary())
+        check_networks(search.events, config)
     store = StageStore(output, request(source, config, seed), resume=resume)
     with clock.stage("scan") as found:
         outcomes = _scan(search, store, workers=workers, scheduler=scheduler, progress=progress)
@@ -148,7 +150,7 @@ def run_analysis(
         seed=seed,
         versions=versions(),
         config=config.model_dump(mode="json"),
-        answers=answers(scan, checks, mass_fit, limit),
+        answers=answers(scan, checks, mass_fit, limit, luminosity=config.limit.luminosity),
         checks=checks,
         stages=clock.stages,
     )

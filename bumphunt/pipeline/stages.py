@@ -12,8 +12,8 @@ from bumphunt.events import IDENTIFIERS, drop_truth
 from bumphunt.generation import generate, rank_distributions
 from bumphunt.pipeline.estimates import estimate_masses
 from bumphunt.pipeline.ingest import read_events
+from bumphunt.pipeline.networks import train_vae
 from bumphunt.pipeline.search import Search, prepare_search
-from bumphunt.pipeline.vae import train_vae
 from bumphunt.pipeline.windows import WindowOutcome, search_window
 from bumphunt.results import MassFit, ScanResult
 from bumphunt.rng import generator

@@ -11,6 +11,7 @@ from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, fold_counts
 from bumphunt.results import Answers, Check, MassFit, ScanResult, UpperLimit, WindowResult
 from bumphunt.significance.checks import mass_fit_check, window_checks
+from bumphunt.significance.limits import cross_section_limit
 from bumphunt.significance.scan import combine_windows
 
 EVIDENCE, DISCOVERY = 3.0, 5.0
@@ -57,9 +58,17 @@ def judge(
 
 
 def answers(
-    scan: ScanResult, checks: tuple[Check, ...], mass_fit: MassFit | None, limit: UpperLimit | None = None
+    scan: ScanResult,
+    checks: tuple[Check, ...],
+    mass_fit: MassFit | None,
+    limit: UpperLimit | None = None,
+    *,
+    luminosity: float | None = None,
 ) -> Answers:
-    """Return the three answers; an excess that fails a check is unverified, and no discovery."""
+    """Return the three answers; an excess that fails a check is unverified, and no discovery.
+
+    With a luminosity (1/fb) the limit is given on sigma x B x acceptance in fb as well.
+    """
     if scan.z_global < EVIDENCE:
         status = "none"
     elif not all(check.passed for check in checks):
@@ -81,5 +90,12 @@ def answers(
         m_x=mass_fit.m_x if mass_fit else None,
         m_y=mass_fit.m_y if mass_fit else None,
         n_signal=mass_fit.n_signal if mass_fit else None,
-        upper_limit={"n_signal_95": limit.n_signal_95, "mass": limit.mass} if limit else None,
+        upper_limit=_limit(limit, luminosity) if limit else None,
     )
+
+
+def _limit(limit: UpperLimit, luminosity: float | None) -> dict[str, float]:
+    numbers = {"n_signal_95": limit.n_signal_95, "mass": limit.mass}
+    if luminosity is not None:
+        numbers["cross_section_fb_95"] = cross_section_limit(limit.n_signal_95, luminosity=luminosity)
+    return numbers

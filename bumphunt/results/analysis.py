@@ -81,6 +81,8 @@ class Answers(Result):
                 f"upper limit  {self.upper_limit['n_signal_95']:.0f} events at 95 % CLs "
                 f"(narrow, inclusive, {self.upper_limit['mass']:.0f} GeV)"
             )
+            if "cross_section_fb_95" in self.upper_limit:
+                lines.append(f"             sigma x B x A < {self.upper_limit['cross_section_fb_95']:.3g} fb")
         return "\n".join(lines)
 
 

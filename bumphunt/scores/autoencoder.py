@@ -88,7 +88,8 @@ class EncoderDecoderEstimator(BaseEstimator):  # type: ignore[misc, unused-ignor
         Raises
         ------
         InputError
-            On features that are not finite or not in [0, 1], or a condition that is not finite or never changes.
+            On features that are not finite, not in [0, 1] or the same in every event (one that is constant beside
+            others that are not does no harm), or a condition that is not finite or never changes.
         TruthError
             On a table with a truth column.
         ConfigError
@@ -97,6 +98,8 @@ class EncoderDecoderEstimator(BaseEstimator):  # type: ignore[misc, unused-ignor
             If the training diverges.
         """
         matrix = _check_unit(check_features(features))
+        if len(matrix) > 1 and not np.ptp(matrix, axis=0).any():
+            raise InputError(f"all {len(matrix)} events are the same; there is nothing to learn from them")
         known = None if condition is None else _columns(condition, len(matrix))
         centre, scale = ((), ()) if known is None else _centre_and_scale(known)
         self._check_settings()

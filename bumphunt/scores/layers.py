@@ -29,10 +29,11 @@ class Sampling(keras.layers.Layer):  # type: ignore[misc, name-defined]
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, inputs: Sequence[Any]) -> Any:
-        """Return one draw for each row of (mean, log variance)."""
+    def call(self, inputs: Sequence[Any], noise: Any = None) -> Any:
+        r"""Return one draw for each row of (mean, log variance), with the :math:`\varepsilon` given or its own."""
         mean, log_var = inputs
-        noise = keras.random.normal(keras.ops.shape(mean), seed=self.seed_generator)
+        if noise is None:
+            noise = keras.random.normal(keras.ops.shape(mean), seed=self.seed_generator)
         return mean + noise * keras.ops.exp(0.5 * log_var)
 
     def get_config(self) -> dict[str, Any]:
@@ -116,18 +117,21 @@ class EncoderDecoder(keras.Model):  # type: ignore[misc, name-defined]
         self.decoder = keras.Model(latent, dense(n_features, "sigmoid", "reconstruction")(flow), name="decoder")
         self.built = True
 
-    def rebuild(self, features: Any, condition: Any = None, *, training: bool = False) -> tuple[Any, Any]:
-        """Return the reconstruction, shape (events, features), and the KL divergence, shape (events,).
+    def rebuild(
+        self, features: Any, condition: Any = None, *, noise: Any = None, training: bool = False
+    ) -> tuple[Any, Any]:
+        r"""Return the reconstruction, shape (events, features), and the KL divergence, shape (events,).
 
         The latent point is sampled in training and the mean otherwise; without sampling the KL is zero.
         A conditional decoder needs its condition, shape (events, conditions), centred and scaled.
+        The :math:`\varepsilon` of the sampling, shape (events, latent_dim), may be given as ``noise``.
         """
         if self.sampling is None:
             code = self.encoder(features, training=training)
             divergence = keras.ops.zeros_like(code[:, 0])
         else:
             mean, log_var = self.encoder(features, training=training)
-            code = self.sampling((mean, log_var)) if training else mean
+            code = self.sampling((mean, log_var), noise) if training else mean
             divergence = kl_divergence(mean, log_var)
         told = code if condition is None else [code, condition]
         return self.decoder(told, training=training), divergence

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from bumphunt.plots.calibration import false_alarm_rates, pulls
 from bumphunt.plots.discrimination import roc, score_distribution, significance_improvement
 from bumphunt.plots.importance import importance
 from bumphunt.plots.learning import classifier_history, learning_curve
@@ -38,7 +39,10 @@ RESULTS: dict[str, Any] = {
         auc_fgsm=np.full((3, 3), 0.91), log_loss_plain=np.full((3, 3), 0.3), log_loss_fgsm=np.full((3, 3), 0.29),
     ),
 }  # fmt: skip
+NORMAL = np.random.default_rng(1).standard_normal(400)
 DRAWINGS: dict[str, tuple[Any, str, str]] = {
+    "false alarms": (lambda r: false_alarm_rates({"nominal": NORMAL, "a$b": NORMAL}), "local significance", "nominal"),
+    "pulls": (lambda r: pulls({"m_x": NORMAL, "n_signal": NORMAL + 9}), "Pull", "Pseudo-experiments"),
     "importance": (lambda r: importance(r["importance"]), "Fall of AUC", ""),
     "curve": (lambda r: learning_curve(r["curve"]), "Training events", "log loss"),
     "history": (lambda r: classifier_history(r["history"]), "Epoch", "[nats]"),

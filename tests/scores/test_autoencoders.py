@@ -175,6 +175,9 @@ def test_refit_on_another_width(features):
         (np.full((50, 3), 3.0), "QuantileFrontEnd"),
         (np.ones(5), "shape"),
         (np.ones((1, 3)), "at least 2"),
+        (np.full((50, 3), 0.4), "all 50 events are the same"),
+        (np.full((50, 3), np.inf), "NaN or infinite"),
+        (np.empty((0, 3)), "non-empty"),
         (np.array([["a", "b"]]), "not numeric"),
     ],
 )
@@ -206,6 +209,12 @@ def test_bad_settings_are_refused(cls, setting, features):
 def test_bad_vae_settings_are_refused(setting, features):
     with pytest.raises(ConfigError):
         VariationalAutoencoder(**SMALL, **setting).fit(features)
+
+
+@BOTH
+def test_a_constant_feature_beside_others_does_no_harm(cls, features):
+    dead = np.column_stack([features[:500], np.zeros(500)])  # as the corners of images are
+    assert np.isfinite(cls(**{**SMALL, "epochs": 1}).fit(dead).anomaly_score(dead)).all()
 
 
 def test_divergence_is_an_error(features):

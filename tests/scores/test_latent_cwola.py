@@ -135,3 +135,38 @@ def test_truth_cannot_enter():
 def test_an_autoencoder_has_no_latent_gaussian():
     with pytest.raises((ValueError, InputError)):
         latent_features(Autoencoder(latent_dim=3), sample(300)[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows, region: (np.where(rows > 0.9, np.nan, rows), region), "NaN or infinity"),
+        (lambda rows, region: (3 * rows, region), "QuantileFrontEnd"),
+        (lambda rows, region: (rows, np.ones_like(region)), "of one class"),
+        (lambda rows, region: (np.full_like(rows, 0.5), region), "has the same value in every event"),
+        (lambda rows, region: (rows, region[:-1]), "one row per event"),
+    ],
+)
+def test_events_that_cannot_be_learned_from_are_refused_before_any_training(change, message, monkeypatch):
+    features, region, weights, folds, _ = sample(number=300, signal=5)
+    monkeypatch.setattr("bumphunt.scores.training.train", lambda *_, **__: pytest.fail("trained"))
+    rows, classes = change(features, region)
+    with pytest.raises(InputError, match=message):
+        out_of_fold_scores(rows, classes, weights, folds, make_classifier=classifier, rng=np.random.default_rng(0))
+
+
+def test_a_fold_of_its_own_for_every_event_is_the_most_there_can_be():
+    with pytest.raises(InputError, match="2 events cannot be split into 3 folds"):
+        assign_folds(2, folds=FOLDS, rng=np.random.default_rng(0))
+
+
+def test_one_latent_classifier_refuses_what_its_parts_refuse():
+    features, region, *_ = sample(number=300, signal=5)
+    for rows, classes, message in (
+        (np.where(features > 0.9, np.nan, features), region, "NaN"),
+        (2 * features, region, "outside"),
+        (features, np.zeros_like(region), "one class"),
+        (np.full_like(features, 0.5), region, "all 300 events are the same"),
+    ):
+        with pytest.raises(InputError, match=message):
+            classifier(0).fit(rows, classes)
