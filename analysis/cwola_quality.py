@@ -169,8 +169,8 @@ def plan(trainings: int) -> list[Job]:
         for method in ("cwola4", "supervised4", "cwola8", "supervised8", "idealised4")
         for seed in range(trainings)
     ]
-    jobs += [(f"cwola4_bins{bins}", "labelled", seed) for bins in (255, 64, 16) for seed in range(few)]
-    jobs += [("cwola4_as_it_is", "labelled", seed) for seed in range(few)]
+    jobs += [(f"cwola4_bins{bins}", "labelled", seed) for bins in (255, 64, 16) for seed in range(trainings)]
+    jobs += [("cwola4_as_it_is", "labelled", seed) for seed in range(trainings)]
     jobs += [("cwola4_noise10", sample, seed) for sample in ("labelled", "million") for seed in range(few)]
     jobs += [("cwola4_no_signal", "labelled", seed) for seed in range(trainings)]
     return jobs + [(f"cwola4_part{part}", "million", seed) for part in (10, 25, 50) for seed in range(few)]
