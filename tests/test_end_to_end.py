@@ -25,7 +25,12 @@ TRUTH = ROOT / "data/blackbox_truth.json"
 # The whole scan takes minutes and is what `make run` does; here two of its windows, with fewer and shorter trees.
 TREES = {"members": 1, "max_iter": 30, "learning_rate": 0.1, "folds": 3}
 REAL = config_from_dict(
-    {"search": {"windows": [[3100.0, 3500.0], [3590.0, 4060.0]]}, "cwola": TREES, "vae": {"enabled": False}, "autoencoder": {"enabled": False}}
+    {
+        "search": {"windows": [[3100.0, 3500.0], [3590.0, 4060.0]]},
+        "cwola": TREES,
+        "vae": {"enabled": False},
+        "autoencoder": {"enabled": False},
+    }
 )
 SMALL = config_from_dict(
     {
