@@ -138,7 +138,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @styled
 def figure(rows: list[dict[str, Any]]) -> Any:
     """Draw AUC against the epoch of one training, and every seed's AUC beside the choice without labels."""
-    drawn = new_figure(3.9, width=9.6)
+    drawn = new_figure(3.3, width=7.8)
     left, right = drawn.subplots(1, 2)
     names = list(rows[0]["auc"])
     colours = dict(zip(names, (BLUE, SKY, GREEN, ORANGE, PURPLE), strict=False))
@@ -152,7 +152,7 @@ def figure(rows: list[dict[str, Any]]) -> Any:
     left.set_xlabel("Epoch [passes over the mixture]")
     left.set_ylabel("AUC [dimensionless]")
     left.set_title(f"One training, S/B = {100 * first['fraction']:g} %")
-    left.legend(loc="lower right", fontsize=8.5, ncols=2)
+    left.legend(loc="lower right", fontsize=7.5, ncols=2)
     for place, fraction in enumerate(FRACTIONS):
         ours = [row for row in rows if row["fraction"] == fraction]
         for number, name in enumerate(names):
@@ -167,8 +167,8 @@ def figure(rows: list[dict[str, Any]]) -> Any:
     right.set_xticks(range(len(FRACTIONS)), [f"S/B = {100 * fraction:g} %" for fraction in FRACTIONS])
     right.tick_params(axis="x", which="both", bottom=False, top=False)
     right.set_ylabel("AUC [dimensionless]")
-    right.set_title("Every seed; dashed: the goal")
-    right.legend(loc="lower left", fontsize=8.5)
+    right.set_title("Each seed; dashed: the goal")
+    right.legend(loc="lower right", fontsize=8.5)
     return drawn
 
 
