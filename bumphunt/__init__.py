@@ -47,7 +47,7 @@ _PUBLIC = {
     "scan_spectrum": "bumphunt.significance.scan",
     "counting_p_value": "bumphunt.significance.profile",
     "to_hist": "bumphunt.spectrum.binning",
-    "fit_response": "bumphunt.masses.response",
+    "pack_signal": "bumphunt.masses.signal_table",
     "write_report": "bumphunt.report.html",
     "NetworkClassifier": "bumphunt.scores.cwola_network",
     "LatentClassifier": "bumphunt.scores.latent_cwola",
@@ -88,7 +88,6 @@ __all__ = [
     "counting_p_value",
     "drop_truth",
     "event_table",
-    "fit_response",
     "fit_spectrum",
     "generate_events",
     "iter_raw",
@@ -98,6 +97,7 @@ __all__ = [
     "masses_in_window",
     "nested_scores",
     "out_of_fold_scores",
+    "pack_signal",
     "padded",
     "permutation_importance",
     "random_search",
@@ -124,7 +124,7 @@ if TYPE_CHECKING:
     from bumphunt.errors import InputError
     from bumphunt.events import check_events, drop_truth, truth_labels
     from bumphunt.features.dijets import event_table, padded
-    from bumphunt.masses.response import fit_response
+    from bumphunt.masses.signal_table import pack_signal
     from bumphunt.pipeline.ingest import read_events, write_features
     from bumphunt.pipeline.run import run_analysis
     from bumphunt.pipeline.stages import generate_events, masses_in_window, scan_file, score_events

@@ -10,6 +10,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from bumphunt.rounding import pdg_round as pdg_round
+
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
@@ -69,37 +71,15 @@ def _rebuild(hint: Any, value: Any) -> Any:
     return value
 
 
-def pdg_round(value: float, error: float) -> tuple[str, str]:
-    """Return value and error as text, rounded by the rule of the Particle Data Group.
-
-    The error keeps two digits where its first three lie in 100-354, one in 355-949, and becomes
-    1000 above; the value is given to the same place.
-
-    Examples
-    --------
-    >>> pdg_round(3498.43, 12.34), pdg_round(0.8271, 0.0119), pdg_round(102.37, 0.96), pdg_round(5.0, 0.0)
-    (('3498', '12'), ('0.827', '0.012'), ('102.4', '1.0'), ('5', '0'))
-    """
-    if not math.isfinite(error) or error <= 0:
-        return f"{value:.4g}", f"{error:.2g}"
-    exponent = math.floor(math.log10(error))
-    leading = round(error / 10.0 ** (exponent - 2))
-    if leading >= 950:
-        exponent, decimals = exponent + 1, -exponent
-        error = 10.0**exponent  # and not 0.95, which rounds to 0.9
-    else:
-        decimals = (1 if leading < 355 else 0) - exponent
-    shown = max(decimals, 0)
-    return f"{round(value, decimals):.{shown}f}", f"{round(error, decimals):.{shown}f}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Interval(Result):
-    """A number with its 68 % interval."""
+    """A number with its 68 % interval, and of that the statistical part where it is known apart."""
 
     value: float
     low: float
     high: float
+    stat_low: float | None = None
+    stat_high: float | None = None
 
     def __str__(self) -> str:
         up, down = self.high - self.value, self.value - self.low
@@ -215,7 +195,9 @@ class PeakScan(Result):
 
     ``n_taken`` (steps,); ``modes`` (steps, 3) for mjj, mj1 and mj2 in GeV. ``mean`` and ``spread``
     are over the steps with ``take_low <= n_taken <= take_high``: the spread is *not* an uncertainty,
-    since neighbouring steps share their events.
+    since neighbouring steps share their events. ``half_sample`` and ``kernel`` (steps, 3) are modes without bins, the
+    latter less background; ``robust`` (3,) is its average and ``robust_error`` the bootstrap error of that.
+    ``seed_mean`` and ``seed_spread`` (3,) are those of the seed's own range of N.
     """
 
     variables: tuple[str, ...]
@@ -225,6 +207,12 @@ class PeakScan(Result):
     take_high: int
     mean: FloatArray
     spread: FloatArray
+    half_sample: FloatArray | None = None
+    kernel: FloatArray | None = None
+    robust: FloatArray | None = None
+    robust_error: FloatArray | None = None
+    seed_mean: FloatArray | None = None
+    seed_spread: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -244,7 +232,10 @@ class MassFit(Result):
 
     ``n_selected`` counts signal among the fitted events, ``n_signal`` in the whole file before any
     selection; ``correlation`` is that of (m_resonance, m_x, m_y, n_selected). ``statistical`` holds
-    the half-widths of the three mass intervals without systematic part, GeV.
+    the half-widths of the three mass intervals without systematic part, GeV; ``systematic`` the relative
+    systematic errors of m_resonance, m_x, m_y and n_signal. ``n_signal_box`` counts
+    in a box of jet masses without any score; ``second`` are other masses that describe the events nearly
+    as well, by ``delta_log_likelihood`` worse. ``acceptance_known``: simulated signal went through the same selection.
     """
 
     m_resonance: Interval
@@ -259,6 +250,10 @@ class MassFit(Result):
     projections: tuple[Projection, ...]
     n_events: int
     p_value: float
+    systematic: FloatArray | None = None
+    n_signal_box: Interval | None = None
+    second: dict[str, float] | None = None
+    acceptance_known: bool = False
 
     def __str__(self) -> str:
         return (

@@ -118,6 +118,10 @@ def _check_shapes(products: Products) -> None:
         shapes = (peaks.modes.shape, peaks.mean.shape, peaks.spread.shape)
         if n < 1 or shapes != ((steps, n), (n,), (n,)):
             raise ValueError("peak_scan: the arrays have different lengths")
+        others = [(peaks.half_sample, (steps, n)), (peaks.kernel, (steps, n))]
+        others += [(part, (n,)) for part in (peaks.robust, peaks.robust_error, peaks.seed_mean, peaks.seed_spread)]
+        if any(part is not None and part.shape != shape for part, shape in others):
+            raise ValueError("peak_scan: the arrays have different lengths")
     if products.mass_fit is not None:
         for projection in products.mass_fit.projections:
             n = len(projection.counts)
