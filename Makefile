@@ -6,8 +6,8 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock fidelity response null-experiments injections fit-calibration real-spectra cwola-quality \
-  vae-quality benchmarks clean
+.PHONY: help install run test lint lock fidelity response mass-calibration null-experiments injections fit-calibration real-spectra \
+  cwola-quality vae-quality benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -41,8 +41,11 @@ lock:  ## resolve requirements.lock anew (needs uv)
 fidelity: install  ## compare simulated with real LHC Olympics events (4 minutes; needs ../shared/data)
 	$(BIN)/python analysis/fidelity.py --workers $(WORKERS)
 
-response: install  ## simulate the signal grid and fit bumphunt/masses/response.json (a few minutes)
-	$(BIN)/python analysis/signal_response.py --workers $(WORKERS)
+response: install  ## simulate the signal grid: bumphunt/masses/signal_events.npz (15 minutes)
+	$(BIN)/python analysis/signal_response.py
+
+mass-calibration: install  ## pulls and coverage of masses and yield for a frozen score (30 minutes)
+	$(BIN)/python analysis/mass_calibration.py --workers $(WORKERS)
 
 null-experiments: install  ## run the whole analysis 500 times where there is no signal (50 minutes; resumable)
 	$(BIN)/python analysis/null_experiments.py --workers $(WORKERS)

@@ -1,69 +1,71 @@
-"""Simulate signal over a grid of masses and fit the response that the mass fit uses.
+"""Simulate signal over the plane of masses and keep what the mass fit needs of it.
 
     make response
 
-Writes bumphunt/masses/response.json, and the samples to --samples (kept, so that it can go on).
+Writes bumphunt/masses/signal_events.npz. The samples are kept in --samples, so that it can go on after an interruption.
 """
 
 import argparse
-import json
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
+from scipy.stats import qmc
 
-import bumphunt
+from bumphunt.masses.signal_table import COLUMNS, pack_signal
+from bumphunt.simulation.matched import simulate_matched
+from bumphunt.simulation.presets import PRESETS
 
-GRID = (
-    (3000, 150, 75),
-    (3300, 250, 120),
-    (3500, 300, 200),
-    (3500, 400, 60),
-    (3500, 500, 100),
-    (3823, 732, 378),
-    (4000, 800, 300),
-    (4500, 300, 150),
-    (5000, 700, 250),
-)
-"""(m_resonance, m_x, m_y) in GeV."""
+RESONANCE = (2700.0, 6200.0)
+"""Ends of the grid in m_resonance, GeV; points lie evenly in its logarithm ..."""
+DAUGHTER = (45.0, 0.265)
+"""... and in the square root of m_x and m_y over m_resonance, from a mass in GeV up to a fraction of m_resonance."""
+VARIED_EVERY = 5
+"""Every fifth point is simulated with the other detector and shower as well."""
 
-SCALE_ERROR = (0.007, 0.015, 0.030)
-"""Fractions by which the masses may be off: the detector, and the jets a classifier prefers (`make injections`)."""
 
-EFFICIENCY_ERROR = 0.15
-"""Fraction by which the efficiency of the mass box may be off in another detector; to be calibrated."""
-
-COLUMNS = ["mjj", "mj1", "mj2"]
+def grid(points: int) -> list[tuple[float, float, float]]:
+    """Return evenly spread masses (GeV), m_x the heavier: a Sobol sequence."""
+    found = []
+    for u, v, w in qmc.Sobol(3, scramble=True, rng=np.random.default_rng(7)).random_base2(7)[:points]:
+        m_resonance = RESONANCE[0] * (RESONANCE[1] / RESONANCE[0]) ** u
+        low, high = np.sqrt(DAUGHTER[0] / m_resonance), np.sqrt(DAUGHTER[1])
+        pair = sorted(((low + (high - low) * part) ** 2 * m_resonance for part in (v, w)), reverse=True)
+        found.append((round(float(m_resonance)), round(float(pair[0])), round(float(pair[1]))))
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=Path, default=Path("out/response"))
-    parser.add_argument("--events", type=int, default=4000, help="signal events at each point")
+    parser.add_argument("--points", type=int, default=96)
+    parser.add_argument("--events", type=int, default=1800, help="simulated at each point")
+    parser.add_argument("--shipped", type=int, default=900, help="of them, packed into the file")
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--output", type=Path, default=Path("bumphunt/masses/response.json"))
+    parser.add_argument("--output", type=Path, default=Path("bumphunt/masses/signal_events.npz"))
     arguments = parser.parse_args()
 
     arguments.samples.mkdir(parents=True, exist_ok=True)
-    samples = []
-    for point in GRID:
-        masses = (float(point[0]), float(point[1]), float(point[2]))
-        file = arguments.samples / f"signal_{'_'.join(map(str, point))}.parquet"
-        if not file.exists():
-            bumphunt.simulate_sample(
-                file,
-                background=0,
-                signal=arguments.events,
-                masses=masses,
-                seed=arguments.seed,
-                workers=arguments.workers,
-                progress=True,
-            )
-        samples.append((masses, pd.read_parquet(file)[COLUMNS].to_numpy(dtype=float)))
-    response = bumphunt.fit_response(samples, scale_error=SCALE_ERROR, efficiency_error=EFFICIENCY_ERROR)
-    response["made_by"] = f"make response: {arguments.events} events a point, seed {arguments.seed}"
-    arguments.output.write_text(json.dumps(response, indent=1) + "\n")
-    print(f"wrote {arguments.output} from {len(samples)} points")
+    points = grid(arguments.points)
+    shifted = PRESETS["shifted"]
+    samples = {}
+    for kind in ("nominal", "varied"):
+        options = {} if kind == "nominal" else {"detector": shifted.detector, "shower": shifted.shower}
+        for number, masses in enumerate(points):
+            if kind == "varied" and number % VARIED_EVERY:
+                continue
+            file = arguments.samples / f"{kind}_{'_'.join(f'{mass:.0f}' for mass in masses)}.npz"
+            if not file.exists():
+                # the same seed for both kinds: the same hard events, as far as the shower lets them be
+                table, accepted = simulate_matched(
+                    masses, events=arguments.events, seed=arguments.seed + number, **options
+                )
+                np.savez(file, table=table[list(COLUMNS)].to_numpy(np.float32), accepted=accepted)
+                print(f"{file.name}: {accepted:.2f} of the generated events pass the trigger", flush=True)
+            with np.load(file) as stored:
+                samples[kind, masses] = (stored["table"].astype(float), float(stored["accepted"]))
+    note = f"make response: {arguments.points} points, {arguments.events} events each, seed {arguments.seed}"
+    pack_signal(arguments.output, samples, events=arguments.shipped, made_by=note)
+    print(f"wrote {arguments.output}: {len(samples)} samples")
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ _PUBLIC = {
     "scan_spectrum": "bumphunt.significance.spectrum_scan",
     "counting_p_value": "bumphunt.significance.profile",
     "to_hist": "bumphunt.spectrum.binning",
-    "fit_response": "bumphunt.masses.response",
+    "pack_signal": "bumphunt.masses.signal_table",
     "write_report": "bumphunt.report.html",
     "NetworkClassifier": "bumphunt.scores.cwola_network",
     "LatentClassifier": "bumphunt.scores.latent_cwola",
@@ -131,7 +131,6 @@ __all__ = [
     "expected_significance",
     "fit_background_given_signal",
     "fit_many",
-    "fit_response",
     "fit_signal",
     "fit_spectrum",
     "generate_events",
@@ -149,6 +148,7 @@ __all__ = [
     "minuit_fit",
     "nested_scores",
     "out_of_fold_scores",
+    "pack_signal",
     "padded",
     "permutation_importance",
     "random_search",
@@ -184,7 +184,7 @@ if TYPE_CHECKING:
     from bumphunt.errors import InputError
     from bumphunt.events import check_events, drop_truth, truth_labels
     from bumphunt.features.dijets import event_table, padded
-    from bumphunt.masses.response import fit_response
+    from bumphunt.masses.signal_table import pack_signal
     from bumphunt.pipeline.calibration import calibrate
     from bumphunt.pipeline.ingest import read_events, write_features
     from bumphunt.pipeline.run import run_analysis

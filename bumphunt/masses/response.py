@@ -1,215 +1,322 @@
-"""What the detector makes of a particle's mass: the shapes of signal in mjj and in the jet masses.
+"""What the detector makes of particles' masses: the density of signal in (mjj, mj1, mj2) at any masses.
 
-The shapes come from simulated signal over a grid of masses (``make response``) and are shipped as
-``response.json``. They depend on how wide a decay opens, about 4 m / m_resonance in ΔR: a light
-particle's jet lies above its mass (soft particles that an ungroomed R = 1 jet collects), a heavy
-one's loses part of its decay, and mjj with it. Jet shapes are those of events whose mjj is near
-the resonance, so that the two losses are not counted twice.
+The two jets lose and gain independently of one another (measured: a correlation of the masses of contained jets
+below 0.03), and each pulls mjj along by an amount that its own mass tells. So the density is
+
+    f(mjj, mj_x, mj_y) = f_x(mj_x / m_x) f_y(mj_y / m_y) h(log mjj/m_resonance - g_x - g_y),
+
+where f and g of a jet depend on its particle's mass and on m_resonance alone. They are read off the simulated jets of
+neighbouring masses (:mod:`bumphunt.masses.signal_table`), weighted so that whatever changes linearly over the plane
+of masses comes out unbiased (local linear regression).
 """
 
-import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+from scipy.ndimage import gaussian_filter1d
+from scipy.special import expit
 
-from bumphunt.masses.shapes import crystal_ball_cdf, crystal_ball_pdf
+from bumphunt.masses.signal_table import Masses, SignalTable
 
 FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
-SHAPE_PARAMETERS = ("mode", "width", "alpha_low", "n_low", "alpha_high", "n_high")
-FITTED_RANGE = (0.7, 1.6)
-"""Range of reconstructed over true mass in which the shapes are fitted."""
+JET_GRID = np.linspace(-4.2, 3.4, 1521)
+"""Logarithm of jet over particle mass at which jet shapes are tabulated."""
+RESONANCE_GRID = np.linspace(-1.2, 1.0, 1101)
+"""Logarithm of mjj over m_resonance at which its shape is tabulated."""
+WHOLE = (-0.20, 0.22)
+"""Logarithms of jet over particle mass between which a jet is taken to hold its decay and little else ..."""
+WHOLE_EDGE = 0.03
+"""... and the width of the transitions."""
 
-NEAR_RESONANCE = (0.9, 1.1)
-"""Range of mjj over m_resonance of the events whose jets give the jet shapes."""
+_JET_SCALES = (0.30, 0.012)
+_PAIR_SCALES = (0.28, 0.05, 0.05)
+_LEAST_POINTS = 6.0
+_SMOOTHING = 0.010
+"""Kernel of the jet shapes in log mass; a sixth of the best resolution."""
+_CLIP = 0.25
+_MOST_JETS = 25_000
+_PARTS = np.linspace(0.0, 1.0, 81)
 
-LARGEST_OPENNESS = 0.85
-"""Above it most decays no longer fit into one jet of R = 1, and a jet mass says little about its particle."""
 
-TAIL_POWER = 2.5
+def between(x: FloatArray, grid: FloatArray, values: FloatArray) -> FloatArray:
+    """Interpolate linearly on an evenly spaced grid, constant beyond its ends; several times faster than numpy's."""
+    position = np.clip((x - grid[0]) * ((len(grid) - 1) / (grid[-1] - grid[0])), 0.0, len(grid) - 1.000001)
+    cell = position.astype(np.intp)
+    low = values[cell]
+    return np.asarray(low + (position - cell) * (values[cell + 1] - low), dtype=np.float64)
+
+
+def place(mass: npt.ArrayLike, m_resonance: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return coordinates in which the response changes evenly: log m_resonance, and sqrt(mass / m_resonance)."""
+    return np.log(np.asarray(m_resonance, dtype=np.float64)), np.sqrt(np.asarray(mass) / np.asarray(m_resonance))
+
+
+def local_weights(offsets: FloatArray, scales: tuple[float, ...]) -> FloatArray:
+    """Return weights of points at ``offsets`` (points, dimensions) from the target, one in sum, at least 0.
+
+    Gaussian weights of the given scales, widened until some eight points count, and made linear so that the
+    weighted mean of the offsets vanishes as far as the points surround the target.
+    """
+    widening = 1.0
+    while True:
+        weights = np.exp(-0.5 * ((offsets / (widening * np.asarray(scales))) ** 2).sum(axis=1))
+        if weights.sum() > 0 and weights.sum() ** 2 / (weights**2).sum() >= min(_LEAST_POINTS, 0.5 * len(offsets)):
+            break
+        widening *= 1.25
+    first = weights @ offsets
+    second = (offsets * weights[:, None]).T @ offsets
+    second += 1e-6 * np.diag(np.diag(second)) + 1e-12 * np.eye(len(second))
+    slope = np.linalg.solve(second, first)
+    linear = np.maximum(weights * (1.0 - np.clip(offsets @ slope, -3.0, 1.0)), 0.0)
+    chosen = linear if linear.sum() > 1e-3 * weights.sum() else weights
+    chosen = np.where(chosen > 1e-4 * chosen.max(), chosen, 0.0)
+    return np.asarray(chosen / chosen.sum(), dtype=np.float64)
+
+
+def intact(log_ratio: FloatArray) -> FloatArray:
+    """Return how far a jet holds its whole decay and little else, from 0 to 1."""
+    low, high = ((log_ratio - end) / WHOLE_EDGE for end in WHOLE)
+    return np.asarray(expit(low) * expit(-high), dtype=np.float64)
+
+
+def _smooth_density(values: FloatArray, weights: FloatArray, grid: FloatArray, kernel: float) -> FloatArray:
+    """Return a density on ``grid``: a narrow kernel where there are many events, a wide one in the tails."""
+    step = grid[1] - grid[0]
+    edges = np.append(grid - 0.5 * step, grid[-1] + 0.5 * step)
+    found = np.histogram(values, edges, weights=weights)[0]
+    effective = weights.sum() ** 2 / (weights**2).sum()
+    narrow, wide = (gaussian_filter1d(found, width / step, mode="nearest") for width in (kernel, 8 * kernel))
+    near = wide / weights.sum() * effective * 3.5 * kernel / step
+    part = near / (near + 20.0)
+    density = part * narrow + (1.0 - part) * wide + 1e-9 * weights.sum()
+    return np.asarray(density / (density.sum() * step), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Response:
-    """Shape parameters of reconstructed over true mass, interpolated between simulated points.
+class Shape:
+    """A tabulated density: its logarithm and integral on ``grid``, and where it is highest."""
 
-    ``openness`` (points,) rises; at each, ``jet`` (points, 6) holds the shape of jet mass over
-    particle mass and ``contained`` (points,) the part of jets that the shape describes.
-    ``resonance`` is the shape of mjj over m_resonance at the openness ``resonance_openness`` of the
-    heavier daughter, for events whose jets lie near the daughters' masses: a selection keeps those, and
-    in them mjj comes out up to one percent off that of all signal. ``box_correction`` is the simulated over
-    the factorised efficiency of the mass box, since the losses go together. ``scale_error`` (3,) is the
-    systematic error of m_resonance, m_x, m_y as a fraction of each, ``efficiency_error`` that of the yield.
+    grid: FloatArray
+    log_density: FloatArray
+    cumulative: FloatArray
+    mode: float
+
+    def log_at(self, x: FloatArray) -> FloatArray:
+        """Return the logarithm of the density at ``x``."""
+        return between(x, self.grid, self.log_density)
+
+    def widened(self, x: FloatArray, widening: float) -> FloatArray:
+        """Return the logarithm of the density at ``x`` when it is spread about its mode by a factor."""
+        return self.log_at(self.mode + (x - self.mode) / widening) - math.log(widening)
+
+    def below(self, x: npt.ArrayLike) -> FloatArray:
+        """Return the part of the density below ``x``."""
+        return between(np.asarray(x, dtype=np.float64), self.grid, self.cumulative)
+
+    def quantile(self, part: npt.ArrayLike) -> FloatArray:
+        """Return where the given part lies below."""
+        return np.asarray(np.interp(np.asarray(part), self.cumulative, self.grid), dtype=np.float64)
+
+    @property
+    def core_width(self) -> float:
+        """Standard deviation of a Gaussian as wide as the peak at half of its height."""
+        high = self.grid[self.log_density > self.log_density.max() - np.log(2.0)]
+        return float((high[-1] - high[0]) / 2.355)
+
+
+def shape_of(values: FloatArray, weights: FloatArray, grid: FloatArray, kernel: float) -> Shape:
+    """Tabulate the density of weighted values."""
+    density = _smooth_density(values, weights, grid, kernel)
+    step = grid[1] - grid[0]
+    cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1])) * step])
+    peak = gaussian_filter1d(density, 0.02 / step).argmax()
+    return Shape(grid=grid, log_density=np.log(density), cumulative=cumulative / cumulative[-1], mode=float(grid[peak]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Jet:
+    """Response to one particle: shape of log jet/particle mass, and pull on log mjj tabulated on :data:`JET_GRID`.
+
+    ``substructure`` (2, 3, quantiles) holds quantiles of each observable of jets that are not whole, and of whole ones.
     """
 
-    openness: FloatArray
-    jet: FloatArray
-    contained: FloatArray
-    resonance_openness: FloatArray
-    resonance: FloatArray
-    box_correction: FloatArray
-    scale_error: FloatArray
-    efficiency_error: float
+    shape: Shape
+    pull: FloatArray
+    substructure: FloatArray
 
-    def resonance_shape(self, m_resonance: float, m_x: float) -> dict[str, float]:
-        """Return the shape of mjj / m_resonance when the heavier daughter has mass ``m_x`` (GeV)."""
-        return _interpolate(4.0 * m_x / m_resonance, self.resonance_openness, self.resonance)
+    def pull_at(self, log_ratio: FloatArray) -> FloatArray:
+        """Return what jets of these masses add to log mjj."""
+        return between(log_ratio, JET_GRID, self.pull)
 
-    def jet_shape(self, mass: float, m_resonance: float) -> dict[str, float]:
-        """Return the shape of jet mass / particle mass for a particle of ``mass`` GeV."""
-        return _interpolate(4.0 * mass / m_resonance, self.openness, self.jet)
 
-    def resonance_fraction(self, low: float, high: float, m_resonance: float, m_x: float) -> float:
-        """Return the part of signal in the mass box that has ``low < mjj < high`` (GeV)."""
-        shape = self.resonance_shape(m_resonance, m_x)
-        return crystal_ball_cdf(high / m_resonance, **shape) - crystal_ball_cdf(low / m_resonance, **shape)
+def jet_response(table: SignalTable, mass: float, m_resonance: float) -> Jet:
+    """Return the response to a particle of ``mass`` (GeV) from a resonance of ``m_resonance`` (GeV)."""
+    at, target = place(table.masses[:, 1:], table.masses[:, :1]), place(mass, m_resonance)
+    offsets = np.stack([np.broadcast_to(at[0] - target[0], at[1].shape).ravel(), (at[1] - target[1]).ravel()], axis=1)
+    points = local_weights(offsets, _JET_SCALES).reshape(at[1].shape)
+    sample, slot = np.nonzero(points)
+    # as many events as give the shape to a percent; more would only cost time
+    step = max(len(sample) * table.log_jet.shape[2] // _MOST_JETS, 1)
+    ratio = table.log_jet[sample, slot, ::step]
+    weight = np.repeat(points[sample, slot], ratio.shape[1]) / ratio.shape[1]
+    relative = np.clip(table.log_resonance[sample, ::step] - table.core[sample, None], -_CLIP, _CLIP)
+    shape = shape_of(ratio.ravel(), weight, JET_GRID, _SMOOTHING)
+    observables = table.substructure[sample, slot, ::step].reshape(len(weight), -1)
+    return Jet(
+        shape=shape,
+        pull=_pull(ratio.ravel(), relative.ravel(), weight, shape.mode),
+        substructure=_substructure_quantiles(ratio.ravel(), observables, weight),
+    )
 
-    def jet_fraction(self, low: float, high: float, mass: float, m_resonance: float) -> float:
-        """Return the part of jets of a particle of ``mass`` GeV with a mass between ``low`` and ``high`` GeV."""
-        shape = self.jet_shape(mass, m_resonance)
-        inside = crystal_ball_cdf(high / mass, **shape) - crystal_ball_cdf(low / mass, **shape)
-        return inside * float(np.interp(4.0 * mass / m_resonance, self.openness, self.contained))
 
-    def in_box(
-        self, mj1: FloatArray, mj2: FloatArray, *, masses: tuple[float, float, float], widths: float
-    ) -> BoolArray:
-        """Return the events with a jet near either daughter's mass, whichever is the heavier, shape (events,).
+def _substructure_quantiles(ratio: FloatArray, observables: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return quantiles of each observable for jets that are not whole and that are, shape (2, 3, quantiles)."""
+    whole = intact(ratio) > 0.5
+    found = np.zeros((2, observables.shape[1], len(_PARTS)))
+    for kind, chosen in enumerate((~whole, whole)):
+        if chosen.sum() < 20:
+            chosen = np.ones(len(ratio), dtype=bool)
+        for index, column in enumerate(observables[chosen].T):
+            order = np.argsort(column)
+            cumulative = np.cumsum(weight[chosen][order])
+            found[kind, index] = np.interp(_PARTS * cumulative[-1], cumulative, column[order])
+    return found
 
-        The box reaches ``widths`` core widths of the jet mass to either side of its peak.
+
+def _pull(ratio: FloatArray, relative: FloatArray, weight: FloatArray, mode: float) -> FloatArray:
+    """Return the smoothed mean of ``relative`` against ``ratio`` on the grid, 0 at the mode."""
+    step = JET_GRID[1] - JET_GRID[0]
+    edges = np.append(JET_GRID - 0.5 * step, JET_GRID[-1] + 0.5 * step)
+    inside = np.clip(ratio, JET_GRID[0], JET_GRID[-1])
+    count = np.histogram(inside, edges, weights=weight)[0]
+    total = np.histogram(inside, edges, weights=weight * relative)[0]
+    overall, pull = float((weight * relative).sum() / weight.sum()), np.zeros(len(JET_GRID))
+    effective = weight.sum() ** 2 / (weight**2).sum()
+    pull = np.full(len(JET_GRID), overall)
+    for width in (0.5, 0.12, 0.03):  # from coarse to fine: where events are few, the coarser stands
+        near, sums = (gaussian_filter1d(part, width / step, mode="constant") for part in (count, total))
+        prior = 60.0 / effective * step / (width * 3.5)
+        pull = (sums + prior * pull) / (near + prior)
+    return np.asarray(pull - np.interp(mode, JET_GRID, pull), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pool:
+    """Simulated events of neighbouring masses: logs of jet over particle mass, of mjj less the jets' pulls, the rest.
+
+    ``ratio`` (2, events) of the jets of the two daughters, ``residual`` (events,), ``substructure`` (2, events, 3),
+    ``weight`` (events,). Each jet's observables are moved, rank for rank, to where its own response has them.
+    """
+
+    ratio: FloatArray
+    residual: FloatArray
+    substructure: FloatArray
+    weight: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SignalModel:
+    """Density of signal near given masses.
+
+    ``heavy`` and ``light`` are the responses to the two daughters in the order of ``masses``, ``whole`` and ``leaky``
+    the shapes of log mjj/m_resonance less the jets' pulls, for events whose jets hold their decays or do not.
+    ``pool`` are the simulated events, ``accepted`` is the part of events that pass the trigger.
+    """
+
+    masses: Masses
+    heavy: Jet
+    light: Jet
+    whole: Shape
+    leaky: Shape
+    pool: Pool
+    accepted: float
+
+    def with_residuals(self, residual: FloatArray, weight: FloatArray, whole: FloatArray) -> "SignalModel":
+        """Return the model with the shapes of mjj read off other events: log mjj less pulls, weight and wholeness."""
+        inner, outer = resonance_shapes(residual, weight, whole)
+        return replace(self, whole=inner, leaky=outer)
+
+    def density(
+        self, logs: tuple[FloatArray, FloatArray, FloatArray], *, masses: Masses, widening: tuple[float, float] = (1, 1)
+    ) -> FloatArray:
+        """Return the density of signal in the logarithms of (mjj, mj1, mj2); either jet may be that of X.
+
+        Parameters
+        ----------
+        logs : three arrays of shape (events,)
+            Logarithms of mjj and of the ordered jet masses in GeV.
+        masses : (m_resonance, m_x, m_y)
+            GeV, near those of the model.
+        widening : (float, float)
+            Factors on the resolutions of mjj and of the jet masses.
         """
-        x_low, x_high = self._jet_range(masses[1], masses[0], widths)
-        y_low, y_high = self._jet_range(masses[2], masses[0], widths)
-        straight = (mj1 > x_low) & (mj1 < x_high) & (mj2 > y_low) & (mj2 < y_high)
-        crossed = (mj2 > x_low) & (mj2 < x_high) & (mj1 > y_low) & (mj1 < y_high)
-        return np.asarray(straight | crossed, dtype=np.bool_)
+        log_mjj, log_1, log_2 = logs
+        log_z, log_x, log_y = np.log(masses)
+        total = np.zeros(len(log_mjj))
+        for ratio_x, ratio_y in ((log_1 - log_x, log_2 - log_y), (log_2 - log_x, log_1 - log_y)):
+            pair = self.heavy.shape.widened(ratio_x, widening[1]) + self.light.shape.widened(ratio_y, widening[1])
+            whole = intact(ratio_x) * intact(ratio_y)
+            pull = self.heavy.pull_at(ratio_x) + self.light.pull_at(ratio_y)
+            residual = self._unwidened(log_mjj - log_z - pull, widening[0])
+            inner, outer = np.exp(self.whole.log_at(residual)), np.exp(self.leaky.log_at(residual))
+            total += np.exp(pair) * (outer + whole * (inner - outer))
+        return total / widening[0]
 
-    def box_efficiency(self, masses: tuple[float, float, float], *, low: float, high: float, widths: float) -> float:
-        """Return the part of signal in the box of jet masses with ``low < mjj < high`` (GeV)."""
-        m_resonance, m_x, m_y = masses
-        in_x = self.jet_fraction(*self._jet_range(m_x, m_resonance, widths), m_x, m_resonance)
-        in_y = self.jet_fraction(*self._jet_range(m_y, m_resonance, widths), m_y, m_resonance)
-        correlation = float(np.interp(4.0 * m_x / m_resonance, self.resonance_openness, self.box_correction))
-        return in_x * in_y * self.resonance_fraction(low, high, m_resonance, m_x) * correlation
+    def _unwidened(self, log_ratio: FloatArray, widening: float) -> FloatArray:
+        return np.asarray(self.whole.mode + (log_ratio - self.whole.mode) / widening, dtype=np.float64)
 
-    def _jet_range(self, mass: float, m_resonance: float, widths: float) -> tuple[float, float]:
-        shape = self.jet_shape(mass, m_resonance)
-        half = widths * shape["width"]
-        return mass * (shape["mode"] - half), mass * (shape["mode"] + half)
-
-
-def _interpolate(openness: float, points: FloatArray, shapes: FloatArray) -> dict[str, float]:
-    return {name: float(np.interp(openness, points, shapes[:, column])) for column, name in enumerate(SHAPE_PARAMETERS)}
-
-
-@cache
-def load_response() -> Response:
-    """Return the response shipped with the package."""
-    return response_from_dict(json.loads(files("bumphunt.masses").joinpath("response.json").read_text("utf-8")))
+    def range_probability(
+        self, pull: FloatArray, whole: FloatArray, m_resonance: float, ends: tuple[float, float], widening: float = 1.0
+    ) -> FloatArray:
+        """Return the probability of mjj between ``ends`` (GeV), given the jets' pull and wholeness, shape (events,)."""
+        low, high = (
+            self._unwidened(np.log(end / m_resonance) - pull, widening) for end in (max(ends[0], 1.0), ends[1])
+        )
+        inner = self.whole.below(high) - self.whole.below(low)
+        outer = self.leaky.below(high) - self.leaky.below(low)
+        return whole * inner + (1.0 - whole) * outer
 
 
-def response_from_dict(data: Mapping[str, Any]) -> Response:
-    """Rebuild a response from the content of ``response.json``."""
-    arrays = {
-        field.name: np.asarray(data[field.name], dtype=np.float64)
-        for field in fields(Response)
-        if field.name != "efficiency_error"
-    }
-    return Response(**arrays, efficiency_error=float(data["efficiency_error"]))
+def signal_model(table: SignalTable, masses: Masses) -> SignalModel:
+    """Build the density of signal near ``masses`` (m_resonance, m_x, m_y in GeV, the pair in either order)."""
+    m_resonance, m_x, m_y = masses
+    heavy, light = jet_response(table, m_x, m_resonance), jet_response(table, m_y, m_resonance)
+    at, target = place(table.masses[:, 1:], table.masses[:, :1]), place(np.array([m_x, m_y]), m_resonance)
+    mirrored = np.concatenate([at[1], at[1][:, ::-1]])
+    along = np.concatenate([at[0][:, 0]] * 2) - target[0]
+    both = local_weights(np.column_stack([along, mirrored - target[1]]), _PAIR_SCALES)
+    rows = np.flatnonzero(both)
+    flipped = rows >= len(table)
+    jets, shapes = table.log_jet[rows % len(table)], table.substructure[rows % len(table)]
+    jets[flipped], shapes[flipped] = jets[flipped][:, ::-1].copy(), shapes[flipped][:, ::-1].copy()
+    pulls = heavy.pull_at(jets[:, 0]) + light.pull_at(jets[:, 1])
+    weight = np.repeat(both[rows], jets.shape[2]) / jets.shape[2]
+    ratio, observables = np.moveaxis(jets, 1, 0).reshape(2, -1), np.moveaxis(shapes, 1, 0).reshape(2, len(weight), -1)
+    for slot, jet in enumerate((heavy, light)):
+        have = _substructure_quantiles(ratio[slot], observables[slot], weight)
+        ratio[slot] = jet.shape.quantile(shape_of(ratio[slot], weight, JET_GRID, _SMOOTHING).below(ratio[slot]))
+        kind = (intact(ratio[slot]) > 0.5).astype(int)
+        for index in range(observables.shape[2]):
+            for which in (0, 1):
+                chosen = kind == which
+                parts = np.interp(observables[slot, chosen, index], have[which, index], _PARTS)
+                observables[slot, chosen, index] = np.interp(parts, _PARTS, jet.substructure[which, index])
+    pool = Pool(
+        ratio=ratio,
+        residual=(table.log_resonance[rows % len(table)] - pulls).ravel(),
+        substructure=observables,
+        weight=weight / weight.sum(),
+    )
+    inner, outer = resonance_shapes(pool.residual, pool.weight, intact(ratio[0]) * intact(ratio[1]))
+    accepted = float(both @ np.concatenate([table.accepted] * 2))
+    return SignalModel(masses=masses, heavy=heavy, light=light, whole=inner, leaky=outer, pool=pool, accepted=accepted)
 
 
-def fit_response(
-    samples: Sequence[tuple[tuple[float, float, float], FloatArray]],
-    *,
-    scale_error: Sequence[float],
-    efficiency_error: float,
-) -> dict[str, Any]:
-    """Fit the response to simulated signal and return the content of ``response.json``.
-
-    Parameters
-    ----------
-    samples : sequence of ((m_resonance, m_x, m_y), array of shape (events, 3))
-        True masses in GeV with the events' mjj, mj1 and mj2.
-    scale_error : three floats
-        Systematic error of the three masses as fractions.
-    efficiency_error : float
-        Systematic error of the efficiency as a fraction.
-    """
-    used = [(masses, table) for masses, table in samples if 4.0 * masses[1] / masses[0] <= LARGEST_OPENNESS]
-    used.sort(key=lambda sample: sample[0][1] / sample[0][0])
-    jets: list[tuple[float, list[float], float]] = []
-    for (m_resonance, m_x, m_y), table in used:
-        ratio = table[:, 0] / m_resonance
-        near = (ratio > NEAR_RESONANCE[0]) & (ratio < NEAR_RESONANCE[1])
-        jets.append((4.0 * m_x / m_resonance, *_fit_shape(table[near, 1] / m_x)))
-        # where X lost part of its decay, the heavier jet may be Y's: the lighter jet then is not
-        whole = near & (table[:, 1] > FITTED_RANGE[0] * m_x)
-        jets.append((4.0 * m_y / m_resonance, *_fit_shape(table[whole, 2] / m_y)))
-    jets.sort(key=lambda point: point[0])
-    content: dict[str, Any] = {
-        "openness": [point[0] for point in jets],
-        "jet": [point[1] for point in jets],
-        "contained": [point[2] for point in jets],
-        "resonance_openness": [4.0 * masses[1] / masses[0] for masses, _ in used],
-        "resonance": [[1.0] * len(SHAPE_PARAMETERS)] * len(used),
-        "box_correction": [1.0] * len(used),
-        "scale_error": list(scale_error),
-        "efficiency_error": efficiency_error,
-        "masses": [list(masses) for masses, _ in used],
-    }
-    jets_only = response_from_dict(content)
-    content["resonance"] = [
-        _fit_shape(table[_box(jets_only, masses, table), 0] / masses[0])[0] for masses, table in used
-    ]
-    without_correction = response_from_dict(content)
-    content["box_correction"] = [_box_correction(without_correction, masses, table) for masses, table in used]
-    return content
-
-
-def _box(response: Response, masses: tuple[float, float, float], table: FloatArray) -> BoolArray:
-    return response.in_box(table[:, 1], table[:, 2], masses=masses, widths=2.5)
-
-
-def _box_correction(response: Response, masses: tuple[float, float, float], table: FloatArray) -> float:
-    """Return simulated over factorised efficiency of a box of 2.5 widths and a window of ±6 %."""
-    low, high = 0.94 * masses[0], 1.06 * masses[0]
-    simulated = float((_box(response, masses, table) & (table[:, 0] > low) & (table[:, 0] < high)).mean())
-    return simulated / response.box_efficiency(masses, low=low, high=high, widths=2.5)
-
-
-def _fit_shape(ratio: FloatArray) -> tuple[list[float], float]:
-    """Unbinned fit of the Crystal Ball to reconstructed over true mass, within the fitted range."""
-    low, high = FITTED_RANGE
-    inside = ratio[(ratio > low) & (ratio < high)]
-    median = float(np.median(inside))
-    spread = float(np.diff(np.quantile(inside, [0.25, 0.75]))[0]) / 1.35
-
-    def keywords(theta: FloatArray) -> dict[str, float]:
-        mode, log_width, log_low, log_high = theta.tolist()
-        return {
-            "mode": mode,
-            "width": math.exp(log_width),
-            "alpha_low": math.exp(log_low),
-            "n_low": TAIL_POWER,
-            "alpha_high": math.exp(log_high),
-            "n_high": TAIL_POWER,
-        }
-
-    def objective(theta: FloatArray) -> float:
-        shape = keywords(theta)
-        area = crystal_ball_cdf(high, **shape) - crystal_ball_cdf(low, **shape)
-        density = np.maximum(crystal_ball_pdf(inside, **shape), 1e-12)
-        return float(len(inside) * math.log(area) - np.sum(np.log(density)))
-
-    start = np.array([median, math.log(0.6 * spread), 0.0, 0.0])
-    bounds = [(0.8, 1.3), (-6.0, -1.0), (-1.0, 1.2), (-1.0, 1.2)]
-    shape = keywords(minimize(objective, start, method="L-BFGS-B", bounds=bounds).x)
-    area = crystal_ball_cdf(high, **shape) - crystal_ball_cdf(low, **shape)
-    return list(shape.values()), min(len(inside) / len(ratio) / area, 1.0)
+def resonance_shapes(residual: FloatArray, weight: FloatArray, whole: FloatArray) -> tuple[Shape, Shape]:
+    """Return the shapes of log mjj less pulls, of whole and of other events."""
+    inner = shape_of(residual, weight * whole, RESONANCE_GRID, 0.6 * _SMOOTHING)
+    # where hardly any event is not whole, its shape is that of all, broader tails included
+    return inner, shape_of(residual, weight * (1.0 - whole + 0.02), RESONANCE_GRID, 2.0 * _SMOOTHING)

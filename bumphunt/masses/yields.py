@@ -1,17 +1,26 @@
-"""Signal events in the whole file: a count in a box of jet masses that no classifier has touched."""
+"""Signal events in the whole file: a count in a box of jet masses that no classifier has touched.
+
+Where simulated signal can be sent through the same score, the mass fit counts signal itself and this count is the check
+beside it; it is the answer where it cannot.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.masses.response import Response
+from bumphunt.masses.acceptance import draw_signal
+from bumphunt.masses.response import SignalModel, signal_model
+from bumphunt.masses.signal_table import Masses, SignalTable
 from bumphunt.results import Interval
 from bumphunt.spectrum.binning import count
 from bumphunt.spectrum.fit import fit_spectrum
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+
+EFFICIENCY_ERROR = 0.03
+"""Relative error of an efficiency that is interpolated between simulated points."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +31,23 @@ class BoxYield:
     n_expected: float
     n_expected_error: float
     efficiency: float
+    efficiency_error: float
     n_signal: Interval
+
+
+def in_box(mj1: FloatArray, mj2: FloatArray, *, model: SignalModel, masses: Masses, widths: float) -> BoolArray:
+    """Return the events with a jet near either daughter's mass, whichever is the heavier, shape (events,).
+
+    The box reaches ``widths`` widths of the core of each jet's mass to either side of its peak.
+    """
+    logs = [np.log(np.maximum(mass, 1e-3)) for mass in (mj1, mj2)]
+
+    def near(log_mass: FloatArray, slot: int) -> BoolArray:
+        shape = (model.heavy, model.light)[slot].shape
+        away = np.abs(log_mass - np.log(masses[slot + 1]) - shape.mode)
+        return np.asarray(away < widths * shape.core_width, dtype=np.bool_)
+
+    return (near(logs[0], 0) & near(logs[1], 1)) | (near(logs[1], 0) & near(logs[0], 1))
 
 
 def box_yield(
@@ -30,18 +55,17 @@ def box_yield(
     mj1: FloatArray,
     mj2: FloatArray,
     *,
-    masses: tuple[float, float, float],
+    masses: Masses,
     edges: FloatArray,
     window: BoolArray,
     masked: BoolArray,
-    response: Response,
+    table: SignalTable,
+    varied: SignalTable | None = None,
+    detector_prior: float = 0.5,
     widths: float = 2.5,
     family: str = "dijet3",
 ) -> BoxYield:
     """Count the signal in the file from the events around the fitted masses, without any score.
-
-    CWoLa favours the part of signal that is rare in background, by an amount that the data do not
-    tell. The box is wide and its efficiency follows from the jet mass response alone.
 
     Parameters
     ----------
@@ -53,26 +77,50 @@ def box_yield(
         Bin edges of the searched range, GeV.
     window, masked : bool arrays of shape (bins,)
         The bins in which events are counted, and those left out of the background fit.
-    response : Response
-        Shapes of signal.
+    table : SignalTable
+        Simulated signal.
+    varied : SignalTable, optional
+        The same of another detector: the difference of the efficiencies times ``detector_prior`` enters the interval.
     widths : float
         Half-size of the box in widths of the core of each jet's mass.
     family : str
         Background family of the spectrum in the box.
     """
-    chosen = response.in_box(mj1, mj2, masses=masses, widths=widths)
+    model = signal_model(table, masses)
+    chosen = in_box(mj1, mj2, model=model, masses=masses, widths=widths)
     counts = count(mjj[chosen], edges)
     fit = fit_spectrum(counts, edges, family=family, masked=masked, window=window)
-    low, high = float(edges[:-1][window].min()), float(edges[1:][window].max())
-    efficiency = response.box_efficiency(masses, low=low, high=high, widths=widths)
+    ends = float(edges[:-1][window].min()), float(edges[1:][window].max())
+    efficiency = _efficiency(model, model, masses, ends, widths)
+    relative = EFFICIENCY_ERROR
+    if varied is not None:
+        other = _efficiency(signal_model(varied, masses), model, masses, ends, widths)
+        relative = float(np.hypot(relative, detector_prior * (other / efficiency - 1.0)))
     observed = float(counts[window].sum())
     value = (observed - fit.window_expected) / efficiency
-    statistical = np.sqrt(max(observed, 1.0) + fit.window_error**2) / efficiency
-    error = float(np.hypot(statistical, response.efficiency_error * value))
+    statistical = float(np.sqrt(max(observed, 1.0) + fit.window_error**2) / efficiency)
+    error = float(np.hypot(statistical, relative * value))
     return BoxYield(
         n_observed=observed,
         n_expected=fit.window_expected,
         n_expected_error=fit.window_error,
         efficiency=efficiency,
-        n_signal=Interval(value=max(value, 0.0), low=max(value - error, 0.0), high=max(value + error, 0.0)),
+        efficiency_error=relative * efficiency,
+        n_signal=Interval(
+            value=max(value, 0.0),
+            low=max(value - error, 0.0),
+            high=max(value + error, 0.0),
+            stat_low=max(value - statistical, 0.0),
+            stat_high=max(value + statistical, 0.0),
+        ),
     )
+
+
+def _efficiency(
+    model: SignalModel, box: SignalModel, masses: Masses, ends: tuple[float, float], widths: float
+) -> float:
+    """Return the part of drawn signal that lies in the box and in the window, at least one in ten thousand."""
+    draws = draw_signal(model, rng=np.random.default_rng(0))
+    mjj = masses[0] * np.exp(draws.log_resonance)
+    inside = in_box(*draws.jet_masses(masses), model=box, masses=masses, widths=widths)
+    return max(float((inside & (mjj >= ends[0]) & (mjj < ends[1])).mean()), 1e-4)

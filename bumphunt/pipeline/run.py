@@ -129,7 +129,7 @@ def run_analysis(
     with clock.stage("cross_checks"):
         second_opinions, history = run_cross_checks(search.events, store, task, outcome, config, seed=seed)
     with clock.stage("masses") as found:
-        checks, mass_fit, fraction = judge(search, winner, config)
+        checks, mass_fit, fraction = judge(search, winner, config, threads=workers)
         if fraction is not None:
             found["cut_fraction"] = fraction
         peaks, plane = describe_peaks(search, task, outcome, best, config)

@@ -13,6 +13,7 @@ from bumphunt.generation import generate, rank_distributions
 from bumphunt.pipeline.estimates import estimate_masses
 from bumphunt.pipeline.ingest import read_events
 from bumphunt.pipeline.networks import train_vae
+from bumphunt.pipeline.passing import window_selection
 from bumphunt.pipeline.search import Search, prepare_search
 from bumphunt.pipeline.windows import WindowOutcome, search_window
 from bumphunt.results import MassFit, ScanResult
@@ -78,7 +79,8 @@ def masses_in_window(
     config = config or AnalysisConfig()
     search, outcome = _one_window(path, window, config, seed)
     best = min(outcome.results, key=lambda result: result.p_local)
-    fit, _ = estimate_masses(search, search.tasks[0], outcome, best, config)
+    task = search.tasks[0]
+    fit, _ = estimate_masses(search, task, outcome, best, config, selection=window_selection(search, task, outcome))
     if fit is None:
         raise InputError(
             f"the masses in {window[0]:.0f}-{window[1]:.0f} GeV cannot be fitted at any cut: too few events stand out "

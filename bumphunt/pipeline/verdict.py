@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.pipeline.estimates import estimate_masses, selected_at
+from bumphunt.pipeline.passing import window_selection
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, fold_counts
 from bumphunt.results import Answers, Check, MassFit, ScanResult, UpperLimit, WindowResult
@@ -46,13 +47,17 @@ def best_window(search: Search, outcomes: list[WindowOutcome]) -> BestWindow:
 
 
 def judge(
-    search: Search, best: BestWindow, config: AnalysisConfig
+    search: Search, best: BestWindow, config: AnalysisConfig, *, threads: int = 1
 ) -> tuple[tuple[Check, ...], MassFit | None, float | None]:
-    """Return the checks of the best window and, from evidence on, the masses and the cut at which they were fitted."""
+    """Return the checks of the best window and, from evidence on, the masses and the cut at which they were fitted.
+
+    ``threads`` folds are trained side by side, to learn what the score does to signal.
+    """
     checks = [*window_checks(best.result, fold_counts(best.candidates(), best.outcome.folds), thresholds=config.checks)]
     if best.scan.z_global < EVIDENCE:
         return tuple(checks), None, None
-    mass_fit, fraction = estimate_masses(search, best.task, best.outcome, best.result, config)
+    selection = window_selection(search, best.task, best.outcome, threads=threads)
+    mass_fit, fraction = estimate_masses(search, best.task, best.outcome, best.result, config, selection=selection)
     checks.append(mass_fit_check(mass_fit is not None))
     return tuple(checks), mass_fit, fraction
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bumphunt.plots.marks import label
-from bumphunt.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, headroom, new_figure, styled
+from bumphunt.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, headroom, new_figure, styled
 from bumphunt.results import Interval, MassFit, PeakScan
 
 
@@ -20,7 +20,8 @@ def peak_scan(
     Parameters
     ----------
     result : PeakScan
-        Modes; the range over which they are averaged is shaded.
+        Modes; the range over which they are averaged is shaded. Where there is a kernel mode, it is drawn too, and
+        its average with the bootstrap error beside the panel, as is the seed document's own average and spread.
     mass_fit : MassFit, optional
         Its 68 % likelihood intervals are drawn beside each panel.
     truth : mapping of variable to GeV, optional
@@ -33,21 +34,30 @@ def peak_scan(
     """
     n = len(result.variables)
     figure = new_figure(1.0 + 2.1 * n)
-    grid = figure.subplots(n, 2, sharex="col", sharey="row", width_ratios=[5.4, 1], squeeze=False)
+    grid = figure.subplots(n, 2, sharex="col", sharey="row", width_ratios=[5.0, 1.4], squeeze=False)
     fitted = {} if mass_fit is None else _intervals(mass_fit)
     used = (result.n_taken >= result.take_low) & (result.n_taken <= result.take_high)
     for i, variable in enumerate(result.variables):
         main, side = grid[i]
         main.axvspan(result.take_low, result.take_high, color=ORANGE, alpha=0.18, linewidth=0, label="Averaged range")
         main.plot(result.n_taken, result.modes[:, i], "o-", markersize=3.0, linewidth=0.9, color=BLUE, label="Maximum")
+        if result.kernel is not None:
+            main.plot(result.n_taken, result.kernel[:, i], "-", linewidth=1.3, color=PURPLE, label="Kernel mode")
         main.hlines(result.mean[i], result.take_low, result.take_high, color=BLACK, linestyle="--", label="Mean")
         side.errorbar([0], [result.mean[i]], yerr=[result.spread[i]], fmt="s", color=BLACK, fillstyle="none", capsize=3)
         shown = [result.mean[i] - result.spread[i], result.mean[i] + result.spread[i], *result.modes[used, i]]
+        if result.robust is not None and result.robust_error is not None:
+            middle, error = float(result.robust[i]), float(result.robust_error[i])
+            side.errorbar([1], [middle], yerr=[error], fmt="D", markersize=5, color=PURPLE, capsize=3)
+            shown += [middle - error, middle + error]
+        if result.seed_mean is not None and result.seed_spread is not None:
+            seed = [float(result.seed_mean[i])], [float(result.seed_spread[i])]
+            side.errorbar([3], seed[0], yerr=seed[1], fmt="v", color=GREY, fillstyle="none", capsize=3)
         if variable in fitted:
             interval = fitted[variable]
             down, up = interval.value - interval.low, interval.high - interval.value
             main.axhline(interval.value, color=RED, linewidth=1.2, linestyle="-.", label="Mass fit")
-            side.errorbar([1], [interval.value], yerr=[[down], [up]], fmt="o", color=RED, capsize=3)
+            side.errorbar([2], [interval.value], yerr=[[down], [up]], fmt="o", color=RED, capsize=3)
             shown += [interval.low, interval.high]
         if truth is not None and variable in truth:
             for axes in (main, side):
@@ -56,15 +66,18 @@ def peak_scan(
         main.set_ylabel(label(variable, short=True), loc="center")
         _limit(main, np.asarray(shown, dtype=np.float64), np.asarray(result.modes[:, i], dtype=np.float64))
         side.tick_params(axis="x", which="minor", bottom=False, top=False)
-        side.set_xlim(-0.6, 1.6)
-        side.set_xticks([0, 1], ["mean", "fit"] if fitted else ["mean", ""], rotation=90)
+        side.set_xlim(-0.6, 3.6)
+        names = ["mean", "kernel" if result.robust_error is not None else "", "fit" if fitted else ""]
+        names.append("N to 1300" if result.seed_mean is not None else "")
+        side.set_xticks([0, 1, 2, 3], names, rotation=90, fontsize=8)
     if len(result.n_taken):
         grid[0, 0].set_xlim(0, 1.02 * float(result.n_taken.max()))
     headroom(grid[0, 0], 0.22)
     grid[0, 0].legend(loc="upper right", ncols=5, fontsize=9, columnspacing=1.0, handletextpad=0.5)
     grid[-1, 0].set_xlabel("Number of most anomalous events taken")
     for axes in grid[:, 1]:
-        axes.axvline(0.5, color=GREY, linewidth=0.4)
+        for place in (0.5, 1.5, 2.5):
+            axes.axvline(place, color=GREY, linewidth=0.4)
     return figure, (*grid[:, 0], *grid[:, 1])
 
 

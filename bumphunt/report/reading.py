@@ -118,6 +118,12 @@ def _check_shapes(products: Products) -> None:
         shapes = (peaks.modes.shape, peaks.mean.shape, peaks.spread.shape)
         if n < 1 or shapes != ((steps, n), (n,), (n,)):
             raise ValueError("peak_scan: the arrays have different lengths")
+        curves = (peaks.half_sample, peaks.kernel)
+        numbers = (peaks.robust, peaks.robust_error, peaks.seed_mean, peaks.seed_spread)
+        if any(part is not None and part.shape != (steps, n) for part in curves) or any(
+            part is not None and part.shape != (n,) for part in numbers
+        ):
+            raise ValueError("peak_scan: the arrays have different lengths")
     if products.mass_fit is not None:
         for projection in products.mass_fit.projections:
             n = len(projection.counts)

@@ -74,7 +74,14 @@ def masses_table(fit: MassFit) -> Table:
     ]
     rows.append(("Signal among the fitted events", interval(fit.n_selected), ""))
     rows.append(("Signal in the whole file", interval(fit.n_signal), ""))
-    rows.append(("Efficiency of the mass box", with_error(fit.efficiency, fit.efficiency_error), ""))
+    if fit.acceptance_known and fit.n_signal_box is not None:
+        rows.append(("Signal in the whole file, from a box in the jet masses", interval(fit.n_signal_box), ""))
+    name = "Efficiency of the selection" if fit.acceptance_known else "Efficiency of the mass box"
+    rows.append((name, with_error(fit.efficiency, fit.efficiency_error), ""))
+    if fit.second is not None:
+        masses = " / ".join(f"{fit.second[name]:.0f}" for name in ("m_resonance", "m_x", "m_y"))
+        behind = number(fit.second["delta_log_likelihood"], 2)
+        rows.append((f"Second solution, {behind} behind in log likelihood [GeV]", masses, ""))
     rows.append(("p-value of the fit", p_value(fit.p_value), ""))
     return Table(
         caption=f"Likelihood fit of {count(fit.n_events)} selected events",

@@ -32,11 +32,13 @@ def pdg_round(value: float, error: float) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Interval(Result):
-    """A number with its 68 % interval."""
+    """A number with its 68 % interval, and of that the statistical part where it is known apart."""
 
     value: float
     low: float
     high: float
+    stat_low: float | None = None
+    stat_high: float | None = None
 
     def __str__(self) -> str:
         up, down = self.high - self.value, self.value - self.low
@@ -52,7 +54,9 @@ class PeakScan(Result):
 
     ``n_taken`` (steps,); ``modes`` (steps, 3) for mjj, mj1 and mj2 in GeV. ``mean`` and ``spread``
     are over the steps with ``take_low <= n_taken <= take_high``: the spread is *not* an uncertainty,
-    since neighbouring steps share their events.
+    since neighbouring steps share their events. ``half_sample`` and ``kernel`` (steps, 3) are modes without bins, the
+    latter less background; ``robust`` (3,) is its average and ``robust_error`` the bootstrap error of that.
+    ``seed_mean`` and ``seed_spread`` (3,) are those of the seed's own range of N.
     """
 
     variables: tuple[str, ...]
@@ -62,6 +66,12 @@ class PeakScan(Result):
     take_high: int
     mean: FloatArray
     spread: FloatArray
+    half_sample: FloatArray | None = None
+    kernel: FloatArray | None = None
+    robust: FloatArray | None = None
+    robust_error: FloatArray | None = None
+    seed_mean: FloatArray | None = None
+    seed_spread: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,7 +91,10 @@ class MassFit(Result):
 
     ``n_selected`` counts signal among the fitted events, ``n_signal`` in the whole file before any
     selection; ``correlation`` is that of (m_resonance, m_x, m_y, n_selected). ``statistical`` holds
-    the half-widths of the three mass intervals without systematic part, GeV.
+    the half-widths of the three mass intervals without systematic part, GeV; ``systematic`` the relative
+    systematic errors of m_resonance, m_x, m_y and n_signal. ``n_signal_box`` counts
+    in a box of jet masses without any score; ``second`` are other masses that describe the events nearly
+    as well, by ``delta_log_likelihood`` worse. ``acceptance_known``: simulated signal went through the same selection.
     """
 
     m_resonance: Interval
@@ -96,6 +109,10 @@ class MassFit(Result):
     projections: tuple[Projection, ...]
     n_events: int
     p_value: float
+    systematic: FloatArray | None = None
+    n_signal_box: Interval | None = None
+    second: dict[str, float] | None = None
+    acceptance_known: bool = False
 
     def __str__(self) -> str:
         return (

@@ -1,36 +1,47 @@
-"""Signal drawn from the response itself, on background like that of a selection."""
+"""Signal drawn from the shipped samples, on background like that of a selection."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from bumphunt.masses.response import Response, load_response
-from bumphunt.masses.shapes import crystal_ball_pdf
+from bumphunt.masses.acceptance import draw_signal
+from bumphunt.masses.response import signal_model
+from bumphunt.masses.signal_table import SignalTable, load_signal
 
 
-def draw(shape: dict[str, float], number: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw from a Crystal Ball by inverting its density summed on a fine grid."""
-    grid = np.linspace(0.01, 20.0, 200_000)  # the tails are long
-    cumulative = np.cumsum(crystal_ball_pdf(grid, **shape))
-    return np.interp(rng.random(number) * cumulative[-1], cumulative, grid)
-
-
-def draw_signal(
-    response: Response, masses: tuple[float, float, float], number: int, rng: np.random.Generator
+def draw(
+    table: SignalTable, masses: tuple[float, float, float], number: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mjj and the heavier and the lighter jet mass of signal events (GeV)."""
-    m_resonance, m_x, m_y = masses
-    mjj = m_resonance * draw(response.resonance_shape(m_resonance, m_x), number, rng)
-    jets = np.stack([m * draw(response.jet_shape(m, m_resonance), number, rng) for m in (m_x, m_y)])
-    return mjj, jets.max(axis=0), jets.min(axis=0)
+    draws = draw_signal(signal_model(table, masses), number, rng=rng)
+    return masses[0] * np.exp(draws.log_resonance), *draws.jet_masses(masses)
+
+
+def draw_background(
+    number: int, rng: np.random.Generator, low: float, high: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mjj and ordered jet masses that grow with the root of mjj (GeV)."""
+    mjj = (low**-7 + rng.random(number) * (high**-7 - low**-7)) ** (-1 / 7)
+    mj1 = 300 * (mjj / 4000) ** 0.5 * np.exp(rng.normal(0, 0.4, number))
+    return mjj, mj1, mj1 * rng.beta(2.5, 2.5, number)
 
 
 @pytest.fixture(scope="session")
-def response() -> Response:
-    return load_response()
+def table() -> SignalTable:
+    return load_signal()
 
 
 @pytest.fixture(scope="session")
-def signal() -> Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    return draw_signal
+def varied() -> SignalTable:
+    return load_signal(varied=True)
+
+
+@pytest.fixture(scope="session")
+def signal(table) -> Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    return lambda masses, number, rng: draw(table, masses, number, rng)
+
+
+@pytest.fixture(scope="session")
+def background() -> Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    return draw_background

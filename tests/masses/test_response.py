@@ -1,98 +1,117 @@
-"""The detector's response: what is shipped makes sense, and a fit finds the shape events were drawn from."""
-
-import json
-from dataclasses import replace
+"""The detector's response: what is shipped makes sense, and a fit finds the shapes that events were drawn from."""
 
 import numpy as np
 import pytest
 
-from bumphunt.masses.response import SHAPE_PARAMETERS, fit_response, response_from_dict
-from bumphunt.masses.shapes import crystal_ball_cdf
+from bumphunt.masses.acceptance import draw_signal
+from bumphunt.masses.response import JET_GRID, between, jet_response, local_weights, signal_model
+from bumphunt.masses.signal_table import COLUMNS, SUBSTRUCTURE, load_signal, pack_signal, table_from
 
 MASSES = (3_500.0, 500.0, 100.0)
 
 
-def test_the_shipped_response_is_sound(response):
-    for points, table in ((response.openness, response.jet), (response.resonance_openness, response.resonance)):
-        assert (np.diff(points) >= 0).all(), "np.interp needs rising points"
-        assert table.shape == (len(points), len(SHAPE_PARAMETERS))
-        assert ((table[:, 0] > 0.9) & (table[:, 0] < 1.15)).all(), "modes lie near the particle's mass"
-        assert ((table[:, 1] > 0.005) & (table[:, 1] < 0.2)).all()
-    assert ((response.contained > 0.3) & (response.contained <= 1.0)).all()
-    assert ((response.box_correction > 0.6) & (response.box_correction < 1.2)).all()
-    assert response.scale_error.shape == (3,)
-    assert (response.scale_error > 0).all()
-    assert 0 < response.efficiency_error < 0.5
+def test_what_is_shipped_is_sound(table, varied):
+    assert len(table) >= 60
+    assert len(varied) >= 10
+    assert (table.masses[:, 1] >= table.masses[:, 2]).all()
+    assert table.masses[:, 0].min() < 3_000
+    assert table.masses[:, 0].max() > 5_000
+    assert (4 * table.masses[:, 1] / table.masses[:, 0]).max() > 0.95, "openings up to about one"
+    assert ((table.accepted > 0.3) & (table.accepted <= 1)).all()
+    for one in (table, varied):
+        assert np.isfinite(one.log_jet).all()
+        assert np.isfinite(one.substructure).all()
+        assert np.abs(one.core).max() < 0.08
+    known = {tuple(point) for point in table.masses}
+    assert all(tuple(point) in known for point in varied.masses), "compared point by point"
 
 
-def test_light_jets_lie_above_their_particle_and_resolve_worse(response):
-    light, heavy = (response.jet_shape(mass, 3_500.0) for mass in (100.0, 400.0))
-    assert light["mode"] > heavy["mode"]
-    assert light["width"] > heavy["width"]
+def test_light_jets_lie_above_their_particle_and_heavy_ones_leak(table):
+    light, middle, heavy = (jet_response(table, mass, 3_500.0) for mass in (100.0, 400.0, 720.0))
+    assert light.shape.mode > middle.shape.mode > -0.02
+    lost = [float(jet.shape.below(-0.3)) for jet in (light, middle, heavy)]
+    assert lost[0] < 0.05
+    assert lost[1] < 0.1
+    assert lost[2] > 0.25
 
 
-def test_fractions_are_areas_of_the_contained_part(response):
-    assert response.jet_fraction(0.0, 1e6, 400.0, 3_500.0) <= 1.0
-    whole = response.resonance_fraction(1.0, 1e9, 3_500.0, 500.0)
-    left = response.resonance_fraction(1.0, 3_400.0, 3_500.0, 500.0)
-    right = response.resonance_fraction(3_400.0, 1e9, 3_500.0, 500.0)
-    assert left + right == pytest.approx(whole)
-    shape = response.resonance_shape(3_500.0, 500.0)
-    assert left / whole == pytest.approx(crystal_ball_cdf(3_400 / 3_500, **shape), abs=0.01)
+def test_a_jet_that_loses_part_of_its_decay_pulls_mjj_down(table):
+    pull = jet_response(table, 700.0, 3_800.0).pull_at(np.array([-1.0, -0.1, 0.0, 0.1]))
+    assert pull[0] < -0.05
+    assert (np.diff(pull) > 0).all()
 
 
-def test_a_wider_box_holds_more_and_no_box_holds_all(response):
-    held = [
-        response.box_efficiency(MASSES, low=3_200.0, high=3_800.0, widths=widths) for widths in (1.0, 2.0, 3.0, 6.0)
-    ]
-    assert held == sorted(held)
-    assert held[0] > 0.1
-    assert held[-1] < 1.0
+@pytest.mark.parametrize("masses", [MASSES, (4_000.0, 300.0, 300.0), (3_823.0, 732.0, 378.0)])
+def test_the_density_is_that_of_its_draws(table, masses):
+    model = signal_model(table, masses)
+    rng = np.random.default_rng(1)
+    draws = draw_signal(model, 20_000, rng=rng)
+    drawn = np.log(np.stack([masses[0] * np.exp(draws.log_resonance), *draws.jet_masses(masses)]).T / masses)
+    low, high = np.array([-0.08, -0.15, -0.15]), np.array([0.08, 0.2, 0.3])
+    points = low + rng.random((60_000, 3)) * (high - low)
+    logs = points + np.log(masses)
+    density = model.density(tuple(logs.T), masses=masses) * (logs[:, 1] >= logs[:, 2])
+    inside = ((drawn > low) & (drawn < high)).all(axis=1).mean()
+    assert density.mean() * np.prod(high - low) == pytest.approx(inside, rel=0.05)
 
 
-def test_the_box_does_not_care_which_daughter_makes_the_heavier_jet(response):
-    masses = (3_500.0, 120.0, 110.0)
-    jets = np.array([[125.0, 112.0], [112.0, 125.0], [400.0, 112.0], [125.0, 20.0], [20.0, 10.0]]).T
-    assert response.in_box(*jets, masses=masses, widths=1.0).tolist() == [True, True, False, False, False]
+def test_which_daughter_is_named_first_does_not_matter(table):
+    logs = tuple(np.log(np.array([[3_450.0, 3_500.0], [480.0, 520.0], [110.0, 95.0]])))
+    one = signal_model(table, MASSES).density(logs, masses=MASSES)
+    other = (MASSES[0], MASSES[2], MASSES[1])
+    np.testing.assert_allclose(signal_model(table, other).density(logs, masses=other), one, rtol=1e-6)
 
 
-def test_the_efficiency_of_the_box_is_that_of_events(response, signal):
-    factorised = replace(
-        response,
-        contained=np.ones_like(response.contained),
-        box_correction=np.ones_like(response.box_correction),
-    )
-    for masses in (MASSES, (3_500.0, 300.0, 200.0)):
-        mjj, mj1, mj2 = signal(factorised, masses, 60_000, np.random.default_rng(1))
-        for widths in (1.5, 2.5):
-            inside = factorised.in_box(mj1, mj2, masses=masses, widths=widths) & (mjj > 3_300) & (mjj < 3_700)
-            found = factorised.box_efficiency(masses, low=3_300.0, high=3_700.0, widths=widths)
-            assert found == pytest.approx(inside.mean(), rel=0.05)
+def test_draws_are_an_event_table(table):
+    draws = draw_signal(signal_model(table, MASSES), 500, rng=np.random.default_rng(0))
+    events = draws.table(MASSES)
+    assert (events["mj1"] >= events["mj2"]).all()
+    assert set(events.columns) == {"mjj", "mj1", "mj2", *(f"{name}_{jet}" for name in SUBSTRUCTURE for jet in (1, 2))}
+    assert events["tau21_1"].between(0, 1.5).all()
+    # the heavier jet is two-pronged more clearly
+    assert events["tau21_1"].median() < events["tau21_2"].median()
 
 
-def test_a_fit_finds_the_shapes_that_events_were_drawn_from(response, signal):
-    rng = np.random.default_rng(2)
-    points = [(3_500.0, 500.0, 100.0), (3_500.0, 400.0, 200.0)]
-    samples = [(masses, np.stack(signal(response, masses, 8_000, rng), axis=1)) for masses in points]
-    data = fit_response(samples, scale_error=[0.01, 0.02, 0.03], efficiency_error=0.1)
-    back = response_from_dict(json.loads(json.dumps(data)))
-    for m_resonance, m_x, m_y in points:
-        for mass in (m_x, m_y):
-            found, true = back.jet_shape(mass, m_resonance), response.jet_shape(mass, m_resonance)
-            assert found["mode"] == pytest.approx(true["mode"], rel=0.01)
-            assert found["width"] == pytest.approx(true["width"], rel=0.15)
-        found, true = back.resonance_shape(m_resonance, m_x), response.resonance_shape(m_resonance, m_x)
-        assert found["mode"] == pytest.approx(true["mode"], rel=0.005)
-        assert found["width"] == pytest.approx(true["width"], rel=0.15)
-    # these were drawn independently: nothing to correct
-    np.testing.assert_allclose(back.box_correction, 1.0, atol=0.08)
-    assert back.scale_error.tolist() == [0.01, 0.02, 0.03]
-
-
-def test_points_whose_decay_does_not_fit_one_jet_are_left_out(response, signal):
+def test_weights_reproduce_what_is_linear():
     rng = np.random.default_rng(3)
-    kept, dropped = (3_500.0, 400.0, 150.0), (2_000.0, 700.0, 150.0)
-    samples = [(masses, np.stack(signal(response, masses, 2_000, rng), axis=1)) for masses in (kept, dropped)]
-    data = fit_response(samples, scale_error=[0.01] * 3, efficiency_error=0.1)
-    assert len(data["openness"]) == 2
-    assert len(data["resonance_openness"]) == 1
+    offsets = rng.uniform(-1, 1, (200, 2)) + np.array([0.2, -0.1])
+    weights = local_weights(offsets, (0.5, 0.5))
+    assert weights.sum() == pytest.approx(1.0)
+    assert (weights >= 0).all()
+    assert weights @ (3.0 * offsets[:, 0] - offsets[:, 1]) == pytest.approx(0.0, abs=0.02)
+
+
+def test_interpolation_is_numpys():
+    values = np.sin(JET_GRID)
+    x = np.random.default_rng(0).uniform(-6, 5, 1000)
+    np.testing.assert_allclose(between(x, JET_GRID, values), np.interp(x, JET_GRID, values), atol=1e-5)
+
+
+def test_what_is_packed_comes_back(tmp_path):
+    rng = np.random.default_rng(2)
+    events = rng.uniform(0.2, 0.9, (50, len(COLUMNS)))
+    events[:, 0] = rng.normal(3_500, 100, 50)
+    events[:, 1:3] = np.sort(rng.uniform(80, 600, (50, 2)), axis=1)[:, ::-1]
+    events[:, -1] = rng.integers(0, 2, 50)
+    file = pack_signal(
+        tmp_path / "signal.npz",
+        {("nominal", MASSES): (events, 0.8), ("varied", MASSES): (events, 0.7)},
+        events=40,
+        made_by="a test",
+    )
+    with np.load(file) as stored:
+        back = table_from(stored, varied=True)
+    assert back.masses.tolist() == [list(MASSES)]
+    assert back.accepted.tolist() == [0.7]
+    swapped = events[:40, -1] == 1
+    jet_of_x = np.where(swapped, events[:40, 2], events[:40, 1])
+    np.testing.assert_allclose(MASSES[1] * np.exp(back.log_jet[0, 0]), jet_of_x, rtol=2e-3)
+    tau21_of_y = np.where(swapped, events[:40, COLUMNS.index("tau21_1")], events[:40, COLUMNS.index("tau21_2")])
+    np.testing.assert_allclose(back.substructure[0, 1, :, 0], tau21_of_y, rtol=2e-3)
+
+
+def test_the_shipped_file_is_small():
+    from importlib.resources import files
+
+    assert files("bumphunt.masses").joinpath("signal_events.npz").stat().st_size < 2_000_000
+    assert load_signal() is load_signal(), "read once"

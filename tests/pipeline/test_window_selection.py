@@ -1,11 +1,11 @@
-"""The efficiency of the primary score: what new events would have met is what events of the file did meet."""
+"""What a window's score does to new events is what it did to those of the file."""
 
 import numpy as np
 import pytest
 
 from bumphunt.config import config_from_dict
 from bumphunt.events import drop_truth
-from bumphunt.pipeline.efficiency import selection_probability
+from bumphunt.pipeline.passing import window_selection
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import search_window
 from bumphunt.selection import select_fraction
@@ -29,7 +29,7 @@ def test_simulated_signal_passes_as_often_as_that_in_the_file(searched, make_eve
     selected = select_fraction(outcome.score.astype(float), outcome.folds, fraction=0.05)
     inside = (table["mjj"] >= search.edges[0]) & (table["mjj"] < search.edges[-1])
     signal = table.loc[inside, "label"].to_numpy() > 0.5
-    probability = selection_probability(search, search.tasks[0], outcome, fraction=0.05)
+    probability = window_selection(search, search.tasks[0], outcome, threads=2).at(0.05)
     simulated = make_events(10, signal=4_000, seed=60).query("label == 1")
     expected = probability(simulated).mean()
     found = selected[signal].mean()
@@ -44,4 +44,4 @@ def test_without_one_classifier_a_fold_there_is_none(searched, make_events, chan
     config = config_from_dict({**SETTINGS, "cwola": {**SETTINGS["cwola"], **changes}})
     search = prepare_search(drop_truth(make_events(8_000, seed=6)), config, 3)
     outcome = search_window(search.tasks[0])
-    assert selection_probability(search, search.tasks[0], outcome, fraction=0.05) is None
+    assert window_selection(search, search.tasks[0], outcome) is None

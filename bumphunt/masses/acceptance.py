@@ -1,0 +1,165 @@
+"""What a selection does to signal: the probability that a simulated event passes, as a function of its jet masses.
+
+CWoLa learns what is rare in background, so it keeps the core of the signal's jet masses and cuts its tails: masses
+fitted with the shapes of all signal come out biased. Here simulated signal is passed through the very same cut.
+The probability is a function of the jet masses with the growth of background's taken out, as a decorrelated score's is.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from bumphunt.errors import InputError
+from bumphunt.masses.growth import MassGrowth
+from bumphunt.masses.response import SignalModel, intact
+from bumphunt.masses.signal_table import SUBSTRUCTURE, Masses
+
+FloatArray = npt.NDArray[np.float64]
+Select = Callable[[pd.DataFrame], FloatArray]
+"""Probability that each event of a table passes the selection, shape (events,): the mean over the folds' models."""
+
+DRAWS = 5000
+"""Signal events drawn to find the acceptance."""
+
+_CELL = 0.015
+_KERNELS = (0.30, 0.10, 0.04, 0.02)
+_PRIOR = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SignalDraws:
+    """Signal events in ratios: log of jet over particle mass, of mjj over m_resonance, and the jets' substructure.
+
+    ``heavy`` and ``light`` (events,) are the jets of the two daughters, ``pull`` and ``whole`` what they do to mjj.
+    """
+
+    heavy: FloatArray
+    light: FloatArray
+    pull: FloatArray
+    whole: FloatArray
+    log_resonance: FloatArray
+    substructure: tuple[FloatArray, FloatArray]
+
+    def jet_masses(self, masses: Masses) -> tuple[FloatArray, FloatArray]:
+        """Return the masses of the heavier and the lighter jet in GeV at the given particles' masses."""
+        pair = np.stack([masses[1] * np.exp(self.heavy), masses[2] * np.exp(self.light)])
+        return pair.max(axis=0), pair.min(axis=0)
+
+    def widened(self, model: SignalModel, widening: float) -> "SignalDraws":
+        """Return the same events with the jet masses' resolution scaled."""
+        if widening == 1.0:
+            return self
+        heavy, light = (
+            jet.shape.mode + widening * (ratio - jet.shape.mode)
+            for jet, ratio in ((model.heavy, self.heavy), (model.light, self.light))
+        )
+        return replace(self, heavy=heavy, light=light)
+
+    def table(self, masses: Masses) -> pd.DataFrame:
+        """Return the events as an event table at the given masses (GeV)."""
+        pair = np.stack([masses[1] * np.exp(self.heavy), masses[2] * np.exp(self.light)])
+        heavier, rows = pair.argmax(axis=0), np.arange(pair.shape[1])
+        columns = {"mjj": masses[0] * np.exp(self.log_resonance)}
+        columns |= {f"mj{jet}": pair[heavier if jet == 1 else 1 - heavier, rows] for jet in (1, 2)}
+        both = np.stack(self.substructure)
+        for index, name in enumerate(SUBSTRUCTURE):
+            for jet in (1, 2):
+                columns[f"{name}_{jet}"] = both[heavier if jet == 1 else 1 - heavier, rows, index]
+        return pd.DataFrame(columns)
+
+
+def draw_signal(model: SignalModel, number: int = DRAWS, *, rng: np.random.Generator) -> SignalDraws:
+    """Draw from the simulated events of neighbouring masses, so that what goes together stays together."""
+    pool = model.pool
+    # evenly spaced in the order of one mass: the draws follow the density more closely than chance would
+    order = np.argsort(pool.ratio[0], kind="stable")
+    parts = (np.arange(number) + rng.random(number)) / number
+    chosen = order[np.clip(np.searchsorted(np.cumsum(pool.weight[order]), parts), 0, len(order) - 1)]
+    heavy, light = pool.ratio[:, chosen]
+    pull = model.heavy.pull_at(heavy) + model.light.pull_at(light)
+    return SignalDraws(
+        heavy=heavy,
+        light=light,
+        pull=pull,
+        whole=intact(heavy) * intact(light),
+        log_resonance=pull + pool.residual[chosen],
+        substructure=(pool.substructure[0, chosen], pool.substructure[1, chosen]),
+    )
+
+
+class Acceptance:
+    """Probability that signal with given jet masses passes a selection, smoothed over the plane.
+
+    Parameters
+    ----------
+    mjj, mj1, mj2 : arrays of shape (events,)
+        Signal events in GeV.
+    passed : array of shape (events,)
+        The probability that each passes.
+    growth : MassGrowth
+        Lines of equal quantile in background, along which a cut moves with mjj.
+    reference : float
+        The mjj at which the plane is tabulated, GeV.
+    """
+
+    def __init__(
+        self,
+        mjj: FloatArray,
+        mj1: FloatArray,
+        mj2: FloatArray,
+        passed: FloatArray,
+        *,
+        growth: MassGrowth,
+        reference: float,
+    ) -> None:
+        self._growth, self._reference = growth, reference
+        points = self._places(mjj, mj1, mj2)
+        self._origin = [float(p.min()) - 0.5 for p in points]
+        shape = [int((float(p.max()) - o + 0.5) / _CELL) + 2 for p, o in zip(points, self._origin, strict=True)]
+        edges = [o + _CELL * (np.arange(n + 1) - 0.5) for o, n in zip(self._origin, shape, strict=True)]
+        count = np.histogramdd(points.T, bins=edges)[0]
+        kept = np.histogramdd(points.T, bins=edges, weights=passed)[0]
+        self.mean = float(passed.mean())
+        found = np.full(count.shape, self.mean)
+        for kernel in _KERNELS:  # from coarse to fine: where events are few, the coarser stands
+            near, sums = (gaussian_filter(part, kernel / _CELL, mode="constant") for part in (count, kept))
+            prior = _PRIOR * (_CELL / kernel) ** 2 / (4.0 * np.pi)
+            found = (sums + prior * found) / (near + prior)
+        self._table = np.maximum(found, 1e-6)
+
+    def scaled(self, factor: float) -> "Acceptance":
+        """Return the same acceptance times a factor."""
+        other = copy.copy(self)
+        other._table = self._table * factor
+        return other
+
+    def __call__(self, mjj: FloatArray, mj1: FloatArray, mj2: FloatArray) -> FloatArray:
+        """Return the probability at each event's masses (GeV), shape (events,)."""
+        places = (self._places(mjj, mj1, mj2) - np.array(self._origin)[:, None]) / _CELL
+        return np.asarray(map_coordinates(self._table, places, order=1, mode="nearest"), dtype=np.float64)
+
+    def _places(self, mjj: FloatArray, mj1: FloatArray, mj2: FloatArray) -> FloatArray:
+        logs = np.log(np.maximum(np.stack([mj1, mj2]), 1.0))
+        return np.stack([self._growth.removed(axis, mjj, logs[axis], reference=self._reference) for axis in (0, 1)])
+
+
+def passed_by(select: Select, draws: SignalDraws, masses: Masses) -> FloatArray:
+    """Return the probability that each drawn event passes.
+
+    Raises
+    ------
+    InputError
+        If ``select`` does not give one number between 0 and 1 an event.
+    """
+    passed = np.asarray(select(draws.table(masses)), dtype=np.float64)
+    if passed.shape != draws.heavy.shape or not np.isfinite(passed).all() or passed.min() < 0 or passed.max() > 1:
+        raise InputError(
+            f"the selection gave {passed.shape} numbers for {len(draws.heavy)} simulated events; "
+            "give one probability between 0 and 1 for each"
+        )
+    return passed

@@ -1,0 +1,85 @@
+"""How jet masses of background grow with mjj: the lines of equal quantile, along which a decorrelated score is blind.
+
+A score whose features are quantiles at their mjj keeps the same quantiles at every mjj. What it keeps in the sidebands
+is therefore what it keeps in the window once the jet masses are moved along the lines of equal quantile.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+_PROBABILITIES = np.concatenate([[0.005, 0.02], np.linspace(0.05, 0.95, 19), [0.98, 0.995, 0.999]])
+_SLICES = 15
+_BEYOND = 3.0
+"""How far, in log mass, the outermost lines are continued in parallel."""
+_FARTHEST = 0.5
+POWERS = (0.5, 0.3)
+"""Growth of the heavier and the lighter jet mass as powers of mjj where there are no events to learn it from."""
+
+
+class MassGrowth:
+    """Lines of equal quantile of both jet masses, parabolas in the logarithms.
+
+    Parameters
+    ----------
+    mjj, mj1, mj2 : arrays of shape (events,), optional
+        All events of the searched range before any selection, GeV. Without them (or with too few) masses grow by
+        :data:`POWERS`.
+    """
+
+    def __init__(self, mjj: FloatArray | None = None, mj1: FloatArray | None = None, mj2: FloatArray | None = None):
+        self.log_mjj = float(np.log(4000.0))
+        # offsets at the mean mjj, slopes and curvatures
+        self._lines = [np.array([[0.0, 10.0], [power, power], [0.0, 0.0]]) for power in POWERS]
+        if mjj is None or mj1 is None or mj2 is None or len(mjj) < 100 * _SLICES:
+            return
+        along = np.log(mjj)
+        self.log_mjj = float(along.mean())
+        parts = np.array_split(np.argsort(along, kind="stable"), _SLICES)
+        places = np.array([along[part].mean() for part in parts]) - self.log_mjj
+        for axis, mass in enumerate((mj1, mj2)):
+            logs = np.log(np.maximum(mass, 1.0))
+            lines = np.array([np.quantile(logs[part], _PROBABILITIES) for part in parts])
+            curvature, slope, offset = np.polyfit(places, lines, 2)
+            offset = np.maximum.accumulate(offset + 1e-4 * np.arange(len(offset)))
+            inner = np.stack([offset, _smoothed(slope), _smoothed(curvature)])
+            ends = np.stack([inner[:, 0], inner[:, -1]], axis=1)
+            ends[0] += [-_BEYOND, _BEYOND]
+            self._lines[axis] = np.concatenate([ends[:, :1], inner, ends[:, 1:]], axis=1)
+
+    def removed(self, axis: int, mjj: FloatArray, log_mass: FloatArray, *, reference: float) -> FloatArray:
+        """Return the log mass that a jet would have at the mjj ``reference`` (GeV), shape (events,).
+
+        Parameters
+        ----------
+        axis : int
+            0 for the heavier jet, 1 for the lighter.
+        mjj : array of shape (events,)
+            GeV.
+        log_mass : array of shape (events,)
+            Logarithm of the jet mass in GeV.
+        """
+        along, at = np.log(mjj) - self.log_mjj, float(np.log(reference)) - self.log_mjj
+        found = np.asarray(log_mass, dtype=np.float64)
+        base = found
+        for _ in range(4):  # on which line the jet lies depends on the line
+            base = found - self._rise(axis, base, along)
+        return np.asarray(base + self._rise(axis, base, at), dtype=np.float64)
+
+    def _rise(self, axis: int, base: FloatArray, along: npt.ArrayLike) -> FloatArray:
+        offset, slope, curvature = self._lines[axis]
+        step = np.clip(along, -_FARTHEST, _FARTHEST)
+        rise = step * np.interp(base, offset, slope) + step**2 * np.interp(base, offset, curvature)
+        return np.asarray(rise, dtype=np.float64)
+
+    def stretch(self, axis: int, mjj: FloatArray, log_mass: FloatArray, *, reference: float) -> FloatArray:
+        """Return the derivative of :meth:`removed` by the log mass, shape (events,)."""
+        ahead, behind = (self.removed(axis, mjj, log_mass + step, reference=reference) for step in (0.02, -0.02))
+        return np.asarray((ahead - behind) / 0.04, dtype=np.float64)
+
+
+def _smoothed(slope: FloatArray) -> FloatArray:
+    """Return the slopes of neighbouring quantiles averaged, which differ by chance."""
+    padded = np.concatenate([slope[:1], slope, slope[-1:]])
+    return np.asarray(0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:], dtype=np.float64)

@@ -1,0 +1,89 @@
+"""The mass fit in each of its three variables, binned for drawing, and its goodness."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.masses.likelihood import Likelihood
+from bumphunt.results import Projection
+from bumphunt.spectrum.binning import count
+from bumphunt.spectrum.goodness import pearson_p_value
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def projections(likelihood: Likelihood, minuit: Any, order: list[int]) -> tuple[Projection, ...]:
+    """Bin the events of the window and the two fitted parts of the model in each mass.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        The likelihood at its minimum.
+    minuit : iminuit.Minuit
+        The minimum.
+    order : list of int
+        Places of m_z, m_x, m_y, n_s in the fit, the heavier daughter second.
+    """
+    events, signal = likelihood.events, likelihood.signal
+    spectrum = events.spectrum
+    values = {name: float(minuit.values[name]) for name in Likelihood.NAMES}
+    masses = (values["m_z"], values["m_x"], values["m_y"])
+    widening = (float(np.exp(values["log_k_z"])), float(np.exp(values["log_k_j"])))
+    low, high = float(spectrum.edges[:-1][spectrum.window].min()), float(spectrum.edges[1:][spectrum.window].max())
+    drawn_mjj, drawn_1, drawn_2, weight = _drawn(signal, masses, widening, values["n_s"])
+    within = (drawn_mjj >= low) & (drawn_mjj < high)
+    fine = np.linspace(low, high, 241)
+    density = likelihood.spectrum.density(fine) * np.maximum(
+        1.0 + values["bump"] * likelihood.spectrum.bump(fine), 0.05
+    )
+    inside = events.in_window
+    edges = np.linspace(low, high, 13)
+    cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1])) * (fine[1] - fine[0])])
+    background = values["n_b"] * np.diff(np.interp(edges, fine, cumulative))
+    found = [
+        Projection(
+            variable="mjj",
+            edges=edges,
+            counts=count(events.mjj[inside], edges),
+            signal=np.histogram(drawn_mjj, edges, weights=weight)[0],
+            background=background,
+        )
+    ]
+    for axis, (name, data, drawn) in enumerate((("mj1", events.mj1, drawn_1), ("mj2", events.mj2, drawn_2))):
+        reach = float(np.quantile(data[inside], 0.98)) if inside.any() else 0.0
+        edges = np.linspace(0.0, max(reach, 1.4 * masses[order[axis + 1]]), 31)
+        found.append(
+            Projection(
+                variable=name,
+                edges=edges,
+                counts=count(data[inside], edges),
+                signal=np.histogram(drawn[within], edges, weights=weight[within])[0],
+                background=background.sum() * likelihood.plane.marginal(axis, edges, fine, density),
+            )
+        )
+    return tuple(found)
+
+
+def _drawn(
+    signal: Any, masses: tuple[float, float, float], widening: tuple[float, float], n_signal: float
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return selected signal as weighted events: mjj, both jet masses, and their weights."""
+    draws = signal.draws.widened(signal.model, widening[1])
+    mode = signal.model.whole.mode
+    residual = mode + widening[0] * (draws.log_resonance - draws.pull - mode)
+    mjj = masses[0] * np.exp(draws.pull + residual)
+    mj1, mj2 = draws.jet_masses(masses)
+    weight = np.full(len(mjj), n_signal / len(mjj))
+    if signal.acceptance is not None:
+        weight = weight * signal.acceptance(mjj, mj1, mj2)
+    return mjj, mj1, mj2, weight
+
+
+def goodness(parts: tuple[Projection, ...]) -> float:
+    """Return the smallest of the projections' p-values, paid for as that many looks."""
+    p_values = [
+        pearson_p_value(part.counts, np.maximum(part.signal + part.background, 1e-9), n_parameters=2)[2]
+        for part in parts
+    ]
+    return min(1.0, len(p_values) * min(p_values))

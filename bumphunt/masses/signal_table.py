@@ -1,0 +1,141 @@
+"""Simulated signal over the plane of masses, as it is shipped: ratios of reconstructed to true mass and substructure.
+
+Jets are those of X and of Y, matched by direction (:mod:`bumphunt.simulation.matched`), not the heavier and the
+lighter. A jet's ratio to its particle's mass changes slowly from one point of the grid to the next, so that the
+events of neighbouring points, rescaled, stand for those of any masses between.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+Masses = tuple[float, float, float]
+
+SUBSTRUCTURE = ("tau21", "tau32", "massdrop")
+COLUMNS = ("mjj", "mj1", "mj2", *(f"{name}_{jet}" for name in SUBSTRUCTURE for jet in (1, 2)), "swapped")
+"""Columns of a simulated sample, in this order; ``swapped`` is 1 where jet 2 is that of X."""
+
+_LOWEST = 0.02
+"""Least ratio of a jet's mass to its particle's that is kept apart from smaller ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SignalTable:
+    """Samples of one detector, a row each: ``masses`` (samples, 3) of Z', X and Y in GeV.
+
+    ``log_resonance`` (samples, events) is the logarithm of mjj over m_resonance, ``log_jet`` (samples, 2, events) that
+    of the mass of the jet of X or Y over its particle's, ``substructure`` (samples, 2, events, 3) the jets'
+    :data:`SUBSTRUCTURE`, ``accepted`` (samples,) the part of generated events that pass the trigger, ``core``
+    (samples,) the median of ``log_resonance`` where both jets hold their decays.
+    """
+
+    masses: FloatArray
+    log_resonance: FloatArray
+    log_jet: FloatArray
+    substructure: FloatArray
+    accepted: FloatArray
+    core: FloatArray
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.masses)
+
+    def at(self, rows: BoolArray) -> "SignalTable":
+        """Return the chosen samples."""
+        return SignalTable(
+            masses=self.masses[rows],
+            log_resonance=self.log_resonance[rows],
+            log_jet=self.log_jet[rows],
+            substructure=self.substructure[rows],
+            accepted=self.accepted[rows],
+            core=self.core[rows],
+        )
+
+
+def matched_columns(table: FloatArray, masses: Masses) -> FloatArray:
+    """Return log ratios and substructure of the jets of X and Y, shape (events, 9), from :data:`COLUMNS`."""
+    swapped = table[:, COLUMNS.index("swapped")] == 1
+    jets = [
+        np.where(swapped[:, None], table[:, [COLUMNS.index(f"{name}_{b}") for name in SUBSTRUCTURE]], straight)
+        for b, straight in (
+            (2, table[:, [COLUMNS.index(f"{name}_1") for name in SUBSTRUCTURE]]),
+            (1, table[:, [COLUMNS.index(f"{name}_2") for name in SUBSTRUCTURE]]),
+        )
+    ]
+    pair = np.where(swapped[:, None], table[:, [2, 1]], table[:, [1, 2]]) / np.asarray(masses[1:])
+    ratios = np.column_stack([table[:, 0] / masses[0], pair])
+    return np.column_stack([np.log(np.maximum(ratios, _LOWEST)), *jets])
+
+
+def pack_signal(
+    path: str | Path, samples: Mapping[tuple[str, Masses], tuple[FloatArray, float]], *, events: int, made_by: str
+) -> Path:
+    """Write the file that :func:`load_signal` reads.
+
+    Parameters
+    ----------
+    path : path
+        The npz file.
+    samples : mapping of (kind, masses) to (array of shape (n, 10), float)
+        Kind is ``nominal`` or ``varied``, masses in GeV; events with :data:`COLUMNS`, and the part of generated ones
+        that pass the trigger.
+    events : int
+        Events kept of each sample, the first.
+    made_by : str
+        The command.
+    """
+    path = Path(path)
+    kinds, masses = [kind for kind, _ in samples], np.array([point for _, point in samples])
+    rows = [matched_columns(table[:events], point) for (_, point), (table, _) in samples.items()]
+    least = min(len(row) for row in rows)
+    content = {
+        "masses": masses,
+        "varied": np.array([kind == "varied" for kind in kinds]),
+        "accepted": np.array([accepted for _, accepted in samples.values()]),
+        # half precision: 5e-4 of a ratio near one, a twentieth of the best resolution; far less of its logarithm
+        "events": np.stack([row[:least] for row in rows]).astype(np.float16),
+        "made_by": np.array(json.dumps(made_by)),
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.npz")
+    with temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **content)
+    os.replace(temporary, path)
+    return path
+
+
+@cache
+def load_signal(*, varied: bool = False) -> SignalTable:
+    """Return the shipped samples of the nominal detector, or of the varied detector and shower."""
+    with files("bumphunt.masses").joinpath("signal_events.npz").open("rb") as file, np.load(file) as stored:
+        return table_from(stored, varied=varied)
+
+
+def table_from(stored: Mapping[str, npt.NDArray[np.generic]], *, varied: bool) -> SignalTable:
+    """Rebuild the samples of one detector from the arrays of the file."""
+    rows = np.asarray(stored["varied"], dtype=bool) == varied
+    events = np.asarray(stored["events"][rows], dtype=np.float64)
+    log_resonance, log_jet = events[:, :, 0], np.moveaxis(events[:, :, 1:3], 2, 1)
+    return SignalTable(
+        masses=np.asarray(stored["masses"], dtype=np.float64)[rows],
+        log_resonance=log_resonance,
+        log_jet=log_jet,
+        substructure=np.stack([events[:, :, 3:6], events[:, :, 6:9]], axis=1),
+        accepted=np.asarray(stored["accepted"], dtype=np.float64)[rows],
+        core=_core(log_resonance, log_jet),
+    )
+
+
+def _core(log_resonance: FloatArray, log_jet: FloatArray) -> FloatArray:
+    """Return the median of log mjj / m_resonance where both jets are whole, shape (samples,)."""
+    whole = np.all(np.abs(log_jet - 0.03) < 0.15, axis=1)
+    rows = zip(log_resonance, np.asarray(whole), strict=True)
+    return np.array([np.median(row[good] if good.sum() > 10 else row) for row, good in rows])

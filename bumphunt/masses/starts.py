@@ -1,0 +1,67 @@
+"""Where a mass fit starts: the places in the plane of jet masses where selected events crowd."""
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.masses.likelihood import SelectedEvents
+from bumphunt.masses.plane import MassSpectrum, PlaneDensity
+from bumphunt.masses.signal_table import Masses
+
+FloatArray = npt.NDArray[np.float64]
+
+_WIDTHS = (0.07, 0.10)
+"""Spread of a signal's heavier and lighter jet mass in their logarithms."""
+_BIAS = 1.03
+"""A jet's mass over its particle's, about."""
+_MOST = 600
+_APART = 3.0
+_BEHIND = 10.0
+"""Log likelihood by which a crowd may fall behind the first and still be tried."""
+
+
+def starting_points(events: SelectedEvents, plane: PlaneDensity, *, number: int = 2) -> list[Masses]:
+    """Return (m_resonance, m_x, m_y) of the likeliest crowds of events in the window, the best first (GeV).
+
+    Every event of the window is tried as the place of the peak: the log likelihood ratio of a signal of the size of
+    the excess, with jets spread about that place, to background alone. The next one must lie apart from the first.
+    """
+    chosen = np.flatnonzero(events.in_window)
+    mjj, mj1, mj2 = events.mjj[chosen], events.mj1[chosen], events.mj2[chosen]
+    centre = float(np.median(mjj)) if len(mjj) else float(np.median(events.mjj))
+    if not len(chosen):
+        return [(centre, 0.1 * centre, 0.05 * centre)]
+    logs = np.log(np.maximum(np.stack([mj1, mj2], axis=1), 1.0))
+    background = plane(mjj, mj1, mj2) * np.maximum(mj1, 1.0) * np.maximum(mj2, 1.0)
+    n_background = max(events.spectrum.window_expected, 1.0)
+    n_signal = max(len(chosen) - n_background, 0.15 * len(chosen), 3.0)
+    trials = logs[:: max(len(logs) // _MOST, 1)]
+    pull = (logs[None, :, :] - trials[:, None, :]) / np.array(_WIDTHS)
+    kernel = np.exp(-0.5 * (pull**2).sum(axis=2)) / (2.0 * np.pi * _WIDTHS[0] * _WIDTHS[1])
+    ratio = np.log1p(0.7 * n_signal * kernel / (n_background * np.maximum(background, 1e-12))).sum(axis=1)
+    points: list[Masses] = []
+    left = np.ones(len(trials), dtype=bool)
+    for _ in range(number):
+        if not left.any():
+            break
+        best = int(np.argmax(np.where(left, ratio, -np.inf)))
+        if ratio[best] < ratio.max() - _BEHIND:
+            break
+        near = (np.abs(pull[best]) < 1.5).all(axis=1)
+        m_x, m_y = (np.exp(np.average(logs[near], axis=0)) / _BIAS).tolist()
+        points.append((_resonance(events, near, chosen), max(m_x, 30.0), max(m_y, 30.0)))
+        left &= (np.abs((trials - trials[best]) / np.array(_WIDTHS)) > _APART).any(axis=1)
+    return points
+
+
+def _resonance(events: SelectedEvents, near: npt.NDArray[np.bool_], chosen: npt.NDArray[np.int64]) -> float:
+    """Return the mean mjj of the crowd after the background's own is taken off."""
+    inside = events.mjj[chosen][near]
+    spectrum = events.spectrum
+    window = spectrum.window
+    grid = np.linspace(spectrum.edges[:-1][window].min(), spectrum.edges[1:][window].max(), 200)
+    density = MassSpectrum(spectrum).density(grid)
+    flat = float((grid * density).sum() / density.sum())
+    share = min(max(1.0 - spectrum.window_expected / max(len(chosen), 1), 0.3), 1.0)
+    # near the crowd there is less background than in the whole window
+    share = 1.0 - 0.5 * (1.0 - share)
+    return float(np.clip(flat + (inside.mean() - flat) / share, grid[0], grid[-1]))
