@@ -29,7 +29,7 @@ def false_alarm_rates(local: Mapping[str, npt.ArrayLike]) -> tuple[Figure, tuple
     -------
     figure, (axes,)
     """
-    figure = new_figure(3.8)
+    figure = new_figure(4.4)
     axes = figure.add_subplot()
     sets = {name: np.asarray(values, dtype=np.float64).ravel() for name, values in local.items()}
     thresholds = np.linspace(-1.0, 3.0, 81)
@@ -46,7 +46,7 @@ def false_alarm_rates(local: Mapping[str, npt.ArrayLike]) -> tuple[Figure, tuple
     axes.set_ylim(0.0, 3.0)
     axes.set_xlabel("Threshold of local significance [standard deviations]")
     axes.set_ylabel("Rate without signal / nominal")
-    axes.legend(loc="upper left")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure, (axes,)
 
 
