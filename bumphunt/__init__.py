@@ -27,7 +27,7 @@ _PUBLIC = {
     "score_events": "bumphunt.pipeline.stages",
     "masses_in_window": "bumphunt.pipeline.stages",
     "scan_file": "bumphunt.pipeline.stages",
-    "generate_events": "bumphunt.pipeline.stages",
+    "generate_events": "bumphunt.pipeline.generation",
     "iter_raw": "bumphunt.sources.lhco",
     "padded": "bumphunt.features.dijets",
     "event_table": "bumphunt.features.dijets",
@@ -63,6 +63,16 @@ _PUBLIC = {
     "random_search": "bumphunt.scores.supervised.hyperparameters",
     "learning_curve": "bumphunt.scores.supervised.learning_curve",
     "EpochScores": "bumphunt.scores.epochs",
+    "closeness": "bumphunt.generation.closeness",
+    "rank_distributions": "bumphunt.generation.distributions",
+    "sample_distribution": "bumphunt.generation.distributions",
+    "fit_mixture": "bumphunt.generation.latent",
+    "fit_copula": "bumphunt.generation.latent",
+    "generate": "bumphunt.generation.drawing",
+    "heavier_first": "bumphunt.generation.drawing",
+    "peak_scan": "bumphunt.masses.peak_scan",
+    "score_distribution": "bumphunt.scores.quality",
+    "log_loss": "bumphunt.scores.quality",
 }
 
 __all__ = [
@@ -85,28 +95,38 @@ __all__ = [
     "__version__",
     "check_events",
     "choose_out_of_fold",
+    "closeness",
     "counting_p_value",
     "drop_truth",
     "event_table",
+    "fit_copula",
+    "fit_mixture",
     "fit_response",
     "fit_spectrum",
+    "generate",
     "generate_events",
+    "heavier_first",
     "iter_raw",
     "latent_scores",
     "learning_curve",
     "load_config",
+    "log_loss",
     "masses_in_window",
     "nested_scores",
     "out_of_fold_scores",
     "padded",
+    "peak_scan",
     "permutation_importance",
     "random_search",
+    "rank_distributions",
     "read_events",
     "robustness",
     "roc",
     "run_analysis",
+    "sample_distribution",
     "scan_file",
     "scan_spectrum",
+    "score_distribution",
     "score_events",
     "select_fraction",
     "sic_at",
@@ -124,10 +144,16 @@ if TYPE_CHECKING:
     from bumphunt.errors import InputError
     from bumphunt.events import check_events, drop_truth, truth_labels
     from bumphunt.features.dijets import event_table, padded
+    from bumphunt.generation.closeness import closeness
+    from bumphunt.generation.distributions import rank_distributions, sample_distribution
+    from bumphunt.generation.drawing import generate, heavier_first
+    from bumphunt.generation.latent import fit_copula, fit_mixture
+    from bumphunt.masses.peak_scan import peak_scan
     from bumphunt.masses.response import fit_response
+    from bumphunt.pipeline.generation import generate_events
     from bumphunt.pipeline.ingest import read_events, write_features
     from bumphunt.pipeline.run import run_analysis
-    from bumphunt.pipeline.stages import generate_events, masses_in_window, scan_file, score_events
+    from bumphunt.pipeline.stages import masses_in_window, scan_file, score_events
     from bumphunt.preprocessing.scaling import QuantileFrontEnd
     from bumphunt.report.html import write_report
     from bumphunt.results import AnalysisResult, Interval
@@ -139,7 +165,7 @@ if TYPE_CHECKING:
     from bumphunt.scores.latent import latent_scores
     from bumphunt.scores.latent_cwola import LatentClassifier
     from bumphunt.scores.mahalanobis import MahalanobisDistance
-    from bumphunt.scores.quality import roc, sic_at, significance_improvement
+    from bumphunt.scores.quality import log_loss, roc, score_distribution, sic_at, significance_improvement
     from bumphunt.scores.sensitivity import sigma_min
     from bumphunt.scores.supervised.adversarial import robustness
     from bumphunt.scores.supervised.hyperparameters import random_search
