@@ -69,6 +69,8 @@ _PUBLIC = {
     "fit_mixture": "bumphunt.generation.latent",
     "fit_copula": "bumphunt.generation.latent",
     "generate": "bumphunt.generation.drawing",
+    "Residuals": "bumphunt.generation.drawing",
+    "orient": "bumphunt.scores.latent",
     "heavier_first": "bumphunt.generation.drawing",
     "peak_scan": "bumphunt.masses.peak_scan",
     "score_distribution": "bumphunt.scores.quality",
@@ -90,6 +92,7 @@ __all__ = [
     "MlpClassifier",
     "NetworkClassifier",
     "QuantileFrontEnd",
+    "Residuals",
     "SupervisedTrees",
     "VariationalAutoencoder",
     "__version__",
@@ -113,6 +116,7 @@ __all__ = [
     "log_loss",
     "masses_in_window",
     "nested_scores",
+    "orient",
     "out_of_fold_scores",
     "padded",
     "peak_scan",
@@ -146,7 +150,7 @@ if TYPE_CHECKING:
     from bumphunt.features.dijets import event_table, padded
     from bumphunt.generation.closeness import closeness
     from bumphunt.generation.distributions import rank_distributions, sample_distribution
-    from bumphunt.generation.drawing import generate, heavier_first
+    from bumphunt.generation.drawing import Residuals, generate, heavier_first
     from bumphunt.generation.latent import fit_copula, fit_mixture
     from bumphunt.masses.peak_scan import peak_scan
     from bumphunt.masses.response import fit_response
@@ -162,7 +166,7 @@ if TYPE_CHECKING:
     from bumphunt.scores.cwola_network import NetworkClassifier
     from bumphunt.scores.epochs import EpochScores
     from bumphunt.scores.importance import permutation_importance
-    from bumphunt.scores.latent import latent_scores
+    from bumphunt.scores.latent import latent_scores, orient
     from bumphunt.scores.latent_cwola import LatentClassifier
     from bumphunt.scores.mahalanobis import MahalanobisDistance
     from bumphunt.scores.quality import log_loss, roc, score_distribution, sic_at, significance_improvement

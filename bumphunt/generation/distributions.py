@@ -144,6 +144,15 @@ def rank_distributions(
 def sample_distribution(fit: DistributionFit, n: int, *, rng: RNGLike = None) -> FloatArray:
     """Draw ``n`` values from a fitted distribution.
 
+    Parameters
+    ----------
+    fit : DistributionFit
+        From :func:`rank_distributions`.
+    n : int
+        Values to draw, at least 1.
+    rng : numpy.random.Generator or seed, optional
+        Draws them.
+
     Examples
     --------
     >>> fit = DistributionFit(name="norm", parameters=(0.0, 1.0), ks=0.0, aic=0.0, squared_error=0.0, n_events=100)

@@ -8,35 +8,40 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig, VaeConfig
 from bumphunt.errors import ConfigError, InputError
-from bumphunt.events import FloatArray, drop_truth, feature_names
+from bumphunt.events import drop_truth, feature_names
 from bumphunt.generation.closeness import kolmogorov
 from bumphunt.generation.distributions import DistributionFit, rank_distributions
-from bumphunt.generation.drawing import generate, heavier_first
+from bumphunt.generation.drawing import Residuals, generate, heavier_first
 from bumphunt.generation.latent import LatentMixture, fit_mixture
 from bumphunt.pipeline.ingest import read_events
 from bumphunt.pipeline.vae import TrainedVae, train_vae
 from bumphunt.rng import generator, integer_seed
 
 METHODS = ("mixture", "distribution")
+_STEPS = 8000
+_PLACES = 30_000
 
 
-def generator_settings(n_features: int) -> VaeConfig:
+def generator_settings(n_features: int, n_events: int) -> VaeConfig:
     """Return the VAE for the method ``mixture``: one latent variable a feature, trained to rebuild rather than to sort.
 
     Parameters
     ----------
     n_features : int
         Jet observables of an event.
+    n_events : int
+        Events to train on; the number of epochs makes about 8000 steps.
     """
+    batch = 500
     return VaeConfig(
         latent_dim=n_features,
-        hidden=[128, 128],
-        zeta=5000.0,
+        hidden=[128, 128, 128],
+        zeta=2000.0,
         xi=1.0,
         optimizer="adam",
         learning_rate=1e-3,
-        batch_size=500,
-        epochs=None,
+        batch_size=batch,
+        epochs=max(1, round(_STEPS * batch / n_events)),
     )
 
 
@@ -92,10 +97,11 @@ def generate_events(
     table = drop_truth(read_events(path))
     chosen = config or AnalysisConfig()
     if method == "mixture" and config is None:
-        chosen = chosen.model_copy(update={"vae": generator_settings(len(feature_names(table, chosen.vae.features)))})
+        n_features = len(feature_names(table, chosen.vae.features))
+        chosen = chosen.model_copy(update={"vae": generator_settings(n_features, len(table))})
     trained = train_vae(table, chosen, seed=seed)
     latent: DistributionFit | LatentMixture
-    residuals: FloatArray | None = None
+    residuals: Residuals | None = None
     if method == "mixture":
         latent, residuals = fit_latent_space(trained, seed=seed)
         found = {"name": str(latent), **latent.to_dict()}
@@ -109,6 +115,7 @@ def generate_events(
         latent,
         n_events or len(table),
         residuals=residuals,
+        uniform_margins=method == "mixture",
         accept=(lambda drawn: heavier_first(drawn, names)) if method == "mixture" else None,
         rng=generator(seed, "generation"),
     )
@@ -117,7 +124,7 @@ def generate_events(
     return drawn, found
 
 
-def fit_latent_space(trained: TrainedVae, *, components: int = 32, seed: int = 1) -> tuple[LatentMixture, FloatArray]:
+def fit_latent_space(trained: TrainedVae, *, components: int = 32, seed: int = 1) -> tuple[LatentMixture, Residuals]:
     """Fit a Gaussian mixture to draws from the events' latent Gaussians, and keep what the decoder leaves out.
 
     Parameters
@@ -133,8 +140,8 @@ def fit_latent_space(trained: TrainedVae, *, components: int = 32, seed: int = 1
     -------
     mixture : LatentMixture
         Of the aggregate posterior.
-    residuals : numpy.ndarray
-        Input minus reconstruction from the same draws, shape (events, features).
+    residuals : Residuals
+        Input minus reconstruction from the same draws, of up to 30,000 events.
     """
     mean, log_variance = trained.model.encode(trained.unit)
     noise = generator(seed, "generation", "posterior").standard_normal(mean.shape)
@@ -145,4 +152,6 @@ def fit_latent_space(trained: TrainedVae, *, components: int = 32, seed: int = 1
         components=max(1, min(components, len(points) // 50)),
         seed=integer_seed(seed, "generation", "mixture"),
     )
-    return mixture, trained.unit - trained.model.decode(points)
+    some = order[:_PLACES]
+    left_out = trained.unit[some] - trained.model.decode(points[some])
+    return mixture, Residuals(points[some], left_out, neighbours=min(10, len(some)))

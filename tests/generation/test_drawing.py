@@ -4,7 +4,7 @@ from scipy import stats
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.generation.distributions import DistributionFit, rank_distributions
-from bumphunt.generation.drawing import fold, generate
+from bumphunt.generation.drawing import Residuals, fold, generate
 from bumphunt.generation.latent import LatentMixture
 
 
@@ -49,13 +49,32 @@ def test_folding_keeps_a_flat_density_flat_at_its_ends():
     assert ((smeared >= 0) & (smeared <= 1)).all()
 
 
+def flat(z):
+    """A decoder that knows nothing."""
+    return np.full((len(z), 1), 0.5)
+
+
 def test_residuals_bring_back_the_spread_that_the_decoder_leaves_out():
     rng = np.random.default_rng(1)
-    left_out = 0.02 * rng.standard_normal((500, 1))
-    centre = generate(lambda z: np.full((len(z), 1), 0.5), same, normal(), 20_000, rng=2)
-    assert centre.std() == 0
-    spread = generate(lambda z: np.full((len(z), 1), 0.5), same, normal(), 20_000, residuals=left_out, rng=2)
-    assert spread.std() == pytest.approx(left_out.std(), rel=0.03)
+    points = rng.standard_normal((4000, 1))
+    # what is left out is wider on one side of the latent space
+    left_out = np.where(points > 0, 0.05, 0.01) * rng.standard_normal((4000, 1))
+    assert generate(flat, same, normal(), 20_000, rng=2).std() == 0
+    near = Residuals(points, left_out)
+    for mean, spread in ((2.0, 0.05), (-2.0, 0.01)):
+        rows = generate(flat, same, normal(mean, 0.3), 20_000, residuals=near, rng=2)
+        assert rows.std() == pytest.approx(spread, rel=0.15)
+
+
+def test_uniform_margins_are_uniform_and_keep_the_order():
+    def decode(z):
+        return stats.norm.cdf(np.hstack([z, -z]), loc=0.5)
+
+    fixed = generate(decode, same, normal(), 30_000, uniform_margins=True, rng=3)
+    assert stats.kstest(generate(decode, same, normal(), 30_000, rng=3)[:, 0], "uniform").statistic > 0.1
+    for column in fixed.T:
+        assert stats.kstest(column, "uniform").statistic < 0.015
+    assert stats.spearmanr(fixed).statistic == pytest.approx(-1, abs=1e-6)
 
 
 def test_impossible_events_are_drawn_again():
@@ -81,3 +100,5 @@ def test_nothing_to_draw_is_refused():
         generate(same, same, [], 5)
     with pytest.raises(InputError, match="at least 1"):
         generate(same, same, normal(), 0)
+    with pytest.raises(InputError, match="one row for each point"):
+        Residuals(np.zeros((5, 2)), np.zeros((4, 3)), neighbours=2)
