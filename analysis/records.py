@@ -38,12 +38,14 @@ SYMBOLS = {
 class Settings:
     """Where a study reads and writes, and how large it is.
 
-    ``sample`` is labelled, ``box`` is not; ``mnist`` is a ``mnist.npz`` or None.
+    ``sample`` is labelled, ``box`` is not; ``box_run`` is where the package's own analysis of the box lies or goes;
+    ``mnist`` is a ``mnist.npz`` or None.
     """
 
     quick: bool = False
     sample: Path = Path("data/lhco_rnd.parquet")
     box: Path = Path("data/blackbox.parquet")
+    box_run: Path = Path("out/blackbox")
     mnist: Path | None = None
     output: Path = Path("out/studies")
     workers: int = 1
