@@ -82,7 +82,8 @@ def denoise(digits: np.ndarray, settings: Settings) -> dict[str, Any]:
     code = min(CODE, clean.shape[1] // 3)
     wide = settings.pick(48, 128)
     network = MLPRegressor(
-        hidden_layer_sizes=(wide, code, wide), max_iter=settings.pick(8, 20), batch_size=100, random_state=settings.seed, tol=0.0,
+        hidden_layer_sizes=(wide, code, wide), max_iter=settings.pick(8, 20), batch_size=100,
+        random_state=settings.seed, tol=0.0,
     )  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it is meant to stop after a number of epochs
@@ -135,5 +136,5 @@ def draw_digits(images: dict[str, np.ndarray]) -> object:
             axes.set_xticks([])
             axes.set_yticks([])
             axes.minorticks_off()
-        grid[row, 0].set_ylabel(name.replace(" ", "\n"), rotation=0, ha="right", va="center", fontsize=9, loc="center")
+        grid[row, 0].set_ylabel(name.replace(" ", "\n"), rotation=0, ha="right", va="center", fontsize=9)
     return figure

@@ -65,8 +65,8 @@ def network(x: np.ndarray, y: np.ndarray, settings: Settings, activation: str) -
     from sklearn.neural_network import MLPRegressor
 
     model = MLPRegressor(
-        hidden_layer_sizes=(32, 32), activation=activation, max_iter=settings.pick(100, 150), batch_size=32, n_iter_no_change=1000,
-        tol=0.0, random_state=settings.seed,
+        hidden_layer_sizes=(32, 32), activation=activation, max_iter=settings.pick(100, 150), batch_size=32,
+        n_iter_no_change=1000, tol=0.0, random_state=settings.seed,
     )  # fmt: skip
     import warnings
 

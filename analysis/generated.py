@@ -242,8 +242,8 @@ def closeness_bars(found: dict[str, Any]) -> object:
     left.set_ylim(len(found) - 0.4, -0.6)
     left.set_xlim(0, 1.2 * max(one.ks.max() for one in found.values()))
     right.set_xlim(0.5, 1.1)
-    left.set_xlabel("Largest KS distance of a variable")
-    right.set_xlabel("AUC of a classifier: generated against real")
+    left.set_xlabel("Largest KS distance of a variable", fontsize=9)
+    right.set_xlabel("AUC of a classifier, generated against real", fontsize=9)
     for axes in (left, right):
         axes.tick_params(axis="y", which="both", left=False, right=False)
     return figure

@@ -62,6 +62,7 @@ def variables(
     for axes, name in zip(grid.ravel(), names, strict=False):
         low, high = (0.0, 1.0) if unit else limits(name, next(iter(samples.values()))[name])
         edges = np.linspace(low, high, bins + 1)
+        first = highest = 0.0
         for number, (sample, columns_of) in enumerate(samples.items()):
             target = axes.twinx() if sample == second_axis else axes
             counts = np.histogram(columns_of[name], edges)[0] / (len(columns_of[name]) if density else 1)
@@ -69,9 +70,15 @@ def variables(
             drawn = target.stairs(counts, edges, color=colour, linewidth=1.3, zorder=3 - number)
             if number == 0:
                 target.stairs(counts, edges, color=colour, fill=True, alpha=0.18, linewidth=0)
-            target.set_ylim(bottom=0)
+                first = highest = float(counts.max())
+            if target is axes:
+                # a spike may leave the panel: it must not flatten what it is compared with
+                highest = min(max(highest, float(counts.max())), 2.5 * first)
+            else:
+                target.set_ylim(0, 1.1 * counts.max())
             target.tick_params(axis="y", labelsize=7, colors=colour if second_axis is not None else BLACK)
             handles.setdefault(sample + (" (right axis)" if sample == second_axis else ""), drawn)
+        axes.set_ylim(0, 1.1 * highest)
         if marks and name in marks:
             axes.axvline(marks[name], color=BLACK, linestyle=":", linewidth=1.0)
         axes.set_xlim(low, high)

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import io
 import json
 import os
 import time
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from PIL import Image
 
 import bumphunt
 from bumphunt.plots.style import style
@@ -130,11 +132,13 @@ def fingerprint(module: ModuleType, settings: Settings) -> str:
 
 
 def save(figure: Figure, path: Path, *, dpi: int = 130) -> Path:
-    """Write a PNG, complete or not at all."""
+    """Write a PNG of at most 96 colours, complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    pixels = io.BytesIO()
     with style():
-        figure.savefig(part, format="png", dpi=dpi, metadata={"Software": None})
+        figure.savefig(pixels, format="png", dpi=dpi)
+    Image.open(pixels).convert("RGB").quantize(96).save(part, format="png", optimize=True)
     part.replace(path)
     return path
 
