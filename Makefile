@@ -6,7 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock fidelity response null-boxes injections benchmarks clean
+.PHONY: help install run test lint lock fidelity response null-boxes injections studies paper benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -48,6 +48,14 @@ null-boxes: install  ## run the whole analysis on signal-free boxes (6 minutes)
 
 injections: install  ## inject signals of known masses and compare (18 minutes)
 	$(BIN)/python analysis/injections.py --workers $(WORKERS)
+
+studies: install  ## repeat the studies of the seed documents; what is up to date is left alone (20 minutes)
+	$(BIN)/python -W ignore analysis/studies.py --workers $(WORKERS)
+
+paper: install  ## write paper/generated from the last results and out/paper/main.pdf (needs LaTeX)
+	$(BIN)/python analysis/paper_numbers.py
+	@command -v latexmk >/dev/null || { echo "no latexmk: install texlive-latex-extra, texlive-fonts-recommended and latexmk" >&2; exit 2; }
+	cd paper && latexmk -pdf -interaction=nonstopmode -halt-on-error -outdir=../out/paper main.tex
 
 benchmarks: install  ## time features and simulation beside what one would use instead (5 minutes, on an idle machine)
 	$(BIN)/python benchmarks/features.py --json analysis/results/features_speed.json

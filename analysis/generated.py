@@ -74,7 +74,7 @@ def run(settings: Settings) -> Findings:
     drawn["no network: mixture of quantiles"] = quantile_mixture(unit, front_end, names, settings)
     drawn["real events (floor)"] = rows
 
-    limit = settings.pick(800, 33_000)
+    limit = settings.pick(800, 20_000)
     found = {name: bumphunt.closeness(held, made, max_events=limit, folds=2) for name, made in drawn.items()}
     best_way = "mixture, residuals, margins"
     rebuilt = pd.DataFrame(line.reconstruct(unit), columns=names)

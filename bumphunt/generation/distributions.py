@@ -26,6 +26,7 @@ MEASURES = ("ks", "aic", "squared_error")
 """What distributions may be ranked by; the smaller the better."""
 
 _BINS = 200
+_COARSE = 1000
 # A single evaluation of these densities takes seconds to minutes at a few thousand events.
 _TOO_SLOW = frozenset({"levy_stable", "studentized_range"})
 
@@ -83,6 +84,7 @@ def rank_distributions(
     workers: int = 1,
     time_limit: float = 10.0,
     max_events: int = 5000,
+    refine: int = 20,
 ) -> list[DistributionFit]:
     """Fit continuous distributions to a latent variable and rank them, best first.
 
@@ -101,7 +103,10 @@ def rank_distributions(
         Seconds for the fit of one distribution. One that needs longer is left out and logged.
     max_events : int
         A larger sample is thinned to this many evenly spaced order statistics, which keeps its shape
-        without a random choice. Fit and criteria use the thinned sample.
+        without a random choice. All criteria are of the thinned sample.
+    refine : int
+        Every distribution is first fitted to 1000 order statistics, which costs a fifth; so many of the best are
+        then fitted again to all of the thinned sample, from where they are.
 
     Returns
     -------
@@ -132,13 +137,32 @@ def rank_distributions(
     unknown = [name for name in chosen if name not in known]
     if unknown:
         raise ConfigError(f"{unknown[0]!r} is not a continuous distribution to fit; see continuous_distributions()")
-    if len(values) > max_events:
-        values = values[((np.arange(max_events) + 0.5) * len(values) / max_events).astype(int)]
-    tasks = [(name, values, time_limit) for name in chosen]
-    fits = [fit for _, fit in parallel_map(_fit_one, tasks, workers=workers) if fit is not None]
-    if not fits:
+    values = _thinned(values, max_events)
+    coarse = _thinned(values, _COARSE)
+    tasks = [(name, coarse, values, None, time_limit) for name in chosen]
+    found = {fit.name: fit for _, fit in parallel_map(_fit_one, tasks, workers=workers) if fit is not None}
+    if not found:
         raise FitError(f"none of {len(chosen)} distributions could be fitted; try others or a longer time_limit")
-    return sorted(fits, key=lambda fit: (float(getattr(fit, by)), fit.name))
+
+    def order(fit: DistributionFit) -> tuple[float, str]:
+        return float(getattr(fit, by)), fit.name
+
+    if len(coarse) < len(values):
+        best = sorted(found.values(), key=order)[:refine]
+        again = [(fit.name, values, values, fit.parameters, time_limit) for fit in best]
+        for _, fit in parallel_map(_fit_one, again, workers=workers):
+            if fit is not None and fit.aic < found[fit.name].aic:
+                found[fit.name] = fit
+    return sorted(found.values(), key=order)
+
+
+def _thinned(values: FloatArray, most: int) -> FloatArray:
+    """Return evenly spaced order statistics of sorted values, with both ends: a bounded density must reach them."""
+    if len(values) <= most:
+        return values
+    places = ((np.arange(most) + 0.5) * len(values) / most).astype(int)
+    places[0], places[-1] = 0, len(values) - 1
+    return np.asarray(values[places], dtype=np.float64)
 
 
 def sample_distribution(fit: DistributionFit, n: int, *, rng: RNGLike = None) -> FloatArray:
@@ -173,11 +197,16 @@ class _OutOfTimeError(Exception):
     pass
 
 
-def _fit_one(task: tuple[str, FloatArray, float]) -> DistributionFit | None:
+_Task = tuple[str, FloatArray, FloatArray, tuple[float, ...] | None, float]
+
+
+def _fit_one(task: _Task) -> DistributionFit | None:
+    """Fit a distribution to ``learned`` and judge it on ``values``."""
     from scipy import optimize, stats
 
-    name, values, time_limit = task
+    name, learned, values, start, time_limit = task
     distribution = getattr(stats, name)
+    guess: dict[str, float] = {} if start is None else {"loc": start[-2], "scale": start[-1]}
     deadline = time.monotonic() + time_limit
 
     # scipy's fit has no time limit of its own, but takes the minimiser: ours looks at the clock.
@@ -192,7 +221,9 @@ def _fit_one(task: tuple[str, FloatArray, float]) -> DistributionFit | None:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            parameters = tuple(float(value) for value in distribution.fit(values, optimizer=minimise))
+            parameters = tuple(
+                float(value) for value in distribution.fit(learned, *(start or ())[:-2], optimizer=minimise, **guess)
+            )
             log_likelihood = float(np.sum(distribution.logpdf(values, *parameters)))
             cumulative = np.asarray(distribution.cdf(values, *parameters), dtype=np.float64)
             histogram, edges = np.histogram(values, bins=_BINS, density=True)
