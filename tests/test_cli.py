@@ -695,9 +695,7 @@ def test_generate(box, light, tmp_path, monkeypatch, method):
         lambda latent, **_: rank_distributions(latent, names=("norm", "johnsonsu")),
     )
     output = tmp_path / "drawn.parquet"
-    text = done_well(
-        call("generate", box, "--output", output, "--number", 70, "--method", method, "--config", light)
-    )
+    text = done_well(call("generate", box, "--output", output, "--number", 70, "--method", method, "--config", light))
     assert "largest KS distance" in text
     drawn = pd.read_parquet(output)
     assert list(drawn.columns) == ["mj1", "mj2", "tau21_1", "tau21_2"]
