@@ -40,7 +40,7 @@ def run(settings: Settings) -> Findings:
     z = line.encode(unit)[0][:, 0]
     begun = time.monotonic()
     fits = bumphunt.rank_distributions(
-        z, names=SOME if settings.quick else None, workers=settings.workers, time_limit=settings.pick(5.0, 8.0)
+        z, names=SOME if settings.quick else None, workers=settings.workers, time_limit=settings.pick(5.0, 4.0)
     )
     seconds = time.monotonic() - begun
     best = fits[0]
@@ -58,7 +58,7 @@ def run(settings: Settings) -> Findings:
     draw("seed, best fit", line, best)
     wide = bumphunt.VariationalAutoencoder(
         hidden=(128, 128, 128), latent_dim=len(names), zeta=2000.0, optimizer="adam", learning_rate=1e-3,
-        batch_size=settings.pick(200, 500), epochs=settings.pick(6, 16), seed=settings.seed,
+        batch_size=settings.pick(200, 500), epochs=settings.pick(6, 12), seed=settings.seed,
     ).fit(unit)  # fmt: skip
     mean, log_variance = wide.encode(unit)
     points = mean + np.random.default_rng(settings.seed).standard_normal(mean.shape) * np.exp(0.5 * log_variance)
