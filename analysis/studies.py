@@ -17,12 +17,13 @@ import classifiers
 import compression
 import fitting
 import generated
+import lhco_training
 import lhco_truth
 import mnist
 import monitor
 from records import Settings, chosen, perform
 
-STUDIES = (mnist, lhco_truth, generated, blackbox, classifiers, monitor, fitting, compression)
+STUDIES = (mnist, lhco_truth, lhco_training, generated, blackbox, classifiers, monitor, fitting, compression)
 
 
 def main() -> None:

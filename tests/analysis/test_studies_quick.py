@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-STUDIES = ("mnist", "lhco_truth", "generated", "blackbox", "classifiers", "monitor", "fitting", "compression")
+STUDIES = (
+    "mnist", "lhco_truth", "lhco_training", "generated", "blackbox", "classifiers", "monitor", "fitting", "compression",
+)  # fmt: skip
 
 pytestmark = pytest.mark.slow
 
