@@ -134,7 +134,7 @@ def followed(found: Results) -> dict[str, list[float]]:
 
 
 def spreading(value: float, spread: float) -> str:
-    return measurement(value, value - max(spread, 0.5), value + max(spread, 0.5))
+    return rf"${value:.0f} \pm {spread:.0f}$"
 
 
 def box_table(found: Results) -> str | None:
@@ -187,15 +187,7 @@ def test_table(found: Results) -> str | None:
         cells.append(measurement(answer[1], answer[0], answer[2]) if answer else "not given")
         truth = study["10 %"]["peaks"][MASS_OF[name]][2] if name in MASS_OF else study["0.1 %"]["signal"]
         rows.append([*cells, float(truth)])
-    return (
-        table(
-            ["", "peak, $S/B$ 10 %", "peak, $S/B$ 0.1 %", "this package, 0.1 %", "truth"],
-            loose(rows),
-            columns="lrrrr",
-        )
-        .replace("$S/B$ 10 %", r"$S/B=10\,\%$")
-        .replace("$S/B$ 0.1 %", r"$S/B=0.1\,\%$")
-    )
+    return table(["", "peak, S/B 10 %", "peak, S/B 0.1 %", "this package, 0.1 %", "truth"], loose(rows))
 
 
 def injections_table(found: Results) -> str | None:
