@@ -132,13 +132,13 @@ def fingerprint(module: ModuleType, settings: Settings) -> str:
 
 
 def save(figure: Figure, path: Path, *, dpi: int = 130) -> Path:
-    """Write a PNG of at most 160 colours, complete or not at all."""
+    """Write a PNG of at most 255 colours, complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     pixels = io.BytesIO()
     with style():
         figure.savefig(pixels, format="png", dpi=dpi)
-    Image.open(pixels).convert("RGB").quantize(160, method=Image.Quantize.MAXCOVERAGE).save(
+    Image.open(pixels).convert("RGB").quantize(255, kmeans=2).save(
         part, format="png", optimize=True
     )
     part.replace(path)
