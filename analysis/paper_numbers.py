@@ -8,6 +8,7 @@ A number of the paper is the path of an entry in analysis/results: ``\val{inject
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bumphunt.report.latex import flatten, is_formula, key, macros, measurement,
 RESULTS = Path("analysis/results")
 LITERATURE = Path("paper/literature.json")
 OUTPUT = Path("paper/generated")
+TEXT = Path("paper/main.tex")
 QUANTITIES = {
     "m_resonance": "$m_{Z'}$",
     "m_x": "$m_X$",
@@ -51,14 +53,15 @@ def main() -> None:
 
 
 def build(results: Path = RESULTS) -> dict[str, str]:
-    """Return the LaTeX files by name."""
+    """Return the LaTeX files by name: the numbers that the text asks for, and the tables."""
     found = read(results)
     values: dict[str, Any] = {}
     for name, content in found.items():
         values |= dict(flatten(content, name))
     values |= dict(flatten(bumphunt.AnalysisConfig().model_dump(), "config"))
     values |= derived(found)
-    files = {"macros.tex": macros(values)}
+    asked = set(re.findall(r"\\(?:if)?val\{([^}#]+)\}", TEXT.read_text("utf-8")))
+    files = {"macros.tex": macros({path: v for path, v in values.items() if asked & {path, f"{path}.percent"}})}
     makers = {
         "table_box": box_table,
         "table_published": published_table,

@@ -138,9 +138,7 @@ def save(figure: Figure, path: Path, *, dpi: int = 130) -> Path:
     pixels = io.BytesIO()
     with style():
         figure.savefig(pixels, format="png", dpi=dpi)
-    Image.open(pixels).convert("RGB").quantize(255, kmeans=2).save(
-        part, format="png", optimize=True
-    )
+    Image.open(pixels).convert("RGB").quantize(255, kmeans=2).save(part, format="png", optimize=True)
     part.replace(path)
     return path
 
