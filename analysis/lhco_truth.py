@@ -41,11 +41,12 @@ def run(settings: Settings) -> Findings:
         numbers[text]["max_sic"] = {
             name: bumphunt.significance_improvement(best_end(scores[name], flags), flags).max_sic for name in SCORES
         }
-        chosen = scored[text][0]
-        figures[f"fig13{number}_masses"] = more_events(
-            chosen, flags, best_end(scores["log_var"], flags), text, settings
-        )
-        numbers[text]["peaks"] = peaks(chosen, best_end(scores["log_var"], flags), settings)
+        best = max(rocs, key=lambda name, rocs=rocs: rocs[name].auc)
+        numbers[text]["best"] = SCORES[best]
+        chosen, score = scored[text][0], best_end(scores[best], flags)
+        title = f"S/B = {text}, most anomalous in {SCORES[best]}"
+        figures[f"fig13{number}_masses"] = more_events(chosen, flags, score, title, settings)
+        numbers[text]["peaks"] = peaks(chosen, score, settings)
     if not settings.quick:
         numbers["package"] = package(*mixed(events, truth, RATIOS["0.1 %"]), settings)
     return Findings(numbers, figures)
