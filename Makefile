@@ -7,7 +7,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 export OMP_WAIT_POLICY := passive
 
 .PHONY: help install run test lint lock fidelity response mass-calibration null-experiments injections fit-calibration real-spectra \
-  cwola-quality vae-quality benchmarks clean
+  cwola-quality vae-quality studies paper benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -64,6 +64,14 @@ fit-calibration: install  ## are p-values, intervals and limits of the fits true
 
 real-spectra: install  ## fit published CMS spectra, the Z and the Upsilon (a minute; needs ../shared/data)
 	$(BIN)/python analysis/real_spectra.py
+
+studies: install  ## repeat the studies of the seed documents; what is up to date is left alone (20 minutes)
+	$(BIN)/python -W ignore analysis/studies.py --workers $(WORKERS)
+
+paper: install  ## write paper/generated from the last results and out/paper/main.pdf (needs LaTeX)
+	$(BIN)/python analysis/paper_numbers.py
+	@command -v latexmk >/dev/null || { echo "no latexmk: install texlive-latex-extra, texlive-fonts-recommended and latexmk" >&2; exit 2; }
+	cd paper && latexmk -pdf -interaction=nonstopmode -halt-on-error -outdir=../out/paper main.tex
 
 benchmarks: install  ## time what is fast beside what one would use instead (10 minutes, on an idle machine)
 	$(BIN)/python benchmarks/features.py --json analysis/results/features_speed.json

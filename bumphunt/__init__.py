@@ -28,7 +28,7 @@ _PUBLIC = {
     "score_events": "bumphunt.pipeline.stages",
     "masses_in_window": "bumphunt.pipeline.stages",
     "scan_file": "bumphunt.pipeline.stages",
-    "generate_events": "bumphunt.pipeline.stages",
+    "generate_events": "bumphunt.pipeline.generation",
     "iter_raw": "bumphunt.sources.lhco",
     "padded": "bumphunt.features.dijets",
     "event_table": "bumphunt.features.dijets",
@@ -93,6 +93,18 @@ _PUBLIC = {
     "random_search": "bumphunt.scores.supervised.hyperparameters",
     "learning_curve": "bumphunt.scores.supervised.learning_curve",
     "EpochScores": "bumphunt.scores.epochs",
+    "closeness": "bumphunt.generation.closeness",
+    "rank_distributions": "bumphunt.generation.distributions",
+    "sample_distribution": "bumphunt.generation.distributions",
+    "fit_mixture": "bumphunt.generation.latent",
+    "fit_copula": "bumphunt.generation.latent",
+    "generate": "bumphunt.generation.drawing",
+    "Residuals": "bumphunt.generation.drawing",
+    "orient": "bumphunt.scores.latent",
+    "heavier_first": "bumphunt.generation.drawing",
+    "peak_scan": "bumphunt.masses.peak_scan",
+    "score_distribution": "bumphunt.scores.quality",
+    "log_loss": "bumphunt.scores.quality",
 }
 
 __all__ = [
@@ -111,6 +123,7 @@ __all__ = [
     "MlpClassifier",
     "NetworkClassifier",
     "QuantileFrontEnd",
+    "Residuals",
     "SmoothDecorrelation",
     "SupervisedTrees",
     "VariationalAutoencoder",
@@ -124,42 +137,53 @@ __all__ = [
     "calibrate",
     "check_events",
     "choose_out_of_fold",
+    "closeness",
     "counting_p_value",
     "crystal_ball_fractions",
     "drop_truth",
     "event_table",
     "expected_significance",
     "fit_background_given_signal",
+    "fit_copula",
     "fit_many",
+    "fit_mixture",
     "fit_signal",
     "fit_spectrum",
+    "generate",
     "generate_events",
     "gross_vitells",
+    "heavier_first",
     "iter_raw",
     "largest_z",
     "latent_scores",
     "learning_curve",
     "likelihood_scan",
     "load_config",
+    "log_loss",
     "make_design",
     "mass_grid",
     "masses_in_window",
     "mean_upcrossings",
     "minuit_fit",
     "nested_scores",
+    "orient",
     "out_of_fold_scores",
     "pack_signal",
     "padded",
+    "peak_scan",
     "permutation_importance",
     "random_search",
+    "rank_distributions",
     "read_events",
     "resonance_patchset",
     "robustness",
     "roc",
     "run_analysis",
+    "sample_distribution",
     "saturated_p_value",
     "scan_file",
     "scan_spectrum",
+    "score_distribution",
     "score_events",
     "select_fraction",
     "sic_at",
@@ -184,11 +208,17 @@ if TYPE_CHECKING:
     from bumphunt.errors import InputError
     from bumphunt.events import check_events, drop_truth, truth_labels
     from bumphunt.features.dijets import event_table, padded
+    from bumphunt.generation.closeness import closeness
+    from bumphunt.generation.distributions import rank_distributions, sample_distribution
+    from bumphunt.generation.drawing import Residuals, generate, heavier_first
+    from bumphunt.generation.latent import fit_copula, fit_mixture
+    from bumphunt.masses.peak_scan import peak_scan
     from bumphunt.masses.signal_table import pack_signal
     from bumphunt.pipeline.calibration import calibrate
+    from bumphunt.pipeline.generation import generate_events
     from bumphunt.pipeline.ingest import read_events, write_features
     from bumphunt.pipeline.run import run_analysis
-    from bumphunt.pipeline.stages import generate_events, masses_in_window, scan_file, score_events
+    from bumphunt.pipeline.stages import masses_in_window, scan_file, score_events
     from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
     from bumphunt.preprocessing.scaling import QuantileFrontEnd
     from bumphunt.preprocessing.splits import MassWindow, assign_folds, balanced_weights
@@ -199,10 +229,10 @@ if TYPE_CHECKING:
     from bumphunt.scores.cwola_network import NetworkClassifier
     from bumphunt.scores.epochs import EpochScores
     from bumphunt.scores.importance import permutation_importance
-    from bumphunt.scores.latent import latent_scores
+    from bumphunt.scores.latent import latent_scores, orient
     from bumphunt.scores.latent_cwola import LatentClassifier
     from bumphunt.scores.mahalanobis import MahalanobisDistance
-    from bumphunt.scores.quality import roc, sic_at, significance_improvement
+    from bumphunt.scores.quality import log_loss, roc, score_distribution, sic_at, significance_improvement
     from bumphunt.scores.sensitivity import sigma_min, sigma_min_of_injections
     from bumphunt.scores.supervised.adversarial import robustness
     from bumphunt.scores.supervised.hyperparameters import random_search

@@ -692,16 +692,17 @@ def test_masses(box, light):
     assert "m_resonance" in done_well(call("masses", box, "--window", *WINDOW, "--config", light))
 
 
-def test_generate(box, light, tmp_path, monkeypatch):
-    from bumphunt.generation import rank_distributions
+@pytest.mark.parametrize("method", ["mixture", "distribution"])
+def test_generate(box, light, tmp_path, monkeypatch, method):
+    from bumphunt.generation.distributions import rank_distributions
 
     monkeypatch.setattr(
-        "bumphunt.pipeline.stages.rank_distributions",
+        "bumphunt.pipeline.generation.rank_distributions",
         lambda latent, **_: rank_distributions(latent, names=("norm", "johnsonsu")),
     )
     output = tmp_path / "drawn.parquet"
-    text = done_well(call("generate", box, "--output", output, "--number", 70, "--config", light))
-    assert "KS distance" in text
+    text = done_well(call("generate", box, "--output", output, "--number", 70, "--method", method, "--config", light))
+    assert "largest KS distance" in text
     drawn = pd.read_parquet(output)
     assert list(drawn.columns) == ["mj1", "mj2", "tau21_1", "tau21_2"]
     assert len(drawn) == 70

@@ -1,7 +1,7 @@
 """Single stages of the analysis, for those who want one of them only."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -9,10 +9,8 @@ import pandas as pd
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import IDENTIFIERS, drop_truth
-from bumphunt.generation import generate, rank_distributions
 from bumphunt.pipeline.estimates import estimate_masses
 from bumphunt.pipeline.ingest import read_events
-from bumphunt.pipeline.networks import train_vae
 from bumphunt.pipeline.passing import window_selection
 from bumphunt.pipeline.search import Search, prepare_search
 from bumphunt.pipeline.windows import WindowOutcome, search_window
@@ -135,53 +133,6 @@ def scan_file(
         resolutions=(config.limit.width,),
         sqrt_s=config.sqrt_s,
     )
-
-
-def generate_events(
-    path: str | Path,
-    *,
-    n_events: int | None = None,
-    config: AnalysisConfig | None = None,
-    seed: int = 1,
-    workers: int = 1,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Draw new events from a VAE trained on a file: latent distribution fitted, sampled, decoded, transformed back.
-
-    Parameters
-    ----------
-    path : path
-        Events file.
-    n_events : int, optional
-        Events to draw; as many as trained on otherwise.
-    config : AnalysisConfig, optional
-        Its section ``vae`` describes the network, which must have one latent dimension.
-    seed : int
-        Seed of training and drawing.
-    workers : int
-        Local processes for the fits of the latent distribution.
-
-    Returns
-    -------
-    events : pandas.DataFrame
-        Drawn jet observables, as many rows as trained on unless ``n_events`` says otherwise.
-    fit : dict
-        The winning scipy distribution of the latent variable.
-    """
-    config = config or AnalysisConfig()
-    if config.vae.latent_dim != 1:
-        raise InputError(f"vae.latent_dim is {config.vae.latent_dim}; generation fits one latent variable, set it to 1")
-    table = drop_truth(read_events(path))
-    trained = train_vae(table, config, seed=seed)
-    latent = trained.model.encode(trained.unit)[0][:, 0]
-    best = rank_distributions(latent, workers=workers)[0]
-    rows = generate(
-        trained.model.decode,
-        trained.front_end.inverse_transform,
-        best,
-        n_events or len(table),
-        rng=generator(seed, "generation"),
-    )
-    return pd.DataFrame(rows, columns=list(trained.features)), best.to_dict()
 
 
 def _one_window(

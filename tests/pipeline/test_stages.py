@@ -9,10 +9,9 @@ import pytest
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.errors import InputError
 from bumphunt.events import drop_truth
-from bumphunt.generation import rank_distributions
 from bumphunt.pipeline import stages
 from bumphunt.pipeline.search import prepare_search
-from bumphunt.pipeline.stages import generate_events, masses_in_window, scan_file, score_events, with_window
+from bumphunt.pipeline.stages import masses_in_window, scan_file, score_events, with_window
 from bumphunt.scores.quality import roc
 
 WINDOW = (3250.0, 3750.0)
@@ -123,43 +122,6 @@ def test_scan_bins_events_as_the_config_says(box):
     assert edges[0] == 3000.0
     assert edges[-1] <= 5200.0
     np.testing.assert_allclose(edges[1:] / edges[:-1], 1.04)
-
-
-@pytest.fixture
-def two_distributions(monkeypatch):
-    """Trying all of scipy.stats takes half a minute; these two come first anyway."""
-    monkeypatch.setattr(
-        stages, "rank_distributions", lambda latent, **_: rank_distributions(latent, names=("norm", "johnsonsu"))
-    )
-
-
-def test_drawn_events_look_like_those_trained_on(box, table, two_distributions):
-    settings = {"hidden": [32, 32], "epochs": 20, "batch_size": 200, "optimizer": "adam", "zeta": 5000.0}
-    drawn, fit = generate_events(box, n_events=3000, config=config_from_dict({"vae": settings}))
-    assert list(drawn.columns) == ["mj1", "mj2", "tau21_1", "tau21_2"], "no mjj, no truth, no identifier"
-    assert len(drawn) == 3000
-    assert fit["name"] in ("norm", "johnsonsu")
-    assert 0 <= fit["ks"] < 0.2
-    for name in drawn.columns:
-        low, high = table[name].min(), table[name].max()
-        assert drawn[name].between(low - 1e-6 * abs(low), high + 1e-6 * abs(high)).all(), name
-        assert abs(drawn[name].median() - table[name].median()) < 0.5 * table[name].std(), name
-    assert max(drawn[name].std() / table[name].std() for name in drawn.columns) > 0.5, (
-        "the latent variable says something"
-    )
-
-
-def test_drawing_repeats_with_its_seed(table, tmp_path, two_distributions):
-    table.head(1500).drop(columns="label").to_parquet(tmp_path / "few.parquet")
-    first, again, other = (generate_events(tmp_path / "few.parquet", config=LIGHT, seed=seed)[0] for seed in (4, 4, 5))
-    assert len(first) == 1500, "as many as trained on"
-    pd.testing.assert_frame_equal(first, again)
-    assert not first.equals(other)
-
-
-def test_generation_needs_one_latent_variable(box):
-    with pytest.raises(InputError, match=r"vae\.latent_dim is 2"):
-        generate_events(box, config=config_from_dict({"vae": {"latent_dim": 2}}))
 
 
 def test_weighted_events_are_refused_and_equal_weights_are_not(make_events):

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bumphunt.generation import generate, rank_distributions
+from bumphunt.generation.distributions import rank_distributions
+from bumphunt.generation.drawing import generate
 from bumphunt.preprocessing.scaling import QuantileFrontEnd
 from bumphunt.scores.latent import choose, latent_scores
 from bumphunt.scores.quality import roc
