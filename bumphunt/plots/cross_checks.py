@@ -48,7 +48,7 @@ def cross_checks(checks: Sequence[CrossCheck], *, reference: WindowResult | None
     axes.set_yticks(range(len(rows)), texts, fontsize=9.5)
     axes.tick_params(axis="y", which="both", left=False, right=False)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(low - (0.05 * (high - low) if low < 0 else 0.0), high + 0.14 * (high - low))
+    axes.set_xlim(low - (0.05 * (high - low) if low < 0 else 0.0), high + 0.2 * (high - low))
     axes.set_xlabel("Local significance in the best window [σ]")
     return figure, (axes,)
 

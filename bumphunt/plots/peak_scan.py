@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bumphunt.plots.marks import label
-from bumphunt.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, headroom, new_figure, styled
+from bumphunt.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, new_figure, styled
 from bumphunt.results import Interval, MassFit, PeakScan
 
 
@@ -33,7 +33,7 @@ def peak_scan(
         The large panels from top to bottom, then the narrow ones.
     """
     n = len(result.variables)
-    figure = new_figure(1.0 + 2.1 * n)
+    figure = new_figure(1.5 + 2.1 * n)
     grid = figure.subplots(n, 2, sharex="col", sharey="row", width_ratios=[5.0, 1.4], squeeze=False)
     fitted = {} if mass_fit is None else _intervals(mass_fit)
     used = (result.n_taken >= result.take_low) & (result.n_taken <= result.take_high)
@@ -72,8 +72,7 @@ def peak_scan(
         side.set_xticks([0, 1, 2, 3], names, rotation=90, fontsize=8)
     if len(result.n_taken):
         grid[0, 0].set_xlim(0, 1.02 * float(result.n_taken.max()))
-    headroom(grid[0, 0], 0.22)
-    grid[0, 0].legend(loc="upper right", ncols=5, fontsize=9, columnspacing=1.0, handletextpad=0.5)
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=9)
     grid[-1, 0].set_xlabel("Number of most anomalous events taken")
     for axes in grid[:, 1]:
         for place in (0.5, 1.5, 2.5):
