@@ -6,8 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock fidelity response mass-calibration null-experiments injections fit-calibration real-spectra \
-  cwola-quality vae-quality studies paper benchmarks clean
+.PHONY: help install run test lint lock fidelity response mass-calibration null-experiments injections fit-calibration real-spectra cwola-quality vae-quality studies paper benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs

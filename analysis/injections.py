@@ -34,7 +34,7 @@ POINTS = (
 """(m_resonance, m_x, m_y) in GeV."""
 
 QUANTITIES = ("m_resonance", "m_x", "m_y", "n_signal")
-UNCHARTED = {"enabled": False}
+OFF = {"enabled": False}
 
 
 def statistical(rows: list[dict[str, Any]]) -> dict[str, tuple[list[bumphunt.Interval], list[float], list[str]]]:
@@ -68,8 +68,8 @@ def main() -> None:
         {
             "search": {"low": 2900.0, "high": 6000.0},
             "cwola": {"members": 1},
-            "vae": UNCHARTED,
-            "autoencoder": UNCHARTED,
+            "vae": OFF,
+            "autoencoder": OFF,
         }
     )
     found = bumphunt.calibrate(
@@ -87,7 +87,7 @@ def main() -> None:
     )
     print(found)
     files = sorted((arguments.output / "injections" / "stages").glob("experiment_*.json"))
-    rows = [json.loads(file.read_text()) for file in files]
+    rows = [json.loads(file.read_text()) for file in files[: arguments.repeats * len(POINTS)]]
     by_name = statistical(rows)
     summary = {
         "background_per_box": arguments.size,

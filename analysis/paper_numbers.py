@@ -28,12 +28,6 @@ QUANTITIES = {
     "n_signal": "$N_S$",
 }
 MASS_OF = {"m_resonance": "mjj", "m_x": "mj1", "m_y": "mj2"}
-COMING = (
-    "fit_calibration", "real_spectra", "mass_calibration", "null_experiments", "calibration", "cwola_quality",
-    "vae_quality",
-)  # fmt: skip
-"""Results that other studies write; each becomes a table of its numbers as soon as it is there."""
-
 Results = dict[str, Any]
 
 
@@ -67,6 +61,7 @@ def build(results: Path = RESULTS) -> dict[str, str]:
         "table_published": published_table,
         "table_test": test_table,
         "table_injections": injections_table,
+        "table_cwola": cwola_table,
         "table_generation": generation_table,
         "table_classifiers": classifiers_table,
         "table_comparison": comparison_table,
@@ -75,9 +70,6 @@ def build(results: Path = RESULTS) -> dict[str, str]:
         made = make(found)
         if made:
             files[f"{name}.tex"] = made + "\n"
-    for name in COMING:
-        if name in found:
-            files[f"{name}.tex"] = listing(found[name]) + "\n"
     return files
 
 
@@ -92,6 +84,8 @@ def read(results: Path) -> Results:
             found[path.stem] = {**record["numbers"], "seconds": record["seconds"]}
     if "injections" in found:
         found["injections"] = {name: value for name, value in found["injections"].items() if name != "each"}
+    for study in found.get("null_experiments", {}).values():
+        del study["z_local"]
     if "fidelity" in found:
         found["fidelity"] = fidelity(found["fidelity"])
     return found
@@ -194,19 +188,39 @@ def test_table(found: Results) -> str | None:
 
 
 def injections_table(found: Results) -> str | None:
-    """Return pulls and coverage of injected signals."""
+    """Return pulls and coverage of injected signals by their statistical intervals."""
     study = found.get("injections")
     if study is None:
         return None
-    rows = []
-    for name, symbol in QUANTITIES.items():
-        one = study.get(name, {"n": 0})
-        if one["n"]:
-            rows.append(
-                [symbol, one["n"], signed(one["pull_mean"]), f"{one['pull_width']:.2f}", share(one["covered"]),
-                 share(one["covered_twice"]), share(one["median_error"], 1)]
-            )  # fmt: skip
+    rows = [
+        [symbol, one["n"], signed(one["mean"]), f"{one['width']:.2f}", share(one["covered"]),
+         share(one["covered_twice"]), share(one["median_error"], 1)]
+        for name, symbol in QUANTITIES.items()
+        if (one := study["statistical"].get(name)) is not None
+    ]  # fmt: skip
     head = ["", "injections", "mean pull", "width", "in 1 interval", "in 2", "median error"]
+    return table(head, rows)
+
+
+def cwola_table(found: Results) -> str | None:
+    """Return the largest significance improvement of weakly supervised and supervised trees."""
+    study = found.get("cwola_quality")
+    if study is None:
+        return None
+    methods = {
+        "cwola4": "CWoLa, four features",
+        "supervised4": "supervised, four features",
+        "cwola8": "CWoLa, eight features",
+        "supervised8": "supervised, eight features",
+        "cwola4_as_it_is": "CWoLa, trees as they come",
+        "cwola4_noise10": "CWoLa, four features and ten of noise",
+    }
+    sizes = [study["labelled"], study["million"]]
+    rows = [
+        [text, *(f"{size[method]['max_sic'][0]:.1f}" if method in size else "--" for size in sizes)]
+        for method, text in methods.items()
+    ]
+    head = ["", *(f"{size['signal_in_region']} signal in {size['background_in_region']}" for size in sizes)]
     return table(head, rows)
 
 
@@ -271,15 +285,6 @@ def comparison_table(found: Results) -> str:
         trees = models["boosted trees"]["max_sic"]
         rows.append(["supervised trees, here", "simulated, trained on truth", "max SIC", f"{trees:.1f}"])
     return table(["who", "on", "figure of merit", "value"], rows, columns="llll")
-
-
-def listing(content: Any, *, most: int = 40) -> str:
-    """Return the numbers of a result that the paper has no table for, each with its path."""
-    rows = []
-    for path, value in flatten(content, longest=8):
-        if len(rows) < most and not isinstance(value, str):
-            rows.append([path.replace(".", " / ").replace("_", " "), value])
-    return table(["entry", "value"], rows)
 
 
 def loose(rows: list[list[Any]]) -> list[list[Any]]:

@@ -8,10 +8,10 @@ The probability is a function of the jet masses with the growth of background's 
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from bumphunt.errors import InputError
@@ -19,8 +19,11 @@ from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.response import SignalModel, intact
 from bumphunt.masses.signal_table import SUBSTRUCTURE, Masses
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FloatArray = npt.NDArray[np.float64]
-Select = Callable[[pd.DataFrame], FloatArray]
+Select = Callable[["pd.DataFrame"], FloatArray]
 """Probability that each event of a table passes the selection, shape (events,): the mean over the folds' models."""
 
 DRAWS = 5000
@@ -60,8 +63,10 @@ class SignalDraws:
         )
         return replace(self, heavy=heavy, light=light)
 
-    def table(self, masses: Masses) -> pd.DataFrame:
+    def table(self, masses: Masses) -> "pd.DataFrame":
         """Return the events as an event table at the given masses (GeV)."""
+        import pandas as pd
+
         pair = np.stack([masses[1] * np.exp(self.heavy), masses[2] * np.exp(self.light)])
         heavier, rows = pair.argmax(axis=0), np.arange(pair.shape[1])
         columns = {"mjj": masses[0] * np.exp(self.log_resonance)}

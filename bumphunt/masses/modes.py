@@ -13,7 +13,7 @@ def histogram_mode(values: FloatArray, width: float) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> histogram_mode(np.array([101.0, 103.0, 129.0, 131.0, 132.0]), 10.0)
+    >>> histogram_mode(np.array([101.0, 103.0, 130.0, 131.0, 132.0]), 10.0)
     135.0
     """
     index = np.floor(values / width).astype(int)
@@ -29,8 +29,8 @@ def half_sample_mode(values: FloatArray) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> half_sample_mode(np.array([1.0, 5.0, 5.1, 5.2, 9.0, 14.0]))
-    5.1
+    >>> half_sample_mode(np.array([1.0, 5.0, 5.25, 5.5, 9.0, 14.0]))
+    5.25
     """
     points = np.sort(np.asarray(values, dtype=np.float64))
     while len(points) > 3:
@@ -58,7 +58,7 @@ def kernel_mode(values: FloatArray, weights: FloatArray, width: float) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> round(kernel_mode(np.array([90.0, 100.0, 100.0, 110.0]), np.ones(4), 0.05))
+    >>> round(kernel_mode(np.array([80.0, 100.0, 100.0, 125.0]), np.ones(4), 0.05))
     100
     """
     cell = width / 6.0

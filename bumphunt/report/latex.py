@@ -117,8 +117,8 @@ def key(*parts: str) -> str:
 
     Examples
     --------
-    >>> key("lhco_truth", "0.1 %", "auc", "z")
-    'lhco_truth.0.1.auc.z'
+    >>> key("training", "0.1 %", "auc", "z")
+    'training.0.1.auc.z'
     """
     return ".".join(re.sub(r"[^\w.+-]+", "-", part).strip("-") for part in parts)
 

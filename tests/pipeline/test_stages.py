@@ -99,7 +99,7 @@ def test_masses_of_the_resonance(box):
 
 
 def test_masses_that_cannot_be_fitted_are_no_numbers(box, monkeypatch):
-    monkeypatch.setattr(stages, "estimate_masses", lambda *_: (None, None))
+    monkeypatch.setattr(stages, "estimate_masses", lambda *_, **__: (None, None))
     with pytest.raises(InputError, match="3250-3750 GeV"):
         masses_in_window(box, window=WINDOW, config=LIGHT)
 
