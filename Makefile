@@ -46,10 +46,10 @@ response: install  ## simulate the signal grid: bumphunt/masses/signal_events.np
 mass-calibration: install  ## pulls and coverage of masses and yield for a frozen score (30 minutes)
 	$(BIN)/python analysis/mass_calibration.py --workers $(WORKERS)
 
-null-experiments: install  ## run the whole analysis 500 times where there is no signal (50 minutes; resumable)
+null-experiments: install  ## run the whole analysis 500 times where there is no signal (25 minutes; resumable)
 	$(BIN)/python analysis/null_experiments.py --workers $(WORKERS)
 
-injections: install  ## inject signals of known masses and compare (18 minutes)
+injections: install  ## inject signals of known masses and compare (16 minutes; resumable)
 	$(BIN)/python analysis/injections.py --workers $(WORKERS)
 
 vae-quality: install  ## how well the VAE's scores separate signal, and the choice among them without labels (5 minutes)

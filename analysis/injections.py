@@ -56,7 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=100_000, help="background events in a box")
     parser.add_argument("--signal", type=int, default=300, help="signal events in a box")
-    parser.add_argument("--repeats", type=int, default=20, help="boxes at each mass point")
+    parser.add_argument("--repeats", type=int, default=12, help="boxes at each mass point")
     parser.add_argument("--seed", type=int, default=31)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--scheduler", help="address of a Dask scheduler")
