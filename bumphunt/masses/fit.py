@@ -13,7 +13,7 @@ from bumphunt.masses.plane import PlaneDensity
 from bumphunt.masses.projections import goodness, projections
 from bumphunt.masses.signal_table import Masses, SignalTable
 from bumphunt.masses.starts import starting_points
-from bumphunt.masses.systematics import DETECTOR_PRIOR, Shift, detector_shift
+from bumphunt.masses.systematics import DETECTOR_PRIOR, SCORE_EFFICIENCY_ERROR, Shift, detector_shift
 from bumphunt.masses.yields import EFFICIENCY_ERROR
 from bumphunt.results import Interval, MassFit
 
@@ -210,7 +210,7 @@ def _result(
     order = [0, 1, 2, 3] if best.masses[1] >= best.masses[2] else [0, 2, 1, 3]
     names = [("m_z", "m_x", "m_y", "n_s")[index] for index in order]
     shifts = np.zeros(4) if shift is None else DETECTOR_PRIOR * np.abs(shift.as_array())
-    shifts[3] = np.hypot(shifts[3], EFFICIENCY_ERROR)
+    shifts[3] = np.hypot(shifts[3], SCORE_EFFICIENCY_ERROR if whole_file else EFFICIENCY_ERROR)
     total = [_with_systematic(intervals[index], float(shifts[index])) for index in order]
     widening = (float(np.exp(best.minuit.values["log_k_z"])), float(np.exp(best.minuit.values["log_k_j"])))
     efficiency = best.likelihood.signal.efficiency(best.masses, widening)
