@@ -17,7 +17,7 @@ DETECTOR_PRIOR = 0.5
 
 SCORE_EFFICIENCY_ERROR = 0.15
 """Relative error of the score's efficiency for signal, declared: substructure differs more between simulations than the
-two detectors here show. On signal of a third one, with a sharper detector, yields came out 25 and 48 % too high."""
+two detectors here show. On signal of a third one yields came out up to 49 % too high (``make other-simulation``)."""
 
 _CORE = 0.15
 
