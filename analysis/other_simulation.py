@@ -2,7 +2,7 @@
 
     make other-simulation
 
-Needs the development samples in ../shared/data: 400 thousand background events, to which signal is mixed, and once none.
+Needs the development samples in ../shared/data: 400 thousand background events, to which signal is mixed, or none.
 Writes analysis/results/other_simulation.json: answers and truth.
 """
 
