@@ -42,11 +42,16 @@ def analyse(path, output, *, seed=7, changes=None, **options):
     return run_analysis(path, output=output, config=config, seed=seed, **options)
 
 
+def digits(value):
+    """Return a number to four digits: pyhf's minimiser stops at a point that memory layout moves in the eighth."""
+    return float(f"{value:.3e}") if isinstance(value, float) else value
+
+
 def answers(output):
     """Return all that a run concluded, without times and paths."""
     result = json.loads((output / "result.json").read_text())
     stages = {
-        name: {key: value for key, value in stage.items() if key != "seconds"}
+        name: {key: digits(value) for key, value in stage.items() if key != "seconds"}
         for name, stage in result["stages"].items()
     }
     return {
