@@ -14,6 +14,7 @@ import numpy.typing as npt
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import Result
 from bumphunt.significance.profile import p_from_z, z_from_p
+from bumphunt.significance.toys import most_significant, throw
 from bumphunt.significance.trials import global_p_value, mean_upcrossings
 from bumphunt.spectrum.batched import TINY, ManyFits, fit_many
 from bumphunt.spectrum.choice import resolve_family
@@ -335,13 +336,13 @@ def _global(
             "p_global": p_local, "z_global": z_local, "p_global_method": "one mass and width, no trials",
             "n_toys": 0, "n_exceed": 0, "n_failed": 0, "is_bound": False, "upcrossings": 0.0,
         }  # fmt: skip
-    toys = rng.poisson(expected, (n_toys, len(expected))).astype(np.float64)
+    toys = throw(expected, n_toys=n_toys, rng=rng)
     if len(designs) == 1:
         best = largest_z(toys, designs[0], shapes)
         curves = signed_roots(toys[:CURVES], designs[0], shapes).reshape(-1, *grid)
     else:
         roots = envelope_roots(toys, designs, shapes)[0]
-        best = np.where(np.isnan(roots), np.inf, roots).max(axis=1)
+        best = most_significant(roots)
         curves = roots[:CURVES].reshape(-1, *grid)
     exceed = int(np.sum(best >= z_local))
     upcrossings = sum(mean_upcrossings(curves[:, width]) for width in range(grid[0]))

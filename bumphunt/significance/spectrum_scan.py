@@ -19,7 +19,7 @@ from bumphunt.significance.bumphunter import bump_hunt
 from bumphunt.significance.likelihood_scan import likelihood_scan
 from bumphunt.significance.profile import p_from_z, z_from_p
 from bumphunt.significance.scan import combine_windows, window_significance
-from bumphunt.significance.toys import throw, window_curves
+from bumphunt.significance.toys import most_significant, throw, window_curves
 from bumphunt.significance.trials import global_p_value, mean_upcrossings
 from bumphunt.significance.window_likelihood import window_roots
 from bumphunt.spectrum.binning import spectrum_arrays
@@ -142,8 +142,7 @@ def _counting(
     for block in _blocks(n_toys):
         toys = throw(background.expected, n_toys=block, rng=rng)
         z = window_curves(toys, edges, searched, family=family, sqrt_s=sqrt_s)
-        # a refit that failed counts as extreme: a failure can only make the global p-value larger
-        exceed += int(np.sum(np.where(np.isnan(z), np.inf, z).max(axis=1) >= combined.z_local))
+        exceed += int(np.sum(most_significant(z) >= combined.z_local))
         crossings += block * sum(mean_upcrossings(z[:, widths_of == width]) for width in np.unique(widths_of))
     p_global, method, is_bound = global_p_value(
         combined.z_local, combined.p_local, n_exceed=exceed, n_toys=n_toys, upcrossings=crossings / n_toys

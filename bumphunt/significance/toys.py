@@ -92,13 +92,10 @@ def window_curves(
     return np.stack([window_z(counts, edges, masked, family=family, sqrt_s=sqrt_s) for masked in windows], axis=1)
 
 
-def best_window_z(
-    counts: FloatArray, edges: FloatArray, windows: Sequence[BoolArray], *, family: str, sqrt_s: float = SQRT_S
-) -> FloatArray:
-    """Return the largest local significance over all windows for many spectra, shape (toys,).
+def most_significant(z: FloatArray) -> FloatArray:
+    """Return the largest of each toy's significances (toys, places), shape (toys,).
 
-    A window whose refit failed counts as infinitely significant for that toy, so that a failure can
+    A place whose refit failed (NaN) counts as infinitely significant for that toy, so that a failure can
     only make the global p-value larger.
     """
-    z = window_curves(counts, edges, windows, family=family, sqrt_s=sqrt_s)
     return np.asarray(np.where(np.isnan(z), np.inf, z).max(axis=1), dtype=np.float64)

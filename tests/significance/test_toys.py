@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from bumphunt.significance.scan import window_significance
-from bumphunt.significance.toys import best_window_z, throw, window_z
+from bumphunt.significance.toys import most_significant, throw, window_curves, window_z
 from bumphunt.spectrum.binning import mass_grid
 from bumphunt.spectrum.fit import fit_many, make_design, sum_error
 from bumphunt.spectrum.functions import SQRT_S
@@ -106,8 +106,10 @@ def test_the_best_window_is_the_largest_and_a_failed_fit_counts_against_discover
     windows = [window(first) for first in (4, 8, 12)]
     toys = null_toys(300.0, windows[1], 50, seed=8)
     each = np.stack([window_z(toys, EDGES, masked, family="dijet3") for masked in windows])
-    np.testing.assert_array_equal(best_window_z(toys, EDGES, windows, family="dijet3"), each.max(axis=0))
+    np.testing.assert_array_equal(
+        most_significant(window_curves(toys, EDGES, windows, family="dijet3")), each.max(axis=0)
+    )
     lonely = np.zeros((1, BINS))
     lonely[0, 2] = 1.0
     assert np.isnan(window_z(lonely, EDGES, windows[1], family="dijet3")[0])
-    assert best_window_z(lonely, EDGES, windows, family="dijet3")[0] == np.inf
+    assert most_significant(window_curves(lonely, EDGES, windows, family="dijet3"))[0] == np.inf
