@@ -439,6 +439,7 @@ def test_a_blind_run_never_looks(box, light, tmp_path):
     assert not written["answers"]["discovery"]
     assert written["answers"]["p_local"] is written["answers"]["m_resonance"] is None
     assert len(written["expected"]) == 2
+    refused(call("run", box, "--output", box, "--config", light, "--blind"), "is a file")
 
 
 def test_calibrate_prints_rates_and_pulls(folder, make_events, light, tmp_path):
@@ -449,6 +450,7 @@ def test_calibrate_prints_rates_and_pulls(folder, make_events, light, tmp_path):
     assert "2 boxes without signal" in printed
     assert json.loads(done_well(call("calibrate", pool, *options, "--json")))["null"]["boxes"] == 2
     refused(call("calibrate", pool, "--output", tmp_path / "none", "--null", 0), "nothing to calibrate")
+    refused(call("calibrate", pool, "--output", pool), "is a file")
     assert not (tmp_path / "none").exists()
 
 

@@ -79,7 +79,7 @@ def run(
 
 @main.command("config")
 @one_line
-def showread_config() -> None:
+def show_config() -> None:
     """Print the commented default configuration."""
     from bumphunt.config import default_yaml
 

@@ -12,7 +12,7 @@ from bumphunt.pipeline.ingest import read_events
 from bumphunt.pipeline.progress import bar
 from bumphunt.pipeline.provenance import describe_input, request, versions
 from bumphunt.pipeline.search import prepare_search
-from bumphunt.pipeline.store import StageStore, write_json
+from bumphunt.pipeline.store import StageStore, output_folder, write_json
 from bumphunt.pipeline.windows import WindowTask, event_folds, primary_score
 from bumphunt.results import SCHEMA_VERSION, Answers, BlindResult, BlindWindow
 from bumphunt.selection import select_fraction
@@ -45,10 +45,11 @@ def run_blind(
         If events or settings cannot be used.
     """
     settings = config or AnalysisConfig()
+    folder = output_folder(output)
     table = read_events(events, progress=progress)
     source = describe_input(events, table)
     search = prepare_search(drop_truth(table), settings, seed)
-    StageStore(Path(output), {**request(source, settings, seed), "blind": True}, resume=False)
+    StageStore(folder, {**request(source, settings, seed), "blind": True}, resume=False)
     found: dict[int, tuple[BlindWindow, ...]] = {}
     with bar("windows", len(search.tasks), done=0, shown=progress) as advance:
         for index, windows in parallel_map(expect_window, search.tasks, workers=workers, scheduler=scheduler):
@@ -64,7 +65,7 @@ def run_blind(
         answers=dict.fromkeys(Answers.__dataclass_fields__) | {"status": "blinded", "discovery": False},
         expected=tuple(window for index in sorted(found) for window in found[index]),
     )
-    write_json(Path(output) / "result.json", result.to_dict())
+    write_json(folder / "result.json", result.to_dict())
     return result
 
 

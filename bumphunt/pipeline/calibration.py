@@ -11,7 +11,7 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.masses.pulls import PullSummary, summarise_pulls
 from bumphunt.pipeline.experiments import Experiment, ExperimentResult, Injection, Source, run_experiments
-from bumphunt.pipeline.store import write_json
+from bumphunt.pipeline.store import output_folder, write_json
 from bumphunt.pipeline.verdict import EVIDENCE
 from bumphunt.results import Interval, Result
 from bumphunt.rng import integer_seed
@@ -134,7 +134,7 @@ def calibrate(
     if null == 0 and not points:
         raise InputError("nothing to calibrate; give boxes without signal (--null) or masses of signal (--masses)")
     settings = config or AnalysisConfig()
-    folder = Path(output)
+    folder = output_folder(output)
     folder.mkdir(parents=True, exist_ok=True)
     made = signal_events or max(10 * n_signal, 2000)
     files = [_signal_file(folder, point, made, seed=seed, workers=workers) for point in points]

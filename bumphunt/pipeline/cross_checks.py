@@ -17,9 +17,8 @@ from bumphunt.errors import FitError, InputError
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.networks import UnitFeatures, train_autoencoder, train_latent_vae, train_vae, unit_features
 from bumphunt.pipeline.store import StageStore
-from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
+from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure, training_sample
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
-from bumphunt.preprocessing.splits import balanced_weights
 from bumphunt.results import CrossCheck, TrainingHistory
 from bumphunt.rng import generator, integer_seed
 from bumphunt.scores.blind_choice import choose_out_of_fold
@@ -62,18 +61,13 @@ def latent_classifier_score(latent: FloatArray, task: WindowTask, folds: IntArra
     folds : array of shape (events,)
         Folds of the run.
     """
-    settings, window = task.config.cwola, task.window
-    if settings.sidebands == "narrow":
-        window = window.narrowed()
+    settings, sample = task.config.cwola, training_sample(task)
     if settings.decorrelate:
         latent = SmoothDecorrelation().fit(latent, task.mjj).transform(latent, task.mjj)
-    lower, region, upper = (
-        part(task.mjj) for part in (window.lower_sideband, window.signal_region, window.upper_sideband)
-    )
     return out_of_fold_scores(
         latent,
-        region,
-        balanced_weights(lower, region, upper, class_weight=settings.class_weight),
+        sample.region,
+        sample.weights,
         folds,
         make_classifier=lambda fold: BoostedTrees(
             members=task.config.latent.members,

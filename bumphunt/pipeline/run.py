@@ -24,7 +24,7 @@ from bumphunt.pipeline.networks import check_networks
 from bumphunt.pipeline.progress import bar
 from bumphunt.pipeline.provenance import describe_input, request, versions
 from bumphunt.pipeline.search import Search, prepare_search
-from bumphunt.pipeline.store import StageStore, write_json
+from bumphunt.pipeline.store import StageStore, output_folder, write_json
 from bumphunt.pipeline.verdict import answers, best_window, judge
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, search_window
 from bumphunt.results import (
@@ -104,9 +104,7 @@ def run_analysis(
     config = config or AnalysisConfig()
     if seed < 0:
         raise InputError(f"seed is {seed}; give a number of at least 0")
-    output = Path(output)
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output} is a file; give a folder for the output")
+    output = output_folder(output)
     clock = _Clock()
     with clock.stage("events") as found:
         table = read_events(events, progress=progress)

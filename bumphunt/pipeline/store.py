@@ -48,6 +48,20 @@ def write_json(path: str | Path, data: Any) -> Path:
     return write_atomically(path, lambda part: part.write_text(text + "\n", "utf-8"))
 
 
+def output_folder(output: str | Path) -> Path:
+    """Return the folder for what a command writes, which need not exist yet.
+
+    Raises
+    ------
+    InputError
+        If it is a file.
+    """
+    folder = Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give a folder for the output")
+    return folder
+
+
 class StageStore:
     """The folder ``stages/`` of a run: arrays and JSON by name, valid for one request only.
 
