@@ -26,7 +26,9 @@ VARIED_EVERY = 5
 def grid(points: int) -> list[tuple[float, float, float]]:
     """Return evenly spread masses (GeV), m_x the heavier: a Sobol sequence."""
     found = []
-    for u, v, w in qmc.Sobol(3, scramble=True, rng=np.random.default_rng(7)).random_base2(7)[:points]:
+    for u, v, w in qmc.Sobol(3, scramble=True, rng=np.random.default_rng(7)).random_base2(
+        max(points - 1, 1).bit_length()
+    )[:points]:
         m_resonance = RESONANCE[0] * (RESONANCE[1] / RESONANCE[0]) ** u
         low, high = np.sqrt(DAUGHTER[0] / m_resonance), np.sqrt(DAUGHTER[1])
         pair = sorted(((low + (high - low) * part) ** 2 * m_resonance for part in (v, w)), reverse=True)
@@ -37,9 +39,9 @@ def grid(points: int) -> list[tuple[float, float, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=Path, default=Path("out/response"))
-    parser.add_argument("--points", type=int, default=96)
-    parser.add_argument("--events", type=int, default=1800, help="simulated at each point")
-    parser.add_argument("--shipped", type=int, default=900, help="of them, packed into the file")
+    parser.add_argument("--points", type=int, default=256)
+    parser.add_argument("--events", type=int, default=1000, help="simulated at each point")
+    parser.add_argument("--shipped", type=int, default=600, help="of them, packed into the file")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--output", type=Path, default=Path("bumphunt/masses/signal_events.npz"))
     arguments = parser.parse_args()

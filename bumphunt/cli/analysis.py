@@ -102,6 +102,13 @@ def show_config() -> None:
 @click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Boxes for each --masses.")
 @click.option("--size", type=click.IntRange(min=1), default=100_000, show_default=True, help="Events in a box.")
 @click.option(
+    "--detectors",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Detectors drawn from the prior of the systematic errors for each --masses; 0: the nominal one.",
+)
+@click.option(
     "--source",
     type=click.Choice(["subsample", "smooth"]),
     default="subsample",
@@ -122,6 +129,7 @@ def calibrate(
     signal: int,
     repeats: int,
     size: int,
+    detectors: int,
     source: "Source",
     config_path: Path | None,
     seed: int,
@@ -143,6 +151,7 @@ def calibrate(
         n_signal=signal,
         repeats=repeats,
         size=size,
+        detectors=detectors,
         source=source,
         config=read_config(config_path),
         seed=seed,

@@ -16,7 +16,8 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from bumphunt.errors import InputError
 from bumphunt.masses.growth import MassGrowth
-from bumphunt.masses.response import SignalModel, intact
+from bumphunt.masses.resolution import from_nominal
+from bumphunt.masses.response import JET_CORE, SignalModel, intact
 from bumphunt.masses.signal_table import SUBSTRUCTURE, Masses
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ FloatArray = npt.NDArray[np.float64]
 Select = Callable[["pd.DataFrame"], FloatArray]
 """Probability that each event of a table passes the selection, shape (events,): the mean over the folds' models."""
 
-DRAWS = 5000
+DRAWS = 10_000
 """Signal events drawn to find the acceptance."""
 
 _CELL = 0.015
@@ -58,7 +59,7 @@ class SignalDraws:
         if widening == 1.0:
             return self
         heavy, light = (
-            jet.shape.mode + widening * (ratio - jet.shape.mode)
+            jet.shape.mode + from_nominal(ratio - jet.shape.mode, widening, JET_CORE)
             for jet, ratio in ((model.heavy, self.heavy), (model.light, self.light))
         )
         return replace(self, heavy=heavy, light=light)

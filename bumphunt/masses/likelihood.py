@@ -1,27 +1,29 @@
 """The extended unbinned likelihood of selected events in (mjj, mj1, mj2)."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from bumphunt.errors import BumphuntError
 from bumphunt.masses.acceptance import Acceptance, Select, SignalDraws, draw_signal, passed_by
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.plane import MassSpectrum, PlaneDensity
 from bumphunt.masses.response import SignalModel, signal_model
 from bumphunt.masses.signal_table import Masses, SignalTable
 from bumphunt.results import SpectrumFit
+from bumphunt.spectrum.fit import fit_spectrum
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-WIDTH_PRIOR = 0.08
-"""Prior relative uncertainty of the mass resolutions, which differ between detectors and showers."""
+WIDTH_PRIOR = 0.2
+"""Prior uncertainty of the logarithms of the mass resolutions: a detector twice as sharp is three of it away."""
 
-_STEPS = (0.03, 0.04, 0.04, 0.15, 0.15)
+_STEPS = (0.02, 0.03, 0.03, 0.12, 0.12)
 """Steps in the logarithms of the masses and widths from which the efficiency's derivatives are taken."""
-_FARTHEST = 4.0
+_SEPARATIONS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,7 +32,8 @@ class SelectedEvents:
 
     ``mjj, mj1, mj2`` are selected events over the whole range of ``spectrum``; ``in_window``
     flags those in the signal region. Those outside the masked bins give the density of the jet
-    masses of background, ``spectrum`` gives its density in mjj.
+    masses of background, ``spectrum`` gives its density in mjj. ``tau21`` (2, events) of both jets, where the table
+    has it, tells how well simulation knows what the score looks at.
     """
 
     mjj: FloatArray
@@ -39,6 +42,7 @@ class SelectedEvents:
     in_window: BoolArray
     spectrum: SpectrumFit
     growth: MassGrowth = field(default_factory=MassGrowth)
+    tau21: FloatArray | None = None
 
     @property
     def centre(self) -> float:
@@ -79,17 +83,18 @@ class SelectedSignal:
         mjj = masses[0] * np.exp(scaled.pull + self.model.whole.mode)
         return float((within * self.acceptance(mjj, *scaled.jet_masses(masses))).mean())
 
-    def smooth_efficiency(self) -> Callable[[Masses, float, float], float]:
+    def smooth_efficiency(
+        self, masses: Masses, log_widening: tuple[float, float]
+    ) -> Callable[[Masses, float, float], float]:
         """Return the efficiency as a quadratic form in the logarithms of masses and widths, quick and smooth.
 
-        It is exact at the masses of the model, and meant for their neighbourhood.
+        It is exact at the given masses (GeV) and logarithms of the widths, and meant for their neighbourhood.
         """
-        origin = np.log(self.model.masses)
+        origin = np.append(np.log(masses), log_widening)
 
         def value(step: FloatArray) -> float:
-            masses = np.exp(origin + step[:3])
-            widening = (float(np.exp(step[3])), float(np.exp(step[4])))
-            efficiency = self.efficiency((float(masses[0]), float(masses[1]), float(masses[2])), widening)
+            at = np.exp(origin + step)
+            efficiency = self.efficiency((float(at[0]), float(at[1]), float(at[2])), (float(at[3]), float(at[4])))
             return float(np.log(max(efficiency, 1e-6)))
 
         unit = np.diag(_STEPS)
@@ -103,8 +108,7 @@ class SelectedSignal:
         curvature[1, 2] = curvature[2, 1] = (mixed + centre) / (_STEPS[1] * _STEPS[2])
 
         def efficiency(masses: Masses, log_k_z: float, log_k_j: float) -> float:
-            step = np.append(np.log(masses) - origin, [log_k_z, log_k_j])
-            step = np.clip(step, -_FARTHEST * np.array(_STEPS), _FARTHEST * np.array(_STEPS))
+            step = np.append(np.log(masses), [log_k_z, log_k_j]) - origin
             return float(np.exp(min(centre + slope @ step + 0.5 * step @ curvature @ step, 0.0)))
 
         return efficiency
@@ -152,6 +156,21 @@ def selected_signal(
     return SelectedSignal(model=model, draws=draws, acceptance=acceptance.scaled(max(factor, 1e-3)), ends=ends)
 
 
+def _without_signal(events: SelectedEvents, weights: FloatArray) -> SelectedEvents:
+    """Return the events with the spectrum fitted again to the sidebands, each event by its probability."""
+    spectrum = events.spectrum
+    counts, _ = np.histogram(events.mjj[events.outside], spectrum.edges, weights=weights)
+    try:
+        fit = fit_spectrum(
+            counts, spectrum.edges, family=spectrum.family, masked=spectrum.masked, window=spectrum.window
+        )
+    except BumphuntError:
+        return events
+    # an error that has more in it than this family's own is kept
+    error = fit.window_expected * spectrum.window_error / max(spectrum.window_expected, 1e-9)
+    return replace(events, spectrum=replace(fit, window_error=max(fit.window_error, error)))
+
+
 class Likelihood:
     """Twice the negative log likelihood of the events with what the parameters' priors add.
 
@@ -163,13 +182,23 @@ class Likelihood:
         Jet masses of background.
     signal : SelectedSignal
         Signal near the masses that will be tried.
+    origin : sequence of float
+        The three masses (GeV) and the logarithms of the two widths near which the efficiency is prepared.
+
+    Attributes
+    ----------
+    assumed : (float, float)
+        Centres of the priors of the logarithms of the two widths, 0 for the nominal detector.
     """
 
     NAMES = ("m_z", "m_x", "m_y", "n_s", "n_b", "log_k_z", "log_k_j", "bump")
 
-    def __init__(self, events: SelectedEvents, plane: PlaneDensity, signal: SelectedSignal) -> None:
-        self.events, self.signal = events, signal
-        self._efficiency = signal.smooth_efficiency()
+    def __init__(
+        self, events: SelectedEvents, plane: PlaneDensity, signal: SelectedSignal, origin: Sequence[float]
+    ) -> None:
+        self.events, self.signal, self.origin = events, signal, tuple(origin)
+        self.assumed = (0.0, 0.0)
+        self._efficiency = signal.smooth_efficiency((origin[0], origin[1], origin[2]), (origin[3], origin[4]))
         self.spectrum = MassSpectrum(events.spectrum)
         self.plane = plane
         self._background = self.plane(events.mjj, events.mj1, events.mj2) * self.spectrum.density(events.mjj)
@@ -190,6 +219,27 @@ class Likelihood:
         signal, background = self.densities((values[0], values[1], values[2]), widening, values[7])
         return values[3] * signal / np.maximum(values[3] * signal + values[4] * background, 1e-300)
 
+    def separated(self, values: list[float]) -> tuple[SelectedEvents, PlaneDensity, list[float]]:
+        """Return background's spectrum and jet masses without signal's tails in the sidebands, and new numbers.
+
+        Each event is given to signal and background by its probability, and both are counted anew, until that settles
+        (expectation-maximisation). A sideband event is judged by the others: its own kernel would claim it.
+        """
+        events, plane, (n_s, n_b) = self.events, self.plane, values[3:5]
+        outside, masses = events.outside, (values[0], values[1], values[2])
+        signal, _ = self.densities(masses, (float(np.exp(values[5])), float(np.exp(values[6]))), values[7])
+        spectrum = self.spectrum.density(events.mjj) * np.maximum(1.0 + values[7] * self._bump, 0.05)
+        efficiency = max(self._efficiency(masses, values[5], values[6]), 1e-6)
+        weights = np.ones(int(outside.sum()))
+        for _ in range(_SEPARATIONS):
+            background = plane(events.mjj, events.mj1, events.mj2) * spectrum
+            to_signal = n_s * signal / np.maximum(n_s * signal + n_b * background, 1e-300)
+            own = n_b * plane.left_out() * spectrum[outside]
+            weights = np.maximum(own / np.maximum(n_s * signal[outside] + own, 1e-300), 1e-6)
+            plane = plane.weighted(weights)
+            n_s, n_b = float(to_signal.sum()) / efficiency, float((1.0 - to_signal).sum())
+        return _without_signal(events, weights), plane, [*values[:3], n_s, n_b, *values[5:]]
+
     def __call__(
         self,
         m_z: float,
@@ -208,5 +258,7 @@ class Likelihood:
         signal, background = self.densities(masses, widening, bump)
         expected = n_s * self._efficiency(masses, log_k_z, log_k_j) + n_b * (1.0 + bump * self.spectrum.share)
         found = np.log(np.maximum(n_s * signal + n_b * background, 1e-300)).sum()
-        prior = (log_k_z**2 + log_k_j**2) / WIDTH_PRIOR**2 + (bump / max(self.spectrum.error, 1e-3)) ** 2
+        prior = ((log_k_z - self.assumed[0]) ** 2 + (log_k_j - self.assumed[1]) ** 2) / WIDTH_PRIOR**2 + (
+            bump / max(self.spectrum.error, 1e-3)
+        ) ** 2
         return float(2.0 * (expected - found) + prior)

@@ -43,6 +43,7 @@ class PlaneDensity:
         self.growth, self.reference = growth, reference
         self._points = self._moved(mjj, mj1, mj2).T
         self._widths = _adaptive_widths(self._points)
+        self._stretch = self._jacobian(mjj, mj1, mj2)
         self._fill(np.ones(len(self._points)))
 
     def _moved(self, mjj: FloatArray, mj1: FloatArray, mj2: FloatArray) -> FloatArray:
@@ -55,8 +56,20 @@ class PlaneDensity:
         other._fill(weights)
         return other
 
+    def left_out(self) -> FloatArray:
+        """Return the density per GeV squared at each of the events by all others, shape (events,)."""
+        apart = self._points[:, 0] - self._points[:, 1]
+        own = np.zeros(len(self._points))
+        for part, widening in ((1.0 - _BROAD, 1.0), (_BROAD, 3.0)):
+            variance = np.maximum(widening * self._widths, 0.4 * _CELL) ** 2 + _CELL**2 / 6.0  # and the grid's own
+            own += part * (1.0 + np.exp(-(apart**2) / variance)) / (2.0 * np.pi * variance)
+        share = self._weights / self._weights.sum()
+        others = (self._tabulated(self._points.T) - share * own) / np.maximum(1.0 - share, 0.1)
+        return np.asarray(np.maximum(others, 1e-9) * self._stretch, dtype=np.float64)
+
     def _fill(self, weights: FloatArray) -> None:
         """Tabulate the density: points of like width are binned and smoothed together."""
+        self._weights = weights
         self._origin = self._points.min() - 1.0
         number = int((self._points.max() + 1.0 - self._origin) / _CELL) + 2
         edges = self._origin + _CELL * (np.arange(number + 1) - 0.5)
@@ -74,12 +87,16 @@ class PlaneDensity:
 
     def __call__(self, mjj: FloatArray, mj1: FloatArray, mj2: FloatArray) -> FloatArray:
         """Return the density of background per GeV squared at given mjj, shape (events,)."""
+        found = self._tabulated(self._moved(mjj, mj1, mj2))
+        return np.asarray(np.maximum(found, 1e-9) * self._jacobian(mjj, mj1, mj2), dtype=np.float64)
+
+    def _tabulated(self, at: FloatArray) -> FloatArray:
+        return np.asarray(map_coordinates(self._table, (at - self._origin) / _CELL, order=1, mode="constant"))
+
+    def _jacobian(self, mjj: FloatArray, mj1: FloatArray, mj2: FloatArray) -> FloatArray:
         masses = np.maximum(np.stack([mj1, mj2]), 1.0)
-        at = self._moved(mjj, mj1, mj2)
-        found = map_coordinates(self._table, (at - self._origin) / _CELL, order=1, mode="constant")
         stretch = [self.growth.stretch(axis, mjj, np.log(masses[axis]), reference=self.reference) for axis in (0, 1)]
-        jacobian = np.maximum(stretch[0] * stretch[1], 0.1)
-        return np.asarray(np.maximum(found, 1e-9) * jacobian / masses.prod(axis=0), dtype=np.float64)
+        return np.asarray(np.maximum(stretch[0] * stretch[1], 0.1) / masses.prod(axis=0), dtype=np.float64)
 
     def marginal(self, axis: int, edges: FloatArray, mjj: FloatArray, weights: FloatArray) -> FloatArray:
         """Return the probability of each bin (GeV) of one jet mass where mjj is spread as given."""

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.masses.likelihood import Likelihood
+from bumphunt.masses.resolution import from_nominal
+from bumphunt.masses.response import RESONANCE_CORE
 from bumphunt.results import Projection
 from bumphunt.spectrum.binning import count
 from bumphunt.spectrum.goodness import pearson_p_value
@@ -71,7 +73,7 @@ def _drawn(
     """Return selected signal as weighted events: mjj, both jet masses, and their weights."""
     draws = signal.draws.widened(signal.model, widening[1])
     mode = signal.model.whole.mode
-    residual = mode + widening[0] * (draws.log_resonance - draws.pull - mode)
+    residual = mode + from_nominal(draws.log_resonance - draws.pull - mode, widening[0], RESONANCE_CORE)
     mjj = masses[0] * np.exp(draws.pull + residual)
     mj1, mj2 = draws.jet_masses(masses)
     weight = np.full(len(mjj), n_signal / len(mjj))

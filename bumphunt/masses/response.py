@@ -10,7 +10,6 @@ neighbouring masses (:mod:`bumphunt.masses.signal_table`), weighted so that what
 of masses comes out unbiased (local linear regression).
 """
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 
+from bumphunt.masses.resolution import to_nominal
 from bumphunt.masses.signal_table import Masses, SignalTable
 
 FloatArray = npt.NDArray[np.float64]
@@ -31,14 +31,20 @@ WHOLE = (-0.20, 0.22)
 WHOLE_EDGE = 0.03
 """... and the width of the transitions."""
 
-_JET_SCALES = (0.30, 0.012)
-_PAIR_SCALES = (0.28, 0.05, 0.05)
+JET_CORE, RESONANCE_CORE = 0.25, 0.15
+"""How far in log mass the core reaches that a sharper or blunter detector changes: of a jet's mass, and of mjj."""
+
+_JET_SCALES = (0.20, 0.006)
+_PAIR_SCALES = (0.20, 0.03, 0.03)
 _LEAST_POINTS = 6.0
-_SMOOTHING = 0.010
-"""Kernel of the jet shapes in log mass; a sixth of the best resolution."""
+_FIRST, _SMOOTHING = 0.012, 0.25
+"""Kernel with which the width of a core is found, and that of the shape in units of it (a fifth adds 2 percent)."""
+_WIDEST, _CLASS = 12.0, 0.5
+"""Most by which a kernel is wider in the tails, and the steps in the logarithm (base 2) of its width."""
 _CLIP = 0.25
-_MOST_JETS = 25_000
-_PARTS = np.linspace(0.0, 1.0, 81)
+_MOST_JETS, _MOST_EVENTS = 25_000, 15_000
+_PARTS = np.linspace(0.0, 1.0, 41)
+_CLASSES = 10
 
 
 def between(x: FloatArray, grid: FloatArray, values: FloatArray) -> FloatArray:
@@ -82,16 +88,27 @@ def intact(log_ratio: FloatArray) -> FloatArray:
     return np.asarray(expit(low) * expit(-high), dtype=np.float64)
 
 
-def _smooth_density(values: FloatArray, weights: FloatArray, grid: FloatArray, kernel: float) -> FloatArray:
-    """Return a density on ``grid``: a narrow kernel where there are many events, a wide one in the tails."""
+def _smooth_density(values: FloatArray, weights: FloatArray, grid: FloatArray) -> FloatArray:
+    """Return a density on ``grid``: kernels a fraction of the core's width at the peak, wider towards the tails.
+
+    A kernel grows with the inverse root of the density where it stands (Abramson, Ann. Statist. 10 (1982) 1217), so
+    that the peak does not spill into the tails. A density with the noise of its events makes a likelihood rough, and
+    its intervals too short: kernels are wider than the density alone would ask.
+    """
     step = grid[1] - grid[0]
     edges = np.append(grid - 0.5 * step, grid[-1] + 0.5 * step)
-    found = np.histogram(values, edges, weights=weights)[0]
-    effective = weights.sum() ** 2 / (weights**2).sum()
-    narrow, wide = (gaussian_filter1d(found, width / step, mode="nearest") for width in (kernel, 8 * kernel))
-    near = wide / weights.sum() * effective * 3.5 * kernel / step
-    part = near / (near + 20.0)
-    density = part * narrow + (1.0 - part) * wide + 1e-9 * weights.sum()
+    found = np.histogram(values, edges, weights=weights)[0] / weights.sum()
+    first = gaussian_filter1d(found, _FIRST / step, mode="nearest")
+    high = grid[first > 0.5 * first.max()]
+    kernel = max(_SMOOTHING * float(high[-1] - high[0]) / 2.355, 2.0 * step)
+    pilot = gaussian_filter1d(found, 2.0 * kernel / step, mode="nearest")
+    widening = np.clip(np.sqrt(pilot.max() / np.maximum(pilot, 1e-12)), 1.0, _WIDEST)
+    classes = np.round(np.log2(widening) / _CLASS).astype(np.int64)
+    density = np.zeros(len(grid))
+    for name in np.unique(classes[found > 0]):
+        width = 2.0 ** (_CLASS * name) * kernel / step
+        density += gaussian_filter1d(np.where(classes == name, found, 0.0), width, mode="nearest")
+    density += 1e-9
     return np.asarray(density / (density.sum() * step), dtype=np.float64)
 
 
@@ -109,8 +126,9 @@ class Shape:
         return between(x, self.grid, self.log_density)
 
     def widened(self, x: FloatArray, widening: float) -> FloatArray:
-        """Return the logarithm of the density at ``x`` when it is spread about its mode by a factor."""
-        return self.log_at(self.mode + (x - self.mode) / widening) - math.log(widening)
+        """Return the logarithm of the density at ``x`` when its core is wider by a factor."""
+        offset, derivative = to_nominal(x - self.mode, widening, JET_CORE)
+        return self.log_at(self.mode + offset) + np.log(derivative)
 
     def below(self, x: npt.ArrayLike) -> FloatArray:
         """Return the part of the density below ``x``."""
@@ -127,9 +145,9 @@ class Shape:
         return float((high[-1] - high[0]) / 2.355)
 
 
-def shape_of(values: FloatArray, weights: FloatArray, grid: FloatArray, kernel: float) -> Shape:
+def shape_of(values: FloatArray, weights: FloatArray, grid: FloatArray) -> Shape:
     """Tabulate the density of weighted values."""
-    density = _smooth_density(values, weights, grid, kernel)
+    density = _smooth_density(values, weights, grid)
     step = grid[1] - grid[0]
     cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1])) * step])
     peak = gaussian_filter1d(density, 0.02 / step).argmax()
@@ -140,7 +158,7 @@ def shape_of(values: FloatArray, weights: FloatArray, grid: FloatArray, kernel: 
 class Jet:
     """Response to one particle: shape of log jet/particle mass, and pull on log mjj tabulated on :data:`JET_GRID`.
 
-    ``substructure`` (2, 3, quantiles) holds quantiles of each observable of jets that are not whole, and of whole ones.
+    ``substructure`` (classes, 3, quantiles) holds quantiles of each observable of jets in classes of like mass.
     """
 
     shape: Shape
@@ -163,25 +181,32 @@ def jet_response(table: SignalTable, mass: float, m_resonance: float) -> Jet:
     ratio = table.log_jet[sample, slot, ::step]
     weight = np.repeat(points[sample, slot], ratio.shape[1]) / ratio.shape[1]
     relative = np.clip(table.log_resonance[sample, ::step] - table.core[sample, None], -_CLIP, _CLIP)
-    shape = shape_of(ratio.ravel(), weight, JET_GRID, _SMOOTHING)
+    shape = shape_of(ratio.ravel(), weight, JET_GRID)
     observables = table.substructure[sample, slot, ::step].reshape(len(weight), -1)
     return Jet(
         shape=shape,
         pull=_pull(ratio.ravel(), relative.ravel(), weight, shape.mode),
-        substructure=_substructure_quantiles(ratio.ravel(), observables, weight),
+        substructure=_substructure_quantiles(_mass_class(ratio.ravel(), shape), observables, weight),
     )
 
 
-def _substructure_quantiles(ratio: FloatArray, observables: FloatArray, weight: FloatArray) -> FloatArray:
-    """Return quantiles of each observable for jets that are not whole and that are, shape (2, 3, quantiles)."""
-    whole = intact(ratio) > 0.5
-    found = np.zeros((2, observables.shape[1], len(_PARTS)))
-    for kind, chosen in enumerate((~whole, whole)):
-        if chosen.sum() < 20:
-            chosen = np.ones(len(ratio), dtype=bool)
+def _mass_class(ratio: FloatArray, shape: Shape) -> npt.NDArray[np.int64]:
+    """Return in which of equally crowded classes of mass each jet is, shape (jets,)."""
+    return np.minimum((shape.below(ratio) * _CLASSES).astype(np.int64), _CLASSES - 1)
+
+
+def _substructure_quantiles(
+    mass_class: npt.NDArray[np.int64], observables: FloatArray, weight: FloatArray
+) -> FloatArray:
+    """Return quantiles of each observable in each class of mass, shape (classes, 3, quantiles)."""
+    found = np.zeros((_CLASSES, observables.shape[1], len(_PARTS)))
+    for kind in range(_CLASSES):
+        chosen = np.flatnonzero(mass_class == kind)
+        if len(chosen) < 20:
+            chosen = np.arange(len(mass_class))
         for index, column in enumerate(observables[chosen].T):
             order = np.argsort(column)
-            cumulative = np.cumsum(weight[chosen][order])
+            cumulative = np.cumsum(weight[chosen[order]])
             found[kind, index] = np.interp(_PARTS * cumulative[-1], cumulative, column[order])
     return found
 
@@ -251,7 +276,7 @@ class SignalModel:
         masses : (m_resonance, m_x, m_y)
             GeV, near those of the model.
         widening : (float, float)
-            Factors on the resolutions of mjj and of the jet masses.
+            Factors on the resolutions of mjj and of the jet masses (:mod:`bumphunt.masses.resolution`).
         """
         log_mjj, log_1, log_2 = logs
         log_z, log_x, log_y = np.log(masses)
@@ -260,20 +285,21 @@ class SignalModel:
             pair = self.heavy.shape.widened(ratio_x, widening[1]) + self.light.shape.widened(ratio_y, widening[1])
             whole = intact(ratio_x) * intact(ratio_y)
             pull = self.heavy.pull_at(ratio_x) + self.light.pull_at(ratio_y)
-            residual = self._unwidened(log_mjj - log_z - pull, widening[0])
+            residual, derivative = self._unwidened(log_mjj - log_z - pull, widening[0])
             inner, outer = np.exp(self.whole.log_at(residual)), np.exp(self.leaky.log_at(residual))
-            total += np.exp(pair) * (outer + whole * (inner - outer))
-        return total / widening[0]
+            total += np.exp(pair) * (outer + whole * (inner - outer)) * derivative
+        return total
 
-    def _unwidened(self, log_ratio: FloatArray, widening: float) -> FloatArray:
-        return np.asarray(self.whole.mode + (log_ratio - self.whole.mode) / widening, dtype=np.float64)
+    def _unwidened(self, log_ratio: FloatArray, widening: float) -> tuple[FloatArray, FloatArray]:
+        offset, derivative = to_nominal(log_ratio - self.whole.mode, widening, RESONANCE_CORE)
+        return self.whole.mode + offset, derivative
 
     def range_probability(
         self, pull: FloatArray, whole: FloatArray, m_resonance: float, ends: tuple[float, float], widening: float = 1.0
     ) -> FloatArray:
         """Return the probability of mjj between ``ends`` (GeV), given the jets' pull and wholeness, shape (events,)."""
         low, high = (
-            self._unwidened(np.log(end / m_resonance) - pull, widening) for end in (max(ends[0], 1.0), ends[1])
+            self._unwidened(np.log(end / m_resonance) - pull, widening)[0] for end in (max(ends[0], 1.0), ends[1])
         )
         inner = self.whole.below(high) - self.whole.below(low)
         outer = self.leaky.below(high) - self.leaky.below(low)
@@ -290,23 +316,24 @@ def signal_model(table: SignalTable, masses: Masses) -> SignalModel:
     both = local_weights(np.column_stack([along, mirrored - target[1]]), _PAIR_SCALES)
     rows = np.flatnonzero(both)
     flipped = rows >= len(table)
-    jets, shapes = table.log_jet[rows % len(table)], table.substructure[rows % len(table)]
+    step = max(len(rows) * table.log_jet.shape[2] // _MOST_EVENTS, 1)
+    jets, shapes = table.log_jet[rows % len(table), :, ::step], table.substructure[rows % len(table), :, ::step]
     jets[flipped], shapes[flipped] = jets[flipped][:, ::-1].copy(), shapes[flipped][:, ::-1].copy()
     pulls = heavy.pull_at(jets[:, 0]) + light.pull_at(jets[:, 1])
     weight = np.repeat(both[rows], jets.shape[2]) / jets.shape[2]
     ratio, observables = np.moveaxis(jets, 1, 0).reshape(2, -1), np.moveaxis(shapes, 1, 0).reshape(2, len(weight), -1)
     for slot, jet in enumerate((heavy, light)):
-        have = _substructure_quantiles(ratio[slot], observables[slot], weight)
-        ratio[slot] = jet.shape.quantile(shape_of(ratio[slot], weight, JET_GRID, _SMOOTHING).below(ratio[slot]))
-        kind = (intact(ratio[slot]) > 0.5).astype(int)
-        for index in range(observables.shape[2]):
-            for which in (0, 1):
-                chosen = kind == which
-                parts = np.interp(observables[slot, chosen, index], have[which, index], _PARTS)
-                observables[slot, chosen, index] = np.interp(parts, _PARTS, jet.substructure[which, index])
+        ratio[slot] = jet.shape.quantile(shape_of(ratio[slot], weight, JET_GRID).below(ratio[slot]))
+        mass_class = _mass_class(ratio[slot], jet.shape)
+        have = _substructure_quantiles(mass_class, observables[slot], weight)
+        for kind in range(_CLASSES):
+            chosen = mass_class == kind
+            for index in range(observables.shape[2]):
+                parts = np.interp(observables[slot, chosen, index], have[kind, index], _PARTS)
+                observables[slot, chosen, index] = np.interp(parts, _PARTS, jet.substructure[kind, index])
     pool = Pool(
         ratio=ratio,
-        residual=(table.log_resonance[rows % len(table)] - pulls).ravel(),
+        residual=(table.log_resonance[rows % len(table), ::step] - pulls).ravel(),
         substructure=observables,
         weight=weight / weight.sum(),
     )
@@ -317,6 +344,6 @@ def signal_model(table: SignalTable, masses: Masses) -> SignalModel:
 
 def resonance_shapes(residual: FloatArray, weight: FloatArray, whole: FloatArray) -> tuple[Shape, Shape]:
     """Return the shapes of log mjj less pulls, of whole and of other events."""
-    inner = shape_of(residual, weight * whole, RESONANCE_GRID, 0.6 * _SMOOTHING)
+    inner = shape_of(residual, weight * whole, RESONANCE_GRID)
     # where hardly any event is not whole, its shape is that of all, broader tails included
-    return inner, shape_of(residual, weight * (1.0 - whole + 0.02), RESONANCE_GRID, 2.0 * _SMOOTHING)
+    return inner, shape_of(residual, weight * (1.0 - whole + 0.02), RESONANCE_GRID)

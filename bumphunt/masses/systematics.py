@@ -15,9 +15,13 @@ FloatArray = npt.NDArray[np.float64]
 DETECTOR_PRIOR = 0.5
 """One standard deviation of the detector as a part of the difference between the nominal and the varied simulation."""
 
-SCORE_EFFICIENCY_ERROR = 0.15
-"""Relative error of the score's efficiency for signal, declared: substructure differs more between simulations than the
-two detectors here show. On signal of a third one yields came out up to 49 % too high (``make other-simulation``)."""
+SCORE_EFFICIENCY_ERROR = 0.08
+"""Relative error of the score's efficiency for signal, declared: what is left when the resolutions and the scale of
+tau21 have been found in the data. See ``make other-simulation`` for yields on another simulation."""
+
+RESPONSE_ERROR = (0.0010, 0.0025, 0.0035, 0.02)
+"""Relative errors of m_resonance, m_x, m_y and the efficiency from interpolating a finite simulation, found by fits to
+large samples of other masses; part of the statistical intervals, since a test on the same simulation meets them."""
 
 _CORE = 0.15
 

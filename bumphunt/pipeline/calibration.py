@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
+from bumphunt.masses.drawn_detector import draw_detector
 from bumphunt.masses.pulls import PullSummary, summarise_pulls
 from bumphunt.pipeline.experiments import Experiment, ExperimentResult, Injection, Source, run_experiments
 from bumphunt.pipeline.store import output_folder, write_json
 from bumphunt.pipeline.verdict import EVIDENCE
 from bumphunt.results import Interval, Result
-from bumphunt.rng import integer_seed
+from bumphunt.rng import generator, integer_seed
 from bumphunt.significance.false_alarms import FalseAlarms, false_alarms
+from bumphunt.sources.tabular import write_table
 
 QUANTITIES = ("m_resonance", "m_x", "m_y", "n_signal")
 
@@ -89,6 +92,7 @@ def calibrate(
     size: int = 100_000,
     source: Source = "subsample",
     signal_events: int | None = None,
+    detectors: int = 0,
     config: AnalysisConfig | None = None,
     seed: int = 1,
     workers: int = 1,
@@ -121,6 +125,10 @@ def calibrate(
         smooth fit with features of neighbours (:func:`bumphunt.pipeline.pseudo_data.smooth_box`).
     signal_events : int, optional
         Signal simulated at each point, from which each box takes its own; ten boxes' worth otherwise.
+    detectors : int
+        Detectors drawn from the prior of the systematic errors at each point, which its boxes take in turn
+        (:mod:`bumphunt.masses.drawn_detector`), with ``signal_events`` for each; 0 for the nominal one. The background
+        of boxes stays as it is.
     config, seed, workers, scheduler, progress
         As in :func:`bumphunt.pipeline.run.run_analysis`.
 
@@ -129,19 +137,24 @@ def calibrate(
     InputError
         If nothing is asked for, an input cannot be used, or ``output`` holds another calibration.
     """
-    if null < 0 or repeats < 1 or n_signal < 1 or size < 1:
-        raise InputError("null must not be negative, and repeats, n_signal and size at least 1")
+    if min(null, detectors) < 0 or min(repeats, n_signal, size) < 1:
+        raise InputError("null and detectors must not be negative, and repeats, n_signal and size at least 1")
     if null == 0 and not points:
         raise InputError("nothing to calibrate; give boxes without signal (--null) or masses of signal (--masses)")
     settings = config or AnalysisConfig()
     folder = output_folder(output)
     folder.mkdir(parents=True, exist_ok=True)
-    made = signal_events or max(10 * n_signal, 2000)
-    files = [_signal_file(folder, point, made, seed=seed, workers=workers) for point in points]
+    boxes_a_file = -(-repeats // detectors) if detectors else 10
+    made = signal_events or max(min(boxes_a_file, 10) * n_signal, 2000)
+    chosen = [None] if detectors == 0 else list(range(detectors))
+    files = [
+        [_signal_file(folder, point, made, detector=each, seed=seed, workers=workers) for each in chosen]
+        for point in points
+    ]
     injections = [
-        Injection(events=str(file), masses=point, n_signal=n_signal)
-        for _ in range(repeats)
-        for point, file in zip(points, files, strict=True)
+        Injection(events=str(own[repeat % len(own)]), masses=point, n_signal=n_signal)
+        for repeat in range(repeats)
+        for point, own in zip(points, files, strict=True)
     ]
 
     def experiments(chosen: Sequence[Injection | None], first: int) -> list[Experiment]:
@@ -161,7 +174,11 @@ def calibrate(
     how: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "progress": progress}
     without = run_experiments(experiments([None] * null, 0), output=folder / "null", **how) if null else ()
     signals = (
-        run_experiments(experiments(injections, 100_000), output=folder / "injections", **how) if injections else ()
+        run_experiments(
+            experiments(injections, 100_000), output=folder / ("drawn_detectors" if detectors else "injections"), **how
+        )
+        if injections
+        else ()
     )
     calibration = Calibration(
         null=summarise_null(without) if without else None,
@@ -171,13 +188,35 @@ def calibrate(
     return calibration
 
 
-def _signal_file(folder: Path, point: tuple[float, float, float], number: int, *, seed: int, workers: int) -> Path:
-    path = folder / f"signal_{'_'.join(f'{mass:g}' for mass in point)}.parquet"
-    if not path.exists():
-        from bumphunt.simulation.samples import simulate_sample
+def _signal_file(
+    folder: Path, point: tuple[float, float, float], number: int, *, detector: int | None, seed: int, workers: int
+) -> Path:
+    """Simulate signal of one point, as the nominal detector sees it or the drawn one of that number."""
+    name = "_".join(f"{mass:g}" for mass in point)
+    path = folder / (f"signal_{name}.parquet" if detector is None else f"signal_{name}_detector_{detector}.parquet")
+    if path.exists():
+        return path
+    from bumphunt.simulation.presets import towards_shifted
+    from bumphunt.simulation.samples import simulate_sample
 
-        own = integer_seed(seed, "signal", *(round(mass) for mass in point))
-        simulate_sample(path, background=0, signal=number, masses=point, seed=own, workers=workers)
+    places = [round(mass) for mass in point]
+    if detector is None:
+        own = integer_seed(seed, "signal", *places)
+        return simulate_sample(path, background=0, signal=number, masses=point, seed=own, workers=workers)
+    drawn = draw_detector(generator(seed, "detector", *places, detector))
+    response, shower = towards_shifted(drawn.shift)
+    plain = simulate_sample(
+        path.with_name(f"{path.stem}_before.parquet"),
+        background=0,
+        signal=number,
+        masses=point,
+        seed=integer_seed(seed, "signal", *places, detector + 1),
+        workers=workers,
+        detector=response,
+        shower=shower,
+    )
+    write_table(drawn.seen(pd.read_parquet(plain), point), path)
+    plain.unlink()
     return path
 
 

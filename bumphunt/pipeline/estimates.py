@@ -24,6 +24,9 @@ from bumphunt.selection import select_fraction
 
 logger = logging.getLogger(__name__)
 
+CLEAR = 5.0
+"""Local significance from which the excess of a cut is enough to fit masses to."""
+
 
 def selected_at(outcome: WindowOutcome, best: WindowResult) -> npt.NDArray[np.bool_]:
     """Return the searched events that pass the cut of a result, at any mass."""
@@ -39,7 +42,9 @@ def estimate_masses(
     *,
     selection: FoldSelection | None = None,
 ) -> tuple[MassFit | None, float | None]:
-    """Fit the masses at the best cut, or at the next looser one where that leaves too little background.
+    """Fit the masses at the loosest cut whose excess is clear, or at a looser one if that leaves too little background.
+
+    The looser the cut, the less the score has shaped the signal, and the better is its efficiency known.
 
     Parameters
     ----------
@@ -60,8 +65,7 @@ def estimate_masses(
     masked = task.window.masked_bins(search.edges, guard=config.search.guard_bins)
     growth = MassGrowth(search.mjj, mj1, mj2) if config.cwola.decorrelate else MassGrowth()
     score = outcome.score.astype(np.float64)
-    fractions = sorted({*config.search.cut_fractions, *config.masses.looser_cuts})
-    for fraction in (fraction for fraction in fractions if fraction >= best.cut_fraction):
+    for fraction in _cuts_to_fit(task, outcome, best, config):
         chosen = select_fraction(score, outcome.folds, fraction=fraction)
         result = measure(chosen, task, folds=outcome.folds, fraction=fraction)
         if result.fit is None:
@@ -73,6 +77,7 @@ def estimate_masses(
             in_window=task.window.signal_region(search.mjj[chosen]),
             spectrum=result.fit,
             growth=growth,
+            tau21=_tau21(search, chosen),
         )
         try:
             select = None if selection is None else selection.at(fraction)
@@ -97,6 +102,26 @@ def estimate_masses(
             fit = replace(fit, n_signal=box.n_signal, efficiency=box.efficiency, efficiency_error=box.efficiency_error)
         return replace(fit, n_signal_box=box.n_signal), fraction
     return None, None
+
+
+def _cuts_to_fit(task: WindowTask, outcome: WindowOutcome, best: WindowResult, config: AnalysisConfig) -> list[float]:
+    """Return the cuts in the order in which a mass fit is tried: the loosest clear one first, then ever looser ones."""
+    clear = [
+        found.cut_fraction
+        for found in outcome.results
+        if found.cut_fraction > best.cut_fraction and not found.note and found.z_local >= CLEAR
+    ]
+    first = max(clear, default=best.cut_fraction)
+    every = sorted({*config.search.cut_fractions, *config.masses.looser_cuts})
+    return [fraction for fraction in every if fraction >= first]
+
+
+def _tau21(search: Search, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64] | None:
+    """Return tau21 of both jets of the chosen events, shape (2, events), if the score looks at it."""
+    names = ("tau21_1", "tau21_2")
+    if not set(names) <= set(search.features):
+        return None
+    return np.stack([search.events[name].to_numpy(dtype=np.float64)[chosen] for name in names])
 
 
 def describe_peaks(

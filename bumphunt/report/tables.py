@@ -78,6 +78,8 @@ def masses_table(fit: MassFit) -> Table:
         rows.append(("Signal in the whole file, from a box in the jet masses", interval(fit.n_signal_box), ""))
     name = "Efficiency of the selection" if fit.acceptance_known else "Efficiency of the mass box"
     rows.append((name, with_error(fit.efficiency, fit.efficiency_error), ""))
+    if fit.acceptance_known:
+        rows.append(("τ21 of signal, data over simulation", number(fit.tau21_scale, 3), ""))
     if fit.second is not None:
         masses = " / ".join(f"{fit.second[name]:.0f}" for name in ("m_resonance", "m_x", "m_y"))
         behind = number(fit.second["delta_log_likelihood"], 2)

@@ -94,7 +94,8 @@ class MassFit(Result):
     the half-widths of the three mass intervals without systematic part, GeV; ``systematic`` the relative
     systematic errors of m_resonance, m_x, m_y and n_signal. ``n_signal_box`` counts
     in a box of jet masses without any score; ``second`` are other masses that describe the events nearly
-    as well, by ``delta_log_likelihood`` worse. ``acceptance_known``: simulated signal went through the same selection.
+    as well, by ``delta_log_likelihood`` worse. ``acceptance_known``: simulated signal went through the same selection,
+    its tau21 scaled by ``tau21_scale`` as the data ask.
     """
 
     m_resonance: Interval
@@ -113,6 +114,7 @@ class MassFit(Result):
     n_signal_box: Interval | None = None
     second: dict[str, float] | None = None
     acceptance_known: bool = False
+    tau21_scale: float = 1.0
 
     def __str__(self) -> str:
         return (

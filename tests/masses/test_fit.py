@@ -36,7 +36,7 @@ def as_selected(events):
 
 def experiment(signal, background, rng, *, n_signal=80, n_background=250, masses=MASSES, cut=None):
     """Return the selected events of one experiment; ``cut`` gives the probability of signal to pass at its masses."""
-    found = np.stack(signal(masses, rng.poisson(n_signal), rng))
+    found = np.stack(signal(masses, n_signal, rng))
     if cut is not None:
         found = found[:, rng.random(found.shape[1]) < cut(found[1], found[2])]
     return as_selected(np.concatenate([found, background(rng.poisson(n_background), rng, EDGES[0], EDGES[-1])], axis=1))

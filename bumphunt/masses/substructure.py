@@ -1,0 +1,126 @@
+"""The scale of N-subjettiness in the data: selected signal itself tells how far simulation is off.
+
+A score that looks at tau21 keeps more signal where the detector makes two prongs clearer. The mean log tau21 of the
+selected signal, background taken off, is compared with that of simulated signal after the same selection; the scale
+that brings them together corrects the efficiency.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.masses.acceptance import Select
+from bumphunt.masses.likelihood import Likelihood
+from bumphunt.masses.resolution import from_nominal
+from bumphunt.masses.response import RESONANCE_CORE
+from bumphunt.masses.yields import in_box
+
+FloatArray = npt.NDArray[np.float64]
+
+TAU21_PRIOR = 0.08
+"""Prior uncertainty of the logarithm of the scale of tau21, data over simulation."""
+
+_BOX = 2.0
+_FEWEST = 10
+_SCALES = np.linspace(-0.4, 0.4, 5)
+_FINE = np.linspace(-0.4, 0.4, 801)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tau21Scale:
+    """Logarithm of the scale, and what it does to the efficiency.
+
+    ``correction`` is the efficiency at this scale over that of simulation as it is; ``statistical`` and ``prior`` are
+    the relative errors of it: from the events, and from what is assumed of the scale before.
+    """
+
+    log_scale: float = 0.0
+    correction: float = 1.0
+    statistical: float = 0.0
+    prior: float = 0.0
+
+
+def tau21_scale(likelihood: Likelihood, values: list[float], select: Select) -> Tau21Scale:
+    """Estimate the scale at the minimum ``values`` of ``likelihood``, under a Gaussian prior of :data:`TAU21_PRIOR`.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        Its events must have ``tau21``.
+    values : list of float
+        Parameters at the minimum.
+    select : callable
+        The selection, as in :func:`bumphunt.masses.fit.fit_masses`.
+    """
+    predicted, efficiency = _predictions(likelihood, values, select)
+    centre = len(_SCALES) // 2
+    if efficiency[centre] <= 0.0 or not np.isfinite(predicted).all():
+        return Tau21Scale()
+    mean = np.polyval(np.polyfit(_SCALES, predicted, 2), _FINE)
+    log_efficiency = np.polyval(np.polyfit(_SCALES, np.log(np.maximum(efficiency, 1e-6)), 2), _FINE)
+    seen = _seen(likelihood, values)
+    penalty = (_FINE / TAU21_PRIOR) ** 2
+    if seen is not None:
+        penalty = penalty + ((mean - seen[0]) / seen[1]) ** 2
+    best = int(np.argmin(penalty))
+    slope = abs(float(np.gradient(log_efficiency, _FINE)[best]))
+    if seen is None:
+        return Tau21Scale(prior=slope * TAU21_PRIOR)
+    own = seen[1] / max(abs(float(np.gradient(mean, _FINE)[best])), 1e-3)
+    share = TAU21_PRIOR**2 / (TAU21_PRIOR**2 + own**2)
+    return Tau21Scale(
+        log_scale=float(_FINE[best]),
+        correction=float(np.exp(log_efficiency[best] - np.interp(0.0, _FINE, log_efficiency))),
+        statistical=slope * own * share,
+        prior=slope * TAU21_PRIOR * (1.0 - share),
+    )
+
+
+def _predictions(likelihood: Likelihood, values: list[float], select: Select) -> tuple[FloatArray, FloatArray]:
+    """Return mean log tau21 of selected signal in the box, and the part selected, for each of the scales."""
+    signal, spectrum = likelihood.signal, likelihood.events.spectrum
+    masses, widening = (values[0], values[1], values[2]), (float(np.exp(values[5])), float(np.exp(values[6])))
+    draws, mode = signal.draws.widened(signal.model, widening[1]), signal.model.whole.mode
+    residual = mode + from_nominal(draws.log_resonance - draws.pull - mode, widening[0], RESONANCE_CORE)
+    table = replace(draws, log_resonance=draws.pull + residual).table(masses)
+    mjj, mj1, mj2 = (table[name].to_numpy(dtype=np.float64) for name in ("mjj", "mj1", "mj2"))
+    names = ["tau21_1", "tau21_2"]
+    tau21 = table[names].to_numpy(dtype=np.float64)
+    low, high = spectrum.edges[:-1][spectrum.window].min(), spectrum.edges[1:][spectrum.window].max()
+    inside = in_box(mj1, mj2, model=signal.model, masses=masses, widths=_BOX) & (mjj >= low) & (mjj < high)
+    searched = (mjj >= spectrum.edges[0]) & (mjj < spectrum.edges[-1])
+    means, efficiencies = [], []
+    for log_scale in _SCALES:
+        scaled = np.clip(tau21 * np.exp(log_scale), 1e-3, 1.0)
+        table[names] = scaled
+        passed = np.asarray(select(table), dtype=np.float64)
+        weight = passed * inside
+        means.append(float((weight * _mean_log(scaled.T)).sum() / max(weight.sum(), 1e-9)))
+        efficiencies.append(float((passed * searched).mean()))
+    return np.array(means), np.array(efficiencies)
+
+
+def _seen(likelihood: Likelihood, values: list[float]) -> tuple[float, float] | None:
+    """Return the mean log tau21 of selected signal in the box and its error, None with too few events."""
+    events, masses = likelihood.events, (values[0], values[1], values[2])
+    if events.tau21 is None:
+        return None
+    observable = _mean_log(events.tau21)
+    near = in_box(events.mj1, events.mj2, model=likelihood.signal.model, masses=masses, widths=_BOX)
+    box = near & events.in_window
+    n_background = float((1.0 - likelihood.signal_probability(values)[box]).sum())
+    n_signal = float(box.sum()) - n_background
+    if n_signal < _FEWEST:
+        return None
+    beside = near & events.outside
+    beside = beside if beside.sum() >= _FEWEST else events.outside
+    background = observable[beside]
+    mean = (observable[box].sum() - n_background * background.mean()) / n_signal
+    variance = box.sum() * observable[box].var() + n_background**2 * background.var() / len(background)
+    return float(mean), float(np.sqrt(variance) / n_signal)
+
+
+def _mean_log(tau21: FloatArray) -> FloatArray:
+    """Return the mean of the logarithms over both jets, shape (events,), of tau21 (2, events)."""
+    return np.asarray(np.log(np.clip(tau21, 1e-3, 1.0)).mean(axis=0), dtype=np.float64)
