@@ -18,6 +18,8 @@ import bumphunt
 from bumphunt.report.latex import flatten, is_formula, key, macros, measurement, table
 
 RESULTS = Path("analysis/results")
+EACH = ("each", "each_drawn", "points", "drawn_points")
+"""Entries of the injections that are lists of boxes, not numbers of the paper."""
 LITERATURE = Path("paper/literature.json")
 OUTPUT = Path("paper/generated")
 TEXT = Path("paper/main.tex")
@@ -83,7 +85,7 @@ def read(results: Path) -> Results:
         if not record["quick"]:
             found[path.stem] = {**record["numbers"], "seconds": record["seconds"]}
     if "injections" in found:
-        found["injections"] = {name: value for name, value in found["injections"].items() if name != "each"}
+        found["injections"] = {name: value for name, value in found["injections"].items() if name not in EACH}
     for study in found.get("null_experiments", {}).values():
         del study["z_local"]
     if "fidelity" in found:
@@ -188,17 +190,18 @@ def test_table(found: Results) -> str | None:
 
 
 def injections_table(found: Results) -> str | None:
-    """Return pulls and coverage of injected signals by their statistical intervals."""
+    """Return pulls and coverage of injected signals: statistical intervals, and total ones for drawn detectors."""
     study = found.get("injections")
     if study is None:
         return None
-    rows = [
-        [symbol, one["n"], signed(one["mean"]), f"{one['width']:.2f}", share(one["covered"]),
-         share(one["covered_twice"]), share(one["median_error"], 1)]
-        for name, symbol in QUANTITIES.items()
-        if (one := study["statistical"].get(name)) is not None
-    ]  # fmt: skip
-    head = ["", "injections", "mean pull", "width", "in 1 interval", "in 2", "median error"]
+    rows = []
+    for name, symbol in QUANTITIES.items():
+        own, total = study["statistical"].get(name), study["drawn"]["total"].get(name)
+        if own is None or total is None:
+            continue
+        cells = [[signed(one["mean"]), f"{one['width']:.2f}", share(one["covered"])] for one in (own, total)]
+        rows.append([symbol, *cells[0], share(own["median_error"], 1), *cells[1], share(total["median_error"], 1)])
+    head = ["", "mean pull", "width", "covered", "median error", "mean pull", "width", "covered", "median error"]
     return table(head, rows)
 
 

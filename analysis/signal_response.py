@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--samples", type=Path, default=Path("out/response"))
     parser.add_argument("--points", type=int, default=256)
     parser.add_argument("--events", type=int, default=1000, help="simulated at each point")
-    parser.add_argument("--shipped", type=int, default=600, help="of them, packed into the file")
+    parser.add_argument("--shipped", type=int, default=1000, help="of them, packed into the file")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--output", type=Path, default=Path("bumphunt/masses/signal_events.npz"))
     arguments = parser.parse_args()

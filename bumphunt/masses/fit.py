@@ -35,9 +35,13 @@ SECOND_WITHIN = 9.0
 _LIGHTEST, _HEAVIEST = 25.0, 0.30
 _REACH = (0.06, 0.10, 0.10, 0.35, 0.35)
 """How far a fit may move the logarithms of masses and widths from where its likelihood was prepared."""
+_SHARPEST, _BLUNTEST = -1.2, 0.7
+"""Ends of the logarithms of the resolutions over the nominal ones."""
 _ROUNDS = 5
 _LEAST = 0.1
 """Least part of a variance that stays when another is taken off."""
+_NUMBERS = 0.10
+"""Relative difference of fitted and seen events that is still put down to the efficiency's interpolation."""
 _NEAR = (0.012, 0.025, 0.025)
 """Changes of the masses within which the response prepared for others still holds."""
 
@@ -149,7 +153,20 @@ def _converged(events: SelectedEvents, plane: PlaneDensity, start: Masses, signa
         widening = (float(np.exp(values[5])), float(np.exp(values[6])))
         efficiency = max(signal.efficiency(masses, widening), 1e-4)
         likelihood = Likelihood(cleaned, density, signal, (*masses, values[5], values[6]))
+    _check_numbers(likelihood, values)
     return _Fit(minuit=minuit, likelihood=likelihood, masses=masses, value=float(minuit.fval), efficiency=efficiency)
+
+
+def _check_numbers(likelihood: Likelihood, values: list[float]) -> None:
+    """Refuse a minimum whose signal and background are not as many as the events, as they are at any true one.
+
+    Where a cut keeps little of a strong signal, the efficiency may be followed to where it no longer holds.
+    """
+    masses, widening = (values[0], values[1], values[2]), (float(np.exp(values[5])), float(np.exp(values[6])))
+    signal = values[3] * likelihood.signal.efficiency(masses, widening)
+    expected, seen = signal + values[4] * (1.0 + values[7] * likelihood.spectrum.share), len(likelihood.events.mjj)
+    if abs(expected / seen - 1.0) > _NUMBERS:
+        raise FitError(f"the mass fit ended at {expected:.0f} events where there are {seen}")
 
 
 def _moved(likelihood: Likelihood, values: list[float]) -> FloatArray:
@@ -169,7 +186,10 @@ def _prepared(likelihood: Likelihood, values: list[float], efficiency: float) ->
         (max(mass * float(np.exp(-reach)), lowest), mass * float(np.exp(reach)))
         for mass, reach, lowest in zip(likelihood.origin[:3], _REACH[:3], (1.0, _LIGHTEST, _LIGHTEST), strict=True)
     ]
-    widths = [(width - reach, width + reach) for width, reach in zip(likelihood.origin[3:], _REACH[3:], strict=True)]
+    widths = [
+        (max(width - reach, _SHARPEST), min(width + reach, _BLUNTEST))
+        for width, reach in zip(likelihood.origin[3:], _REACH[3:], strict=True)
+    ]
     most = 4.0 * n_events / efficiency
     minuit.limits = [*masses, (0.0, most), (0.0, 2.0 * n_events), *widths, (-0.9, 5.0)]
     count = max(values[3] * efficiency, 4.0)

@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 CLEAR = 5.0
 """Local significance from which the excess of a cut is enough to fit masses to."""
 
+FULL = 0.8
+"""Part of the events in the window from which the excess fills a cut, and a looser one holds more of the signal."""
+
 
 def selected_at(outcome: WindowOutcome, best: WindowResult) -> npt.NDArray[np.bool_]:
     """Return the searched events that pass the cut of a result, at any mass."""
@@ -106,12 +109,18 @@ def estimate_masses(
 
 def _cuts_to_fit(task: WindowTask, outcome: WindowOutcome, best: WindowResult, config: AnalysisConfig) -> list[float]:
     """Return the cuts in the order in which a mass fit is tried: the loosest clear one first, then ever looser ones."""
-    clear = [
-        found.cut_fraction
-        for found in outcome.results
-        if found.cut_fraction > best.cut_fraction and not found.note and found.z_local >= CLEAR
-    ]
-    first = max(clear, default=best.cut_fraction)
+    first = max(
+        (found.cut_fraction for found in outcome.results if not found.note and found.z_local >= CLEAR),
+        default=best.cut_fraction,
+    )
+    first = max(first, best.cut_fraction)
+    score = outcome.score.astype(np.float64)
+    for fraction in sorted(cut for cut in config.masses.looser_cuts if cut > first):
+        chosen = select_fraction(score, outcome.folds, fraction=fraction)
+        found = measure(chosen, task, folds=outcome.folds, fraction=fraction)
+        if found.fit is None or found.n_observed - found.n_expected < FULL * found.n_observed:
+            break
+        first = fraction
     every = sorted({*config.search.cut_fractions, *config.masses.looser_cuts})
     return [fraction for fraction in every if fraction >= first]
 
