@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bumphunt.config import config_from_dict
@@ -110,9 +111,30 @@ def test_the_smooth_source_needs_no_signal_free_pool(files, tmp_path, make_event
     assert found.null.largest_z_global < 3
 
 
+@pytest.mark.slow
+def test_detectors_are_drawn_once_each_and_taken_in_turn(files, tmp_path):
+    options = {"points": [MASSES], "repeats": 3, "n_signal": 60, "signal_events": 80, "size": 12_000}
+    found = calibrate(files / "pool.parquet", output=tmp_path, detectors=2, workers=2, config=CONFIG, seed=4, **options)
+    assert found.injections is not None
+    assert found.injections.boxes == 3
+    drawn = [pd.read_parquet(tmp_path / f"signal_3500_500_100_detector_{number}.parquet") for number in (0, 1)]
+    assert [len(events) for events in drawn] == [80, 80]
+    assert all((events["mj1"] >= events["mj2"]).all() for events in drawn)
+    assert drawn[0]["mjj"].median() != drawn[1]["mjj"].median()
+    assert not list(tmp_path.glob("*before*"))
+    nominal = calibrate(files / "pool.parquet", output=tmp_path, workers=2, config=CONFIG, seed=4, **options)
+    assert nominal.injections is not None
+    assert (tmp_path / "signal_3500_500_100.parquet").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"null": 0}, "nothing to calibrate"), ({"null": -1}, "not be negative"), ({"null": 1, "size": 0}, "at least 1")],
+    [
+        ({"null": 1, "detectors": -1}, "not be negative"),
+        ({"null": 0}, "nothing to calibrate"),
+        ({"null": -1}, "not be negative"),
+        ({"null": 1, "size": 0}, "at least 1"),
+    ],
 )
 def test_calibrate_refuses_nonsense(files, tmp_path, options, words):
     with pytest.raises(InputError, match=words):
