@@ -49,7 +49,7 @@ mass-calibration: install  ## pulls and coverage of masses and yield for a froze
 null-experiments: install  ## run the whole analysis 500 times where there is no signal (25 minutes; resumable)
 	$(BIN)/python analysis/null_experiments.py --workers $(WORKERS)
 
-injections: install  ## inject signals of known masses and compare (16 minutes; resumable)
+injections: install  ## inject signals of known masses and compare (45 minutes; resumable)
 	$(BIN)/python analysis/injections.py --workers $(WORKERS)
 
 other-simulation: install  ## analyse boxes of another simulation, with and without signal (5 minutes; needs ../shared/data)
