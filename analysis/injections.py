@@ -19,7 +19,7 @@ import numpy as np
 from background_pool import background_pool
 
 import bumphunt
-from bumphunt.masses.pulls import summarise_pulls
+from bumphunt.masses.pulls import pulls_of, summarise_pulls
 from bumphunt.plots.calibration import pulls
 
 POINTS = (
@@ -170,12 +170,7 @@ def main() -> None:
     # a line for each box, not one for each number
     text = re.sub(r"\[\s+((?:-?[\d.]+,\s+)*-?[\d.]+)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text)
     arguments.result.write_text(text + "\n")
-    drawn = {}
-    for name, (chosen, truth, _) in by_name.items():
-        value, low, high = np.array([(one.value, one.low, one.high) for one in chosen]).T
-        half = np.where(np.array(truth) > value, high - value, value - low)
-        drawn[name] = (value - np.array(truth)) / half
-    figure, _ = pulls(drawn)
+    figure, _ = pulls({name: pulls_of(*parts[:2]) for name, parts in by_name.items()})
     figure.savefig(arguments.result.with_suffix(".png"), dpi=130, metadata={"Software": None})
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 import bumphunt
+from bumphunt.masses.pulls import pulls_of
 
 BOXES = {"empty": 0, "4000_800_300": 400, "4500_300_150": 300, "3500_500_100": 400}
 QUANTITIES = ("m_resonance", "m_x", "m_y", "n_signal")
@@ -50,13 +51,12 @@ def main() -> None:
         row = {"box": name, "status": found.answers.status, "z_global": round(found.answers.z_global, 2)}
         for quantity, true in zip(QUANTITIES, truth, strict=False):
             interval = getattr(found.answers, quantity)
-            half = interval.high - interval.value if true > interval.value else interval.value - interval.low
             row[quantity] = {
                 "value": round(interval.value, 1),
                 "low": round(interval.low, 1),
                 "high": round(interval.high, 1),
                 "truth": true,
-                "pull": round((interval.value - true) / half, 2),
+                "pull": round(float(pulls_of([interval], [true])[0]), 2),
             }
         summary.append(row)
         print(json.dumps(row), flush=True)

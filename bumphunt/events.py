@@ -156,6 +156,11 @@ def _order_jets(table: pd.DataFrame, name: str) -> pd.DataFrame:
         "so that jet 1 is the heavier",
         stacklevel=3,
     )
+    return exchange_jets(table, swap)
+
+
+def exchange_jets(table: pd.DataFrame, swap: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """Return the table with all columns of the two jets exchanged in the rows ``swap``, shape (events,)."""
     ordered = table.copy()
     pairs = [("mj1", "mj2")]
     pairs += [

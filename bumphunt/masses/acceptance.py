@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from bumphunt.errors import InputError
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.resolution import from_nominal
-from bumphunt.masses.response import JET_CORE, SignalModel, intact
+from bumphunt.masses.response import JET_CORE, RESONANCE_CORE, SignalModel, intact
 from bumphunt.masses.signal_table import SUBSTRUCTURE, Masses
 
 if TYPE_CHECKING:
@@ -63,6 +63,12 @@ class SignalDraws:
             for jet, ratio in ((model.heavy, self.heavy), (model.light, self.light))
         )
         return replace(self, heavy=heavy, light=light)
+
+    def measured(self, model: SignalModel, widening: tuple[float, float]) -> "SignalDraws":
+        """Return the same events with the resolutions of mjj and of the jet masses scaled."""
+        scaled, mode = self.widened(model, widening[1]), model.whole.mode
+        residual = mode + from_nominal(scaled.log_resonance - scaled.pull - mode, widening[0], RESONANCE_CORE)
+        return replace(scaled, log_resonance=scaled.pull + residual)
 
     def table(self, masses: Masses) -> "pd.DataFrame":
         """Return the events as an event table at the given masses (GeV)."""

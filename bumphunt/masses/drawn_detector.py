@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bumphunt.events import exchange_jets
 from bumphunt.masses.likelihood import WIDTH_PRIOR
 from bumphunt.masses.resolution import from_nominal
 from bumphunt.masses.response import JET_CORE, RESONANCE_CORE
@@ -56,20 +57,10 @@ class DrawnDetector:
             changed[name] = np.exp(at[nearest] + moved).astype(events[name].dtype)
         for name in ("tau21_1", "tau21_2"):
             changed[name] = np.clip(changed[name] * np.exp(self.log_tau21), 0.0, 1.0)
-        return _heavier_first(changed)
+        return exchange_jets(changed, (changed["mj2"] > changed["mj1"]).to_numpy())
 
 
 def draw_detector(rng: np.random.Generator) -> DrawnDetector:
     """Draw a detector: a shift of 0 +- :data:`DETECTOR_PRIOR`, resolutions and tau21 by their priors."""
     shift, log_k_z, log_k_j, log_tau21 = rng.normal(0.0, [DETECTOR_PRIOR, WIDTH_PRIOR, WIDTH_PRIOR, TAU21_PRIOR])
     return DrawnDetector(shift=float(shift), log_k_z=float(log_k_z), log_k_j=float(log_k_j), log_tau21=float(log_tau21))
-
-
-def _heavier_first(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the events with the columns of both jets exchanged where the second has become the heavier."""
-    wrong = (events["mj2"] > events["mj1"]).to_numpy()
-    pairs = [("mj1", "mj2"), *((name, f"{name[:-2]}_2") for name in events.columns if name.endswith("_1"))]
-    for one, two in pairs:
-        first, second = events[one].to_numpy(), events[two].to_numpy()
-        events[one], events[two] = np.where(wrong, second, first), np.where(wrong, first, second)
-    return events

@@ -8,7 +8,14 @@ import numpy.typing as npt
 
 from bumphunt.errors import FitError
 from bumphunt.masses.acceptance import Select
-from bumphunt.masses.likelihood import WIDTH_PRIOR, Likelihood, SelectedEvents, SelectedSignal, selected_signal
+from bumphunt.masses.likelihood import (
+    WIDTH_PRIOR,
+    Likelihood,
+    SelectedEvents,
+    SelectedSignal,
+    masses_and_widths,
+    selected_signal,
+)
 from bumphunt.masses.plane import PlaneDensity
 from bumphunt.masses.projections import goodness, projections
 from bumphunt.masses.signal_table import Masses, SignalTable
@@ -150,8 +157,7 @@ def _converged(events: SelectedEvents, plane: PlaneDensity, start: Masses, signa
         cleaned, density, values = likelihood.separated(values)
         if any(abs(np.log(a / b)) >= near for a, b, near in zip(masses, signal.model.masses, _NEAR, strict=True)):
             signal = signal_at(masses)
-        widening = (float(np.exp(values[5])), float(np.exp(values[6])))
-        efficiency = max(signal.efficiency(masses, widening), 1e-4)
+        efficiency = max(signal.efficiency(*masses_and_widths(values)), 1e-4)
         likelihood = Likelihood(cleaned, density, signal, (*masses, values[5], values[6]))
     _check_numbers(likelihood, values)
     return _Fit(minuit=minuit, likelihood=likelihood, masses=masses, value=float(minuit.fval), efficiency=efficiency)
@@ -162,8 +168,7 @@ def _check_numbers(likelihood: Likelihood, values: list[float]) -> None:
 
     Where a cut keeps little of a strong signal, the efficiency may be followed to where it no longer holds.
     """
-    masses, widening = (values[0], values[1], values[2]), (float(np.exp(values[5])), float(np.exp(values[6])))
-    signal = values[3] * likelihood.signal.efficiency(masses, widening)
+    signal = values[3] * likelihood.signal.efficiency(*masses_and_widths(values))
     expected, seen = signal + values[4] * (1.0 + values[7] * likelihood.spectrum.share), len(likelihood.events.mjj)
     if abs(expected / seen - 1.0) > _NUMBERS:
         raise FitError(f"the mass fit ended at {expected:.0f} events where there are {seen}")
@@ -318,8 +323,7 @@ def _result(
     shifts = np.zeros(4) if shift is None else DETECTOR_PRIOR * np.abs(shift.as_array())
     yields, known = intervals[3], scale or Tau21Scale()
     shifts[3] = np.hypot(shifts[3], EFFICIENCY_ERROR if scale is None else SCORE_EFFICIENCY_ERROR)
-    widening = (float(np.exp(best.minuit.values["log_k_z"])), float(np.exp(best.minuit.values["log_k_j"])))
-    efficiency = best.likelihood.signal.efficiency(best.masses, widening)
+    efficiency = best.likelihood.signal.efficiency(*masses_and_widths(list(best.minuit.values)))
     n_selected = yields.interval(scale=efficiency)
     own = known.statistical**2 * yields.value**2 + _plane_variance(best) / max(efficiency, 1e-6) ** 2
     yields = yields.reduced(-own)

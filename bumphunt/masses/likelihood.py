@@ -47,8 +47,13 @@ class SelectedEvents:
     @property
     def centre(self) -> float:
         """Middle of the window in GeV."""
-        window = self.spectrum.window
-        return 0.5 * float(self.spectrum.edges[:-1][window].min() + self.spectrum.edges[1:][window].max())
+        return 0.5 * sum(self.window)
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """Ends of the window in GeV."""
+        edges, window = self.spectrum.edges, self.spectrum.window
+        return float(edges[:-1][window].min()), float(edges[1:][window].max())
 
     @property
     def outside(self) -> BoolArray:
@@ -156,6 +161,11 @@ def selected_signal(
     return SelectedSignal(model=model, draws=draws, acceptance=acceptance.scaled(max(factor, 1e-3)), ends=ends)
 
 
+def masses_and_widths(values: Sequence[float]) -> tuple[Masses, tuple[float, float]]:
+    """Return the masses (GeV) and the factors on the resolutions of values in the order of ``Likelihood.NAMES``."""
+    return (values[0], values[1], values[2]), (float(np.exp(values[5])), float(np.exp(values[6])))
+
+
 def _without_signal(events: SelectedEvents, weights: FloatArray) -> SelectedEvents:
     """Return the events with the spectrum fitted again to the sidebands, each event by its probability."""
     spectrum = events.spectrum
@@ -215,8 +225,7 @@ class Likelihood:
 
     def signal_probability(self, values: list[float]) -> FloatArray:
         """Return the probability of each event to be signal at given values of the parameters."""
-        widening = (float(np.exp(values[5])), float(np.exp(values[6])))
-        signal, background = self.densities((values[0], values[1], values[2]), widening, values[7])
+        signal, background = self.densities(*masses_and_widths(values), values[7])
         return values[3] * signal / np.maximum(values[3] * signal + values[4] * background, 1e-300)
 
     def separated(self, values: list[float]) -> tuple[SelectedEvents, PlaneDensity, list[float]]:
@@ -226,8 +235,8 @@ class Likelihood:
         (expectation-maximisation). A sideband event is judged by the others: its own kernel would claim it.
         """
         events, plane, (n_s, n_b) = self.events, self.plane, values[3:5]
-        outside, masses = events.outside, (values[0], values[1], values[2])
-        signal, _ = self.densities(masses, (float(np.exp(values[5])), float(np.exp(values[6]))), values[7])
+        outside, (masses, widening) = events.outside, masses_and_widths(values)
+        signal, _ = self.densities(masses, widening, values[7])
         spectrum = self.spectrum.density(events.mjj) * np.maximum(1.0 + values[7] * self._bump, 0.05)
         efficiency = max(self._efficiency(masses, values[5], values[6]), 1e-6)
         weights = np.ones(int(outside.sum()))

@@ -6,8 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.masses.likelihood import Likelihood
-from bumphunt.masses.resolution import from_nominal
-from bumphunt.masses.response import RESONANCE_CORE
 from bumphunt.results import Projection
 from bumphunt.spectrum.binning import count
 from bumphunt.spectrum.goodness import pearson_p_value
@@ -28,11 +26,10 @@ def projections(likelihood: Likelihood, minuit: Any, order: list[int]) -> tuple[
         Places of m_z, m_x, m_y, n_s in the fit, the heavier daughter second.
     """
     events, signal = likelihood.events, likelihood.signal
-    spectrum = events.spectrum
     values = {name: float(minuit.values[name]) for name in Likelihood.NAMES}
     masses = (values["m_z"], values["m_x"], values["m_y"])
     widening = (float(np.exp(values["log_k_z"])), float(np.exp(values["log_k_j"])))
-    low, high = float(spectrum.edges[:-1][spectrum.window].min()), float(spectrum.edges[1:][spectrum.window].max())
+    low, high = events.window
     drawn_mjj, drawn_1, drawn_2, weight = _drawn(signal, masses, widening, values["n_s"])
     within = (drawn_mjj >= low) & (drawn_mjj < high)
     fine = np.linspace(low, high, 241)
@@ -71,10 +68,8 @@ def _drawn(
     signal: Any, masses: tuple[float, float, float], widening: tuple[float, float], n_signal: float
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return selected signal as weighted events: mjj, both jet masses, and their weights."""
-    draws = signal.draws.widened(signal.model, widening[1])
-    mode = signal.model.whole.mode
-    residual = mode + from_nominal(draws.log_resonance - draws.pull - mode, widening[0], RESONANCE_CORE)
-    mjj = masses[0] * np.exp(draws.pull + residual)
+    draws = signal.draws.measured(signal.model, widening)
+    mjj = masses[0] * np.exp(draws.log_resonance)
     mj1, mj2 = draws.jet_masses(masses)
     weight = np.full(len(mjj), n_signal / len(mjj))
     if signal.acceptance is not None:

@@ -37,6 +37,20 @@ class PullSummary(Result):
         )
 
 
+def pulls_of(intervals: Sequence[Interval], truth: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return value minus truth over the half of each interval that points at the truth, shape (intervals,).
+
+    Examples
+    --------
+    >>> pulls_of([Interval(value=1.0, low=0.0, high=3.0)], [2.0]).tolist()
+    [-0.5]
+    """
+    expected = np.asarray(truth, dtype=np.float64)
+    value, low, high = np.array([(each.value, each.low, each.high) for each in intervals], dtype=np.float64).T
+    half = np.maximum(np.where(expected > value, high - value, value - low), 1e-12 * np.abs(expected) + 1e-300)
+    return np.asarray((value - expected) / half, dtype=np.float64)
+
+
 def summarise_pulls(intervals: Sequence[Interval], truth: npt.ArrayLike) -> PullSummary:
     """Compare intervals with the truth they should cover in 68 % of cases.
 
@@ -62,9 +76,8 @@ def summarise_pulls(intervals: Sequence[Interval], truth: npt.ArrayLike) -> Pull
     expected = np.asarray(truth, dtype=np.float64)
     if len(intervals) < 2 or expected.shape != (len(intervals),):
         raise InputError(f"{len(intervals)} intervals for truth of shape {expected.shape}; give at least 2 of each")
-    value, low, high = np.array([(each.value, each.low, each.high) for each in intervals], dtype=np.float64).T
-    half = np.maximum(np.where(expected > value, high - value, value - low), 1e-12 * np.abs(expected) + 1e-300)
-    pull = (value - expected) / half
+    pull = pulls_of(intervals, expected)
+    value = np.array([each.value for each in intervals])
     n = len(pull)
     width = float(pull.std(ddof=1))
     covered = float((np.abs(pull) <= 1).mean())

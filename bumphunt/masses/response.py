@@ -38,7 +38,7 @@ _JET_SCALES = (0.20, 0.006)
 _PAIR_SCALES = (0.20, 0.03, 0.03)
 _LEAST_POINTS = 6.0
 _FIRST, _SMOOTHING = 0.012, 0.25
-"""Kernel with which the width of a core is found, and that of the shape in units of it (a fifth adds 2 percent)."""
+"""Kernel with which the width of a core is found, and that of the shape in units of it (a quarter adds 3 percent)."""
 _WIDEST, _CLASS = 12.0, 0.5
 """Most by which a kernel is wider in the tails, and the steps in the logarithm (base 2) of its width."""
 _CLIP = 0.25

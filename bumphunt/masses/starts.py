@@ -57,8 +57,7 @@ def _resonance(events: SelectedEvents, near: npt.NDArray[np.bool_], chosen: npt.
     """Return the mean mjj of the crowd after the background's own is taken off."""
     inside = events.mjj[chosen][near]
     spectrum = events.spectrum
-    window = spectrum.window
-    grid = np.linspace(spectrum.edges[:-1][window].min(), spectrum.edges[1:][window].max(), 200)
+    grid = np.linspace(*events.window, 200)
     density = MassSpectrum(spectrum).density(grid)
     flat = float((grid * density).sum() / density.sum())
     share = min(max(1.0 - spectrum.window_expected / max(len(chosen), 1), 0.3), 1.0)

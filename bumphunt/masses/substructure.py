@@ -5,15 +5,13 @@ selected signal, background taken off, is compared with that of simulated signal
 that brings them together corrects the efficiency.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from bumphunt.masses.acceptance import Select
-from bumphunt.masses.likelihood import Likelihood
-from bumphunt.masses.resolution import from_nominal
-from bumphunt.masses.response import RESONANCE_CORE
+from bumphunt.masses.likelihood import Likelihood, masses_and_widths
 from bumphunt.masses.yields import in_box
 
 FloatArray = npt.NDArray[np.float64]
@@ -79,17 +77,15 @@ def tau21_scale(likelihood: Likelihood, values: list[float], select: Select) -> 
 
 def _predictions(likelihood: Likelihood, values: list[float], select: Select) -> tuple[FloatArray, FloatArray]:
     """Return mean log tau21 of selected signal in the box, and the part selected, for each of the scales."""
-    signal, spectrum = likelihood.signal, likelihood.events.spectrum
-    masses, widening = (values[0], values[1], values[2]), (float(np.exp(values[5])), float(np.exp(values[6])))
-    draws, mode = signal.draws.widened(signal.model, widening[1]), signal.model.whole.mode
-    residual = mode + from_nominal(draws.log_resonance - draws.pull - mode, widening[0], RESONANCE_CORE)
-    table = replace(draws, log_resonance=draws.pull + residual).table(masses)
+    signal, events = likelihood.signal, likelihood.events
+    masses, widening = masses_and_widths(values)
+    table = signal.draws.measured(signal.model, widening).table(masses)
     mjj, mj1, mj2 = (table[name].to_numpy(dtype=np.float64) for name in ("mjj", "mj1", "mj2"))
     names = ["tau21_1", "tau21_2"]
     tau21 = table[names].to_numpy(dtype=np.float64)
-    low, high = spectrum.edges[:-1][spectrum.window].min(), spectrum.edges[1:][spectrum.window].max()
+    low, high = events.window
     inside = in_box(mj1, mj2, model=signal.model, masses=masses, widths=_BOX) & (mjj >= low) & (mjj < high)
-    searched = (mjj >= spectrum.edges[0]) & (mjj < spectrum.edges[-1])
+    searched = (mjj >= events.range[0]) & (mjj < events.range[1])
     means, efficiencies = [], []
     for log_scale in _SCALES:
         scaled = np.clip(tau21 * np.exp(log_scale), 1e-3, 1.0)
@@ -103,7 +99,7 @@ def _predictions(likelihood: Likelihood, values: list[float], select: Select) ->
 
 def _seen(likelihood: Likelihood, values: list[float]) -> tuple[float, float] | None:
     """Return the mean log tau21 of selected signal in the box and its error, None with too few events."""
-    events, masses = likelihood.events, (values[0], values[1], values[2])
+    events, (masses, _) = likelihood.events, masses_and_widths(values)
     if events.tau21 is None:
         return None
     observable = _mean_log(events.tau21)
