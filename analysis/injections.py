@@ -19,7 +19,7 @@ import numpy as np
 from background_pool import background_pool
 
 import bumphunt
-from bumphunt.masses.pulls import pulls_of, summarise_pulls
+from bumphunt.calibration.pulls import pulls_of, summarise_pulls
 from bumphunt.plots.calibration import pulls
 
 POINTS = (

@@ -26,7 +26,7 @@ from bumphunt.masses.fit import fit_masses
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.signal_table import load_signal
-from bumphunt.pipeline.passing import FoldSelection, fold_selection
+from bumphunt.pipeline.fold_selection import FoldSelection, fold_selection
 from bumphunt.pipeline.search import CWOLA_FEATURES, prepare_search
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow, assign_folds, balanced_weights

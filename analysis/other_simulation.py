@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 import bumphunt
-from bumphunt.masses.pulls import pulls_of
+from bumphunt.calibration.pulls import pulls_of
 
 BOXES = {"empty": 0, "4000_800_300": 400, "4500_300_150": 300, "3500_500_100": 400}
 QUANTITIES = ("m_resonance", "m_x", "m_y", "n_signal")

@@ -28,7 +28,7 @@ import pandas as pd
 import bumphunt
 from bumphunt.events import FEATURES
 from bumphunt.features.substructure import AXES, BETA, MEASURE, OFFSET
-from bumphunt.pipeline.ingest import read_events, write_features
+from bumphunt.jobs.ingest import read_events, write_features
 from bumphunt.sources.lhco import RawChunk, count_raw, iter_raw, write_raw
 
 OFFICIAL = Path(__file__).resolve().parents[1] / "../shared/data/lhco_rnd_tiny.h5"

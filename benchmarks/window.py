@@ -17,7 +17,7 @@ import numpy as np
 
 from bumphunt.config import config_from_dict
 from bumphunt.events import drop_truth
-from bumphunt.pipeline.ingest import read_events
+from bumphunt.jobs.ingest import read_events
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import WindowTask, event_folds, search_window, training_sample
 

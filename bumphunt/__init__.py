@@ -21,14 +21,14 @@ _PUBLIC = {
     "InputError": "bumphunt.errors",
     "AnalysisResult": "bumphunt.results.analysis",
     "Interval": "bumphunt.results.masses",
-    "run_analysis": "bumphunt.pipeline.run",
-    "calibrate": "bumphunt.pipeline.calibration",
-    "read_events": "bumphunt.pipeline.ingest",
-    "write_features": "bumphunt.pipeline.ingest",
-    "score_events": "bumphunt.pipeline.stages",
-    "masses_in_window": "bumphunt.pipeline.stages",
-    "scan_file": "bumphunt.pipeline.stages",
-    "generate_events": "bumphunt.pipeline.generation",
+    "run_analysis": "bumphunt.jobs.run",
+    "calibrate": "bumphunt.jobs.calibrate",
+    "read_events": "bumphunt.jobs.ingest",
+    "write_features": "bumphunt.jobs.ingest",
+    "score_events": "bumphunt.jobs.single_stages",
+    "masses_in_window": "bumphunt.jobs.single_stages",
+    "scan_file": "bumphunt.jobs.single_stages",
+    "generate_events": "bumphunt.jobs.generation",
     "iter_raw": "bumphunt.sources.lhco",
     "padded": "bumphunt.features.dijets",
     "event_table": "bumphunt.features.dijets",
@@ -74,7 +74,7 @@ _PUBLIC = {
     "build_patchset": "bumphunt.significance.patchset",
     "resonance_patchset": "bumphunt.significance.patchset",
     "scan_spectrum": "bumphunt.significance.spectrum_scan",
-    "counting_p_value": "bumphunt.significance.profile",
+    "counting_p_value": "bumphunt.significance.p_values",
     "to_hist": "bumphunt.spectrum.binning",
     "pack_signal": "bumphunt.masses.signal_table",
     "write_report": "bumphunt.report.html",
@@ -212,13 +212,13 @@ if TYPE_CHECKING:
     from bumphunt.generation.distributions import rank_distributions, sample_distribution
     from bumphunt.generation.drawing import Residuals, generate, heavier_first
     from bumphunt.generation.latent import fit_copula, fit_mixture
+    from bumphunt.jobs.calibrate import calibrate
+    from bumphunt.jobs.generation import generate_events
+    from bumphunt.jobs.ingest import read_events, write_features
+    from bumphunt.jobs.run import run_analysis
+    from bumphunt.jobs.single_stages import masses_in_window, scan_file, score_events
     from bumphunt.masses.peak_scan import peak_scan
     from bumphunt.masses.signal_table import pack_signal
-    from bumphunt.pipeline.calibration import calibrate
-    from bumphunt.pipeline.generation import generate_events
-    from bumphunt.pipeline.ingest import read_events, write_features
-    from bumphunt.pipeline.run import run_analysis
-    from bumphunt.pipeline.stages import masses_in_window, scan_file, score_events
     from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
     from bumphunt.preprocessing.scaling import QuantileFrontEnd
     from bumphunt.preprocessing.splits import MassWindow, assign_folds, balanced_weights
@@ -247,8 +247,8 @@ if TYPE_CHECKING:
     from bumphunt.significance.expected import blinded, expected_significance
     from bumphunt.significance.likelihood_scan import largest_z, likelihood_scan, signal_shapes, signed_roots
     from bumphunt.significance.limits import spectrum_limits, window_limits
+    from bumphunt.significance.p_values import counting_p_value
     from bumphunt.significance.patchset import build_patchset, resonance_patchset
-    from bumphunt.significance.profile import counting_p_value
     from bumphunt.significance.spectrum_scan import scan_spectrum
     from bumphunt.significance.toys import window_z
     from bumphunt.significance.trials import gross_vitells, mean_upcrossings

@@ -460,7 +460,7 @@ def test_a_fault_of_the_program_exits_with_1(monkeypatch, tmp_path):
     def fails(*_, **__):
         raise FitError("no\nconvergence")
 
-    monkeypatch.setattr("bumphunt.pipeline.stages.scan_file", fails)
+    monkeypatch.setattr("bumphunt.jobs.single_stages.scan_file", fails)
     done = call("scan", tmp_path / "some.json")
     assert done.exit_code == 1
     assert done.stderr == "bumphunt: FitError: no convergence\n"
@@ -659,7 +659,7 @@ def test_resume_of_the_same_run_repeats_its_answers(finished, box, light, monkey
     before = json.loads(done_well(done))["answers"]
     output = tmp_path / "copy"
     shutil.copytree(original, output)
-    monkeypatch.setattr("bumphunt.pipeline.run.search_window", None)  # nothing is to be searched again
+    monkeypatch.setattr("bumphunt.jobs.run.search_window", None)  # nothing is to be searched again
     monkeypatch.setattr("bumphunt.report.html.write_report", lambda folder: folder)
     again = call("run", box, "--output", output, "--config", light, "--seed", 3, "--resume", "--json")
     assert json.loads(done_well(again))["answers"] == before
@@ -699,7 +699,7 @@ def test_generate(box, light, tmp_path, monkeypatch, method):
     from bumphunt.generation.distributions import rank_distributions
 
     monkeypatch.setattr(
-        "bumphunt.pipeline.generation.rank_distributions",
+        "bumphunt.jobs.generation.rank_distributions",
         lambda latent, **_: rank_distributions(latent, names=("norm", "johnsonsu")),
     )
     output = tmp_path / "drawn.parquet"

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from bumphunt.config import config_from_dict
-from bumphunt.pipeline.run import run_analysis
+from bumphunt.jobs.run import run_analysis
 from bumphunt.report.html import write_report
 from bumphunt.results import AnalysisResult, Products
 from bumphunt.spectrum.binning import searched_range

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bumphunt.config import config_from_dict
-from bumphunt.pipeline.run import run_analysis
+from bumphunt.jobs.run import run_analysis
 from bumphunt.results import AnalysisResult
 
 SAMPLE = Path(__file__).resolve().parents[1] / "data/lhco_rnd.parquet"

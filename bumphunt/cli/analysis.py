@@ -21,7 +21,7 @@ from bumphunt.cli.group import (
 )
 
 if TYPE_CHECKING:
-    from bumphunt.pipeline.experiments import Source
+    from bumphunt.jobs.experiments import Source
 
 
 @main.command()
@@ -48,7 +48,7 @@ def run(
 ) -> None:
     """Run the whole analysis on EVENTS and print the three answers."""
     if blind:
-        from bumphunt.pipeline.blind import run_blind
+        from bumphunt.jobs.blind import run_blind
 
         expected = run_blind(
             events,
@@ -61,7 +61,7 @@ def run(
         )
         show(expected, as_json)
         return
-    from bumphunt.pipeline.run import run_analysis
+    from bumphunt.jobs.run import run_analysis
 
     result = run_analysis(
         events,
@@ -141,7 +141,7 @@ def calibrate(
 
     Repeat an interrupted calibration with the same options to go on.
     """
-    from bumphunt.pipeline.calibration import calibrate as run_calibration
+    from bumphunt.jobs.calibrate import calibrate as run_calibration
 
     found = run_calibration(
         pool,

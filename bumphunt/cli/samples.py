@@ -86,7 +86,7 @@ def simulate(
 @one_line
 def features(raw: Path, output: Path) -> None:
     """Cluster RAW particles of the LHC Olympics layout into an event table."""
-    from bumphunt.pipeline.ingest import write_features
+    from bumphunt.jobs.ingest import write_features
 
     click.echo(f"wrote {write_features(raw, output, progress=show_progress())}")
 

@@ -30,7 +30,7 @@ from bumphunt.cli.group import (
 @one_line
 def score(events: Path, output: Path, window: tuple[float, float], config_path: Path | None, seed: int) -> None:
     """Score EVENTS out of fold for one signal region; higher is more anomalous."""
-    from bumphunt.pipeline.stages import score_events
+    from bumphunt.jobs.single_stages import score_events
     from bumphunt.sources.tabular import write_table, writer_for
 
     writer_for(output)
@@ -80,7 +80,7 @@ def scan(
     as_json: bool,
 ) -> None:
     """Search SPECTRUM (counts as JSON, or events) for a bump, without any score."""
-    from bumphunt.pipeline.stages import scan_file
+    from bumphunt.jobs.single_stages import scan_file
     from bumphunt.rng import generator
     from bumphunt.significance.summary import scan_summary, scan_text
 
@@ -113,7 +113,7 @@ def scan(
 @one_line
 def masses(events: Path, window: tuple[float, float], config_path: Path | None, seed: int, as_json: bool) -> None:
     """Fit the masses in one signal region of EVENTS, whatever its significance."""
-    from bumphunt.pipeline.stages import masses_in_window
+    from bumphunt.jobs.single_stages import masses_in_window
 
     show(masses_in_window(events, window=window, config=read_config(config_path), seed=seed), as_json)
 
@@ -137,7 +137,7 @@ def generate(
     events: Path, output: Path, number: int | None, method: str, config_path: Path | None, seed: int, workers: int
 ) -> None:
     """Draw new events from a VAE trained on EVENTS."""
-    from bumphunt.pipeline.generation import generate_events
+    from bumphunt.jobs.generation import generate_events
     from bumphunt.sources.tabular import write_table, writer_for
 
     writer_for(output)

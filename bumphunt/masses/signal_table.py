@@ -6,7 +6,6 @@ events of neighbouring points, rescaled, stand for those of any masses between.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from bumphunt.files import write_atomically
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -105,11 +106,7 @@ def pack_signal(
         "events": np.stack([row[:least] for row in rows]).astype(np.float16),
         "made_by": np.array(json.dumps(made_by)),
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.npz")
-    with temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **content)
-    os.replace(temporary, path)
-    return path
+    return write_atomically(path, lambda part: np.savez_compressed(part, allow_pickle=False, **content))
 
 
 @cache

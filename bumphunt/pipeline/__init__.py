@@ -1,1 +1,1 @@
-"""The rooms of the package called in order."""
+"""The chain from a table of events to the answers, in memory: rooms called in order."""

@@ -16,7 +16,6 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError, InputError
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.networks import UnitFeatures, train_autoencoder, train_latent_vae, train_vae, unit_features
-from bumphunt.pipeline.store import StageStore
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure, training_sample
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.results import CrossCheck, TrainingHistory
@@ -33,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Arrays = dict[str, FloatArray]
+Keep = Callable[[str, Callable[[], Arrays]], Arrays]
+"""``keep(name, make)`` returns the arrays of that name, calling ``make`` where nobody has kept them before."""
 
 
 def vae_scores(
@@ -115,15 +117,16 @@ def _orientation(score: FloatArray, task: WindowTask, mjj: FloatArray) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Bench:
-    """What all second opinions of a run share; what a network has found before is read from the store."""
+    """What all second opinions of a run share; what a network has found before is kept by ``keep``."""
 
     events: BlindEvents
-    store: StageStore
+    keep: Keep
     task: WindowTask
     folds: IntArray
     config: AnalysisConfig
     seed: int
     prepared: dict[tuple[str, ...] | None, UnitFeatures] = field(default_factory=dict)
+    found: dict[str, Arrays] = field(default_factory=dict)
 
     def seen(self, names: list[str] | None) -> UnitFeatures:
         key = None if names is None else tuple(names)
@@ -131,10 +134,9 @@ class _Bench:
             self.prepared[key] = unit_features(self.events, names)
         return self.prepared[key]
 
-    def stored(self, name: str, make: Callable[[], dict[str, FloatArray]]) -> dict[str, FloatArray]:
-        if not self.store.has(name):
-            self.store.save_arrays(name, make())
-        return self.store.load_arrays(name)
+    def kept(self, name: str, make: Callable[[], Arrays]) -> Arrays:
+        self.found[name] = self.keep(name, make)
+        return self.found[name]
 
     def check(self, name: str, score: FloatArray, *, sign: int | None = None) -> CrossCheck:
         fraction = max(self.config.search.cut_fractions)
@@ -143,14 +145,14 @@ class _Bench:
 
 def run_cross_checks(
     events: BlindEvents,
-    store: StageStore,
     task: WindowTask,
     outcome: WindowOutcome,
     config: AnalysisConfig,
     *,
     seed: int,
+    keep: Keep = lambda name, make: make(),
 ) -> tuple[tuple[CrossCheck, ...], TrainingHistory | None]:
-    """Measure every second opinion in the best window, training what the store does not hold yet.
+    """Measure every second opinion in the best window, training what ``keep`` does not hold yet.
 
     A network whose training diverges, or whose latent space collapses to a point, is left out with a warning: the main
     analysis does not depend on it.
@@ -163,7 +165,7 @@ def run_cross_checks(
     history : TrainingHistory or None
         Of the VAE.
     """
-    bench = _Bench(events=events, store=store, task=task, folds=outcome.folds, config=config, seed=seed)
+    bench = _Bench(events=events, keep=keep, task=task, folds=outcome.folds, config=config, seed=seed)
     wanted: list[Callable[[_Bench], list[CrossCheck]]] = []
     if config.vae.enabled:
         wanted.append(_of_vae)
@@ -177,21 +179,21 @@ def run_cross_checks(
             found += opinion(bench)
         except (FitError, InputError) as error:
             logger.warning("a cross-check is left out: %s", error)
-    return tuple(found), _history(store.load_arrays("vae.npz")) if store.has("vae.npz") else None
+    return tuple(found), _history(bench.found["vae"]) if "vae" in bench.found else None
 
 
 def _of_vae(bench: _Bench) -> list[CrossCheck]:
-    def make() -> dict[str, FloatArray]:
+    def make() -> Arrays:
         seen = bench.seen(bench.config.vae.features)
         scores, history = vae_scores(bench.events, bench.config, seed=bench.seed, prepared=seen)
         return {**scores, **{f"history_{name}": np.asarray(values) for name, values in history.to_dict().items()}}
 
-    arrays = bench.stored("vae.npz", make)
+    arrays = bench.kept("vae", make)
     scores = {name: values for name, values in arrays.items() if not name.startswith("history_")}
     return [bench.check(f"vae_{name}", score) for name, score in scores.items()] + _chosen(bench, scores)
 
 
-def _history(arrays: dict[str, FloatArray]) -> TrainingHistory:
+def _history(arrays: Arrays) -> TrainingHistory:
     return TrainingHistory(
         **{name.removeprefix("history_"): arrays[name] for name in arrays if name.startswith("history_")}
     )
@@ -216,18 +218,18 @@ def _of_autoencoder(bench: _Bench) -> list[CrossCheck]:
         logger.warning("no autoencoder: its bottleneck of %d is as wide as its features are many", width)
         return []
 
-    def make() -> dict[str, FloatArray]:
+    def make() -> Arrays:
         model = train_autoencoder(bench.config, seen.unit, seed=bench.seed)
         return {"reconstruction_error": model.reconstruction_error(seen.unit)}
 
-    error = bench.stored("autoencoder.npz", make)["reconstruction_error"]
+    error = bench.kept("autoencoder", make)["reconstruction_error"]
     return [bench.check("autoencoder_error", error, sign=1)]
 
 
 def _of_latent_classifier(bench: _Bench) -> list[CrossCheck]:
-    def make() -> dict[str, FloatArray]:
+    def make() -> Arrays:
         unit = bench.seen(bench.config.vae.features).unit
         latent = latent_features(train_latent_vae(bench.config, unit, seed=bench.seed), unit)
         return {"score": latent_classifier_score(latent, bench.task, bench.folds)}
 
-    return [bench.check("latent_cwola", bench.stored("latent.npz", make)["score"], sign=1)]
+    return [bench.check("latent_cwola", bench.kept("latent", make)["score"], sign=1)]

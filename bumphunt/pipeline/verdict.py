@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
-from bumphunt.pipeline.estimates import estimate_masses, selected_at
-from bumphunt.pipeline.passing import window_selection
+from bumphunt.pipeline.fold_selection import window_selection
+from bumphunt.pipeline.mass_estimate import estimate_masses, selected_at
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, fold_counts
 from bumphunt.results import Answers, Check, MassFit, ScanResult, UpperLimit, WindowResult

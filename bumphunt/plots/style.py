@@ -5,9 +5,9 @@ font is searched for or missed.
 """
 
 import functools
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,6 +15,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from bumphunt.files import write_atomically
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -108,14 +110,8 @@ def save(figure: Figure, stem: str | Path) -> tuple[Path, Path]:
         figure.set_layout_engine("none")
     for kind, entries in metadata.items():
         target = base.with_name(f"{base.name}.{kind}")
-        part = base.with_name(f".{base.name}.{kind}.{os.getpid()}.part")
-        try:
-            with style():
-                figure.savefig(part, format=kind, metadata=entries)
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
-        written.append(target)
+        with style():
+            written.append(write_atomically(target, partial(figure.savefig, format=kind, metadata=entries)))
     return written[0], written[1]
 
 

@@ -5,7 +5,6 @@ feature outweighs another by its unit and no tail dominates the loss.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +17,7 @@ from sklearn.preprocessing import QuantileTransformer
 
 from bumphunt.errors import InputError, TruthError
 from bumphunt.events import LABEL, FloatArray, feature_names
+from bumphunt.files import write_atomically
 
 _FORMAT = "bumphunt.QuantileFrontEnd"
 _VERSION = 1
@@ -128,19 +128,12 @@ class QuantileFrontEnd(TransformerMixin, BaseEstimator):  # type: ignore[misc, u
             "chosen": None if self.features is None else list(self.features),
             "n_quantiles": self.n_quantiles,
         }
-        temporary = target.with_name(f".{target.stem}.{os.getpid()}.npz")
-        try:
-            np.savez(
-                temporary,
-                metadata=np.array(json.dumps(meta)),
-                quantiles=self.transformer_.quantiles_,
-                references=self.transformer_.references_,
-            )
-            os.replace(temporary, target)
-        except FileNotFoundError as error:
-            raise InputError(f"{target}: the folder {target.parent} does not exist; make it first") from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        arrays = {
+            "metadata": np.array(json.dumps(meta)),
+            "quantiles": self.transformer_.quantiles_,
+            "references": self.transformer_.references_,
+        }
+        write_atomically(target, lambda part: np.savez(part, allow_pickle=False, **arrays))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

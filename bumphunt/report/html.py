@@ -1,10 +1,10 @@
 """The report: one HTML file that needs nothing else, drawn from a run's saved results alone."""
 
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
+from bumphunt.files import write_text
 from bumphunt.report import tables, wording
 from bumphunt.report.figures import draw_figures, given_mass_fit
 from bumphunt.report.formats import count
@@ -39,13 +39,7 @@ def write_report(directory: str | Path) -> Path:
     result, products = read_results(folder)
     pictures = draw_figures(result, products, folder / "figures")
     page = render(result, products, pictures)
-    target = folder / "report.html"
-    part = folder / f".report.html.{os.getpid()}.part"
-    try:
-        part.write_text(page, encoding="utf-8")
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    target = write_text(folder / "report.html", page)
     logger.info("wrote %s and %d figures", target, len(pictures))
     return target
 

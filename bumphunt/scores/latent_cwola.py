@@ -1,7 +1,6 @@
 """Weak supervision in a latent space: a classifier that sees an event only as the VAE encodes it."""
 
 import json
-import os
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import FloatArray
+from bumphunt.files import write_atomically
 from bumphunt.scores.cwola_network import NetworkClassifier
 from bumphunt.scores.protocol import BoolArray, Features, Validation, check_training
 from bumphunt.scores.trees import BoostedTrees
@@ -128,14 +128,13 @@ class LatentClassifier:
         if target.suffix != ".zip" or not target.parent.is_dir():
             raise InputError(f"{target}: give a name that ends in '.zip' in a folder that exists")
         kind = type(self.classifier).__name__
-        temporary = target.with_name(f".{target.stem}.{os.getpid()}.zip")
-        try:
-            with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(temporary, "w") as archive:
+
+        def write(part: Path) -> None:
+            with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(part, "w") as archive:
                 self._save_parts(archive, Path(folder), _CLASSIFIERS[kind][1])
                 archive.writestr("settings.json", json.dumps({"classifier": kind, "columns": list(self.columns)}))
-            os.replace(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+
+        write_atomically(target, write)
 
     def _save_parts(self, archive: zipfile.ZipFile, folder: Path, name: str) -> None:
         parts: dict[str, Callable[[Path], None]] = {"encoder.keras": self.encoder.save, name: self.classifier.save}

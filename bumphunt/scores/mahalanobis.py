@@ -1,7 +1,6 @@
 r"""The distance of an event from the bulk, in units of the bulk's own spread: for latent spaces of any dimension."""
 
 import json
-import os
 import warnings
 from pathlib import Path
 from typing import Any, Self
@@ -10,6 +9,7 @@ import numpy as np
 
 from bumphunt.errors import InputError
 from bumphunt.events import FloatArray
+from bumphunt.files import write_atomically
 from bumphunt.scores.protocol import Features, check_features
 
 _FORMAT = "bumphunt.MahalanobisDistance"
@@ -85,14 +85,8 @@ class MahalanobisDistance:
         if target.suffix != ".npz":
             raise InputError(f"{target}: the name of such a file must end in '.npz'")
         meta = {"format": _FORMAT, "version": _VERSION, "robust": self.robust, "seed": self.seed}
-        temporary = target.with_name(f".{target.stem}.{os.getpid()}.npz")
-        try:
-            np.savez(temporary, metadata=np.array(json.dumps(meta)), centre=self.centre_, covariance=self.covariance_)
-            os.replace(temporary, target)
-        except FileNotFoundError as error:
-            raise InputError(f"{target}: the folder {target.parent} does not exist; make it first") from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        arrays = {"metadata": np.array(json.dumps(meta)), "centre": self.centre_, "covariance": self.covariance_}
+        write_atomically(target, lambda part: np.savez(part, allow_pickle=False, **arrays))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -3,13 +3,13 @@
 A file is written under a temporary name and renamed, so that a reader never meets half a model.
 """
 
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bumphunt.errors import InputError
+from bumphunt.files import write_atomically
 
 TRUSTED_TYPES: tuple[str, ...] = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -24,13 +24,7 @@ def save_estimator(estimator: Any, path: str | Path) -> None:
     """Write a scikit-learn estimator, or a list or dict of them, to a ``.skops`` file."""
     import skops.io
 
-    target = _target(path, ".skops")
-    temporary = _temporary(target)
-    try:
-        skops.io.dump(estimator, temporary)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(_target(path, ".skops"), lambda part: skops.io.dump(estimator, part))
 
 
 def load_estimator(path: str | Path, *, trusted: Sequence[str] = TRUSTED_TYPES) -> Any:
@@ -64,16 +58,10 @@ def load_estimator(path: str | Path, *, trusted: Sequence[str] = TRUSTED_TYPES) 
 
 def save_network(network: Any, path: str | Path) -> None:
     """Write a Keras model, with its weights and settings, to a ``.keras`` file."""
-    target = _target(path, ".keras")
-    temporary = _temporary(target)
-    try:
-        with warnings.catch_warnings():
-            # TensorFlow's tensors do not yet take numpy's copy keyword, and Keras converts them on saving.
-            warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
-            network.save(temporary)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with warnings.catch_warnings():
+        # TensorFlow's tensors do not yet take numpy's copy keyword, and Keras converts them on saving.
+        warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
+        write_atomically(_target(path, ".keras"), network.save)
 
 
 def load_network(path: str | Path) -> Any:
@@ -118,10 +106,6 @@ def _target(path: str | Path, suffix: str) -> Path:
     if not target.parent.is_dir():
         raise InputError(f"{target}: the folder {target.parent} does not exist; make it first")
     return target
-
-
-def _temporary(target: Path) -> Path:
-    return target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
 
 
 def _source(path: str | Path) -> Path:

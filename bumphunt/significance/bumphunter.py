@@ -15,9 +15,9 @@ from scipy.special import gammainc, gammaincc
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import Result
-from bumphunt.significance.profile import SMALLEST_P, z_from_p
 from bumphunt.spectrum.batched import fit_many
 from bumphunt.spectrum.design import Design
+from bumphunt.statistics import SMALLEST_P, z_from_p
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

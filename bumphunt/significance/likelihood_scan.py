@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import Result
-from bumphunt.significance.profile import p_from_z, z_from_p
 from bumphunt.significance.toys import most_significant, throw
 from bumphunt.significance.trials import global_p_value, mean_upcrossings
 from bumphunt.spectrum.batched import TINY, ManyFits, fit_many
@@ -22,6 +21,7 @@ from bumphunt.spectrum.design import Design, make_design
 from bumphunt.spectrum.functions import SQRT_S, gaussian_fractions
 from bumphunt.spectrum.profiling import ENVELOPE, PENALTY
 from bumphunt.spectrum.signal_fit import fit_signal
+from bumphunt.statistics import p_from_z, z_from_p
 
 FloatArray = npt.NDArray[np.float64]
 BLOCK = 1000

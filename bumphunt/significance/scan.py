@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import ScanResult, SpectrumFit, WindowResult
-from bumphunt.significance.profile import counting_p_value, on_off_p_value, sidak, widened_p_value, z_from_p
+from bumphunt.significance.p_values import counting_p_value, on_off_p_value, sidak, widened_p_value
 from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.functions import SQRT_S
+from bumphunt.statistics import z_from_p
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]

@@ -17,7 +17,6 @@ from bumphunt.errors import InputError
 from bumphunt.results import ScanResult, WindowResult
 from bumphunt.significance.bumphunter import bump_hunt
 from bumphunt.significance.likelihood_scan import likelihood_scan
-from bumphunt.significance.profile import p_from_z, z_from_p
 from bumphunt.significance.scan import combine_windows, window_significance
 from bumphunt.significance.toys import most_significant, throw, window_curves
 from bumphunt.significance.trials import global_p_value, mean_upcrossings
@@ -26,6 +25,7 @@ from bumphunt.spectrum.binning import spectrum_arrays
 from bumphunt.spectrum.choice import resolve_family
 from bumphunt.spectrum.fit import fit_spectrum, make_design
 from bumphunt.spectrum.functions import SQRT_S
+from bumphunt.statistics import p_from_z, z_from_p
 
 if TYPE_CHECKING:
     import hist

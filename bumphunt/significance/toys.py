@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, ndtri
 
-from bumphunt.significance.profile import SMALLEST_P
 from bumphunt.spectrum.fit import fit_many, make_design
 from bumphunt.spectrum.functions import SQRT_S
 from bumphunt.spectrum.profiling import ENVELOPE, envelope_interval
+from bumphunt.statistics import SMALLEST_P
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -41,7 +41,7 @@ def window_z(
     Returns
     -------
     array of shape (toys,)
-        As :func:`bumphunt.significance.profile.counting_p_value`, in standard deviations; NaN where
+        As :func:`bumphunt.significance.p_values.counting_p_value`, in standard deviations; NaN where
         the refit did not converge.
     """
     if family == "envelope":

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import InputError
-from bumphunt.significance.profile import p_from_z
+from bumphunt.statistics import p_from_z
 
 FloatArray = npt.NDArray[np.float64]
 

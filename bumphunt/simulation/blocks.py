@@ -1,7 +1,7 @@
 """A block: a fixed number of accepted events of one kind, made from one seed and kept on disk."""
 
-import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from bumphunt.errors import InputError
 from bumphunt.events import LABEL
 from bumphunt.features.dijets import Dijets, dijet_table, dijets, joined, momenta
 from bumphunt.features.jets import hardest_possible
+from bumphunt.files import write_atomically
 from bumphunt.rng import generator, integer_seed
 from bumphunt.simulation import pythia
 from bumphunt.simulation.detector import DetectorResponse, reconstruct
@@ -118,14 +119,8 @@ def trigger(particles: ak.Array) -> tuple[npt.NDArray[np.bool_], Dijets]:
 def _save_particles(block: Block, particles: ak.Array) -> None:
     flat = [np.asarray(ak.flatten(particles[name]), dtype=np.float32) for name in ("pt", "eta", "phi")]
     for path, array in zip(block.files, (np.stack(flat, axis=1), np.asarray(ak.num(particles.pt))), strict=True):
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        with temporary.open("wb") as file:
-            np.save(file, array)
-        os.replace(temporary, path)
+        write_atomically(path, partial(np.save, arr=array))
 
 
 def _save(path: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    os.replace(temporary, path)
+    write_atomically(path, lambda part: np.savez(part, allow_pickle=False, **arrays))

@@ -3,7 +3,6 @@
 import importlib.metadata
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from bumphunt.errors import InputError
 from bumphunt.events import FEATURES, LABEL
 from bumphunt.execution import parallel_map
 from bumphunt.features.substructure import DEFINITION
+from bumphunt.files import write_json
 from bumphunt.rng import generator
 from bumphunt.simulation import pythia
 from bumphunt.simulation.blocks import Block, make_block
@@ -158,7 +158,7 @@ def simulate_sample(
         metadata = {**DEFINITION, "simulation": json.dumps(_public(request) if hide_truth else request)}
         write_table(table.drop(columns=[LABEL]) if hide_truth else table, output, metadata=metadata)
     if hide_truth:
-        _write_json(
+        write_json(
             output.with_name(f"{output.stem}_truth.json"), {**request, "n_signal": signal, "n_background": background}
         )
     shutil.rmtree(parts)
@@ -218,18 +218,12 @@ def _open_parts(parts: Path, request: dict[str, Any]) -> None:
     if parts.exists() and any(parts.iterdir()):
         raise InputError(f"{parts} exists and is not a folder of unfinished simulation; move it away")
     parts.mkdir(exist_ok=True)
-    _write_json(note, request)
+    write_json(note, request)
 
 
 def _comparable(request: dict[str, Any]) -> dict[str, Any]:
     versions = {name: version for name, version in request.get("versions", {}).items() if name != "bumphunt"}
     return {"widths": None, **request, "versions": versions}
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(temporary, path)
 
 
 def _run(blocks: list[Block], *, workers: int, scheduler: str | None, progress: bool) -> None:

@@ -2,11 +2,11 @@
 
 import contextlib
 import logging
-import os
 import re
 from pathlib import Path
 
 from bumphunt.errors import InputError
+from bumphunt.files import write_text
 from bumphunt.sources.download import get_json
 
 logger = logging.getLogger(__name__)
@@ -53,13 +53,7 @@ def published(path: Path, record: str) -> tuple[int | None, str]:
     if md5 is not None:
         return None, md5
     size, md5 = _listed(path.name, record)
-    beside = _beside(path)
-    temporary = beside.with_name(f".{beside.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(f"{md5}  {path.name}\n", "utf-8")
-        os.replace(temporary, beside)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(_beside(path), f"{md5}  {path.name}\n")
     return size, md5
 
 

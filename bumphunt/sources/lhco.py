@@ -5,7 +5,6 @@ that have one.
 """
 
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import pandas as pd
 
 from bumphunt.errors import InputError
 from bumphunt.events import LABEL
+from bumphunt.files import write_atomically
 from bumphunt.sources.hdf5 import RAW_COLUMNS, Frame, find_frame, open_hdf5
 
 logger = logging.getLogger(__name__)
@@ -137,15 +137,12 @@ def write_raw(output: str | Path, chunks: Iterable[RawChunk]) -> Path:
     chunks : iterable of RawChunk
         The events; either all chunks have labels or none has.
     """
-    output = Path(output)
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        with h5py.File(temporary, "w") as file:
+
+    def write(part: Path) -> None:
+        with h5py.File(part, "w") as file:
             _write_frame(file, chunks)
-        os.replace(temporary, output)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return output
+
+    return write_atomically(output, write)
 
 
 def _write_frame(file: h5py.File, chunks: Iterable[RawChunk]) -> None:

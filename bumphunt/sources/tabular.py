@@ -1,7 +1,6 @@
 """Flat event tables on disk: parquet, csv, this package's own HDF5 layout, ROOT trees."""
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pandas as pd
 
 from bumphunt.errors import InputError, MissingExtraError
 from bumphunt.events import REQUIRED
+from bumphunt.files import write_atomically
 from bumphunt.sources.recognition import Kind, existing_file, one_line
 
 logger = logging.getLogger(__name__)
@@ -119,13 +119,7 @@ def write_tables(
     """Write tables with the same columns one below the other, one of them in memory at a time."""
     output = Path(output)
     writer = writer_for(output)
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        writer(iter(tables), temporary, dict(metadata or {}))
-        os.replace(temporary, output)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return output
+    return write_atomically(output, lambda part: writer(iter(tables), part, dict(metadata or {})))
 
 
 def writer_for(output: str | Path) -> Writer:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bumphunt.calibration.drawn_detector import DrawnDetector, draw_detector
 from bumphunt.masses.acceptance import draw_signal
-from bumphunt.masses.drawn_detector import DrawnDetector, draw_detector
 from bumphunt.masses.fit import fit_masses
 from bumphunt.masses.likelihood import WIDTH_PRIOR, SelectedEvents
 from bumphunt.masses.response import signal_model

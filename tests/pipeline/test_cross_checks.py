@@ -9,11 +9,11 @@ import pytest
 from bumphunt.config import config_from_dict
 from bumphunt.errors import FitError, InputError
 from bumphunt.events import drop_truth
+from bumphunt.jobs.store import StageStore
 from bumphunt.pipeline import cross_checks
 from bumphunt.pipeline.cross_checks import cross_check, latent_classifier_score, run_cross_checks
 from bumphunt.pipeline.networks import check_networks, unit_features
 from bumphunt.pipeline.search import prepare_search
-from bumphunt.pipeline.store import StageStore
 from bumphunt.pipeline.windows import WindowOutcome, event_folds
 from bumphunt.scores.quality import roc
 
@@ -37,7 +37,7 @@ def opinions(table, folder, changes=None, seed=1):
     search, task, folds = prepared(table, changes)
     outcome = WindowOutcome(score=np.zeros(len(folds), np.float32), folds=folds, results=())
     store = StageStore(folder, {}, resume=True)
-    return run_cross_checks(search.events, store, task, outcome, task.config, seed=seed)
+    return run_cross_checks(search.events, task, outcome, task.config, seed=seed, keep=store.keep)
 
 
 @pytest.fixture(scope="module")

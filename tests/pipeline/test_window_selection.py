@@ -5,7 +5,7 @@ import pytest
 
 from bumphunt.config import config_from_dict
 from bumphunt.events import drop_truth
-from bumphunt.pipeline.passing import window_selection
+from bumphunt.pipeline.fold_selection import window_selection
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import search_window
 from bumphunt.selection import select_fraction

@@ -48,7 +48,7 @@ def test_limits_grow_with_events_and_cls_is_the_wider(observed, expected, relati
 
 @given(st.floats(0.1, 8.0), st.integers(0, 1_000), st.floats(0, 50))
 def test_a_global_p_value_is_a_probability_not_below_the_local_one(z, exceed, crossings):
-    from bumphunt.significance.profile import p_from_z
+    from bumphunt.statistics import p_from_z
 
     p_value, method, _ = global_p_value(z, p_from_z(z), n_exceed=exceed, n_toys=1_000, upcrossings=crossings)
     assert p_from_z(z) <= p_value <= 1.0

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from bumphunt.errors import InputError
-from bumphunt.significance.profile import counting_p_value, sidak
+from bumphunt.significance.p_values import counting_p_value, sidak
 from bumphunt.significance.scan import combine_windows, window_significance
 from bumphunt.significance.spectrum_scan import scan_spectrum
 from bumphunt.spectrum.binning import mass_grid

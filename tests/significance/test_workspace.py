@@ -8,9 +8,9 @@ import pytest
 from scipy import optimize, stats
 
 from bumphunt.errors import InputError
-from bumphunt.pipeline.store import write_json
+from bumphunt.files import write_json
 from bumphunt.results import SpectrumFit
-from bumphunt.significance.profile import counting_p_value, z_from_p
+from bumphunt.significance.p_values import counting_p_value
 from bumphunt.significance.scan import window_significance
 from bumphunt.significance.workspace import (
     EVENTS_PER_MU,
@@ -23,6 +23,7 @@ from bumphunt.significance.workspace import (
 from bumphunt.spectrum.binning import mass_grid
 from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.functions import SQRT_S
+from bumphunt.statistics import z_from_p
 
 EDGES = mass_grid(3_000.0, 5_500.0, ratio=1.04)
 BINS = len(EDGES) - 1

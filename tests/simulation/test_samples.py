@@ -10,7 +10,7 @@ import pytest
 
 from bumphunt.errors import InputError, MissingExtraError
 from bumphunt.events import FEATURES
-from bumphunt.pipeline.ingest import read_events
+from bumphunt.jobs.ingest import read_events
 from bumphunt.simulation import samples
 from bumphunt.simulation.presets import PRESETS
 from bumphunt.simulation.pythia import generator

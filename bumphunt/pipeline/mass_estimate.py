@@ -15,7 +15,7 @@ from bumphunt.masses.peak_scan import Sideband, default_take, peak_scan, seed_es
 from bumphunt.masses.signal_table import load_signal
 from bumphunt.masses.systematics import DETECTOR_PRIOR
 from bumphunt.masses.yields import box_yield
-from bumphunt.pipeline.passing import FoldSelection
+from bumphunt.pipeline.fold_selection import FoldSelection
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
 from bumphunt.results import JetPlane, MassFit, PeakScan, WindowResult

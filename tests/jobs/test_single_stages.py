@@ -9,9 +9,9 @@ import pytest
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.errors import InputError
 from bumphunt.events import drop_truth
-from bumphunt.pipeline import stages
+from bumphunt.jobs import single_stages as stages
+from bumphunt.jobs.single_stages import masses_in_window, scan_file, score_events, with_window
 from bumphunt.pipeline.search import prepare_search
-from bumphunt.pipeline.stages import masses_in_window, scan_file, score_events, with_window
 from bumphunt.scores.quality import roc
 
 WINDOW = (3250.0, 3750.0)

@@ -13,7 +13,7 @@ from bumphunt.generation.closeness import kolmogorov
 from bumphunt.generation.distributions import DistributionFit, rank_distributions
 from bumphunt.generation.drawing import Residuals, generate, heavier_first
 from bumphunt.generation.latent import LatentMixture, fit_mixture
-from bumphunt.pipeline.ingest import read_events
+from bumphunt.jobs.ingest import read_events
 from bumphunt.pipeline.networks import TrainedVae, train_vae
 from bumphunt.rng import generator, integer_seed
 

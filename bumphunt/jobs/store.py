@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import InputError
+from bumphunt.files import write_atomically, write_json
 
 OUTPUTS = (
     "result.json",
@@ -22,30 +22,6 @@ OUTPUTS = (
     "candidates.csv",
 )
 """Files a run writes; a new run removes those of an old one first."""
-
-
-def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file's content."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
-    """Call ``write`` with a temporary path beside ``path`` and rename the result over it."""
-    path = Path(path)
-    part = path.with_name(f"{path.name}.part{path.suffix}")
-    try:
-        write(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
-
-
-def write_json(path: str | Path, data: Any) -> Path:
-    """Write plain data as JSON, whole or not at all."""
-    text = json.dumps(data, indent=2, allow_nan=False)
-    return write_atomically(path, lambda part: part.write_text(text + "\n", "utf-8"))
 
 
 def output_folder(output: str | Path) -> Path:
@@ -125,3 +101,9 @@ class StageStore:
         """Return the arrays kept under ``name``."""
         with np.load(self.folder / name, allow_pickle=False) as archive:
             return dict(archive)
+
+    def keep(self, name: str, make: Callable[[], dict[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays kept under ``name``, making and keeping them first if there are none."""
+        if not self.has(f"{name}.npz"):
+            self.save_arrays(f"{name}.npz", make())
+        return self.load_arrays(f"{name}.npz")

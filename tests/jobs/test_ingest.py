@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bumphunt.errors import InputError
-from bumphunt.pipeline.ingest import read_events, write_features
+from bumphunt.jobs.ingest import read_events, write_features
 from bumphunt.sources.lhco import RawChunk, write_raw
 from bumphunt.sources.tabular import write_table
 

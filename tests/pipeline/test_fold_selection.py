@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bumphunt.pipeline.passing import fold_selection
+from bumphunt.pipeline.fold_selection import fold_selection
 from bumphunt.selection import select_fraction
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bumphunt.config import AnalysisConfig
-from bumphunt.pipeline.store import file_sha256
+from bumphunt.files import file_sha256
 from bumphunt.results import WindowResult
 
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "tensorflow", "keras", "pyhf", "iminuit", "fastjet")

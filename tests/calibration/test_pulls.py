@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from bumphunt.calibration.pulls import summarise_pulls
 from bumphunt.errors import InputError
-from bumphunt.masses.pulls import summarise_pulls
 from bumphunt.results import Interval
 
 

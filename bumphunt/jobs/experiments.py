@@ -1,10 +1,9 @@
-"""Pseudo-experiments of the whole analysis: training, cuts, fits, checks, masses, on boxes whose truth is known.
+"""Pseudo-experiments from files of events, side by side.
 
 Each is one task, runs anywhere, depends on its own number and the seed alone, and is kept on disk when done.
 """
 
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,18 +13,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bumphunt.calibration.experiments import ExperimentResult, analyse_box
+from bumphunt.calibration.pseudo_data import smooth_box, subsample_box, with_signal
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.execution import parallel_map
-from bumphunt.pipeline.ingest import read_events
-from bumphunt.pipeline.progress import bar
-from bumphunt.pipeline.pseudo_data import smooth_box, subsample_box, with_signal
-from bumphunt.pipeline.search import prepare_search
-from bumphunt.pipeline.store import StageStore, file_sha256
-from bumphunt.pipeline.verdict import answers, best_window, judge
-from bumphunt.pipeline.windows import search_window
-from bumphunt.results import Answers, Check, FloatArray, Result
+from bumphunt.files import file_sha256
+from bumphunt.jobs.ingest import read_events
+from bumphunt.jobs.progress import bar
+from bumphunt.jobs.store import StageStore
 from bumphunt.rng import generator, integer_seed
 from bumphunt.spectrum.binning import searched_range
 
@@ -60,33 +57,8 @@ class Experiment:
     seed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ExperimentResult(Result):
-    """What one pseudo-experiment gave.
-
-    ``z_local`` (searched windows × cuts) are all local significances, ``z_direct`` the same from the direct
-    background estimate; ``masses`` (3,) and ``n_signal`` are the truth, empty and 0 without signal.
-    """
-
-    number: int
-    masses: FloatArray
-    n_signal: int
-    z_local: FloatArray
-    cut_fraction: FloatArray
-    estimates_pull: FloatArray
-    checks: tuple[Check, ...]
-    answers: Answers
-    seconds: float
-
-    @property
-    def verified(self) -> bool:
-        """Whether all checks passed."""
-        return all(check.passed for check in self.checks)
-
-
 def run_experiment(experiment: Experiment) -> ExperimentResult:
     """Draw the box of an experiment and analyse it as ``bumphunt run`` would, without report and cross-checks."""
-    start = time.perf_counter()
     rng = generator(experiment.seed, "box", experiment.number)
     pool = _events(experiment.pool)
     box = (
@@ -97,21 +69,13 @@ def run_experiment(experiment: Experiment) -> ExperimentResult:
     injection = experiment.injection
     if injection is not None:
         box = with_signal(box, _events(injection.events), number=injection.n_signal, rng=rng)
-    search = prepare_search(box, experiment.config, integer_seed(experiment.seed, "analysis", experiment.number))
-    outcomes = [search_window(task) for task in search.tasks]
-    best = best_window(search, outcomes)
-    checks, mass_fit, _ = judge(search, best, experiment.config)
-    searched = [found for outcome in outcomes for found in outcome.results if not found.note]
-    return ExperimentResult(
+    return analyse_box(
+        box,
+        config=experiment.config,
+        seed=integer_seed(experiment.seed, "analysis", experiment.number),
         number=experiment.number,
-        masses=np.array(injection.masses if injection else (), dtype=np.float64),
+        masses=injection.masses if injection else (),
         n_signal=injection.n_signal if injection else 0,
-        z_local=np.array([found.z_local for found in searched]),
-        cut_fraction=np.array([found.cut_fraction for found in searched]),
-        estimates_pull=np.array([found.estimates_pull for found in searched]),
-        checks=checks,
-        answers=answers(best.scan, checks, mass_fit),
-        seconds=time.perf_counter() - start,
     )
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from bumphunt.config import config_from_dict
 from bumphunt.events import drop_truth
-from bumphunt.pipeline import blind as module
-from bumphunt.pipeline.blind import expect_window, run_blind
+from bumphunt.jobs import blind as module
+from bumphunt.jobs.blind import expect_window, run_blind
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import search_window
 

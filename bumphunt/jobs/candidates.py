@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.events import FEATURES, IDENTIFIERS, BlindEvents
-from bumphunt.pipeline.store import write_atomically
+from bumphunt.files import write_atomically
 
 
 def write_candidates(

@@ -16,15 +16,16 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError, InputError
 from bumphunt.events import drop_truth
 from bumphunt.execution import parallel_map
-from bumphunt.pipeline.candidates import write_candidates
+from bumphunt.files import write_json
+from bumphunt.jobs.candidates import write_candidates
+from bumphunt.jobs.ingest import read_events
+from bumphunt.jobs.progress import bar
+from bumphunt.jobs.provenance import describe_input, request, versions
+from bumphunt.jobs.store import StageStore, output_folder
 from bumphunt.pipeline.cross_checks import run_cross_checks
-from bumphunt.pipeline.estimates import describe_peaks
-from bumphunt.pipeline.ingest import read_events
+from bumphunt.pipeline.mass_estimate import describe_peaks
 from bumphunt.pipeline.networks import check_networks
-from bumphunt.pipeline.progress import bar
-from bumphunt.pipeline.provenance import describe_input, request, versions
 from bumphunt.pipeline.search import Search, prepare_search
-from bumphunt.pipeline.store import StageStore, output_folder, write_json
 from bumphunt.pipeline.verdict import answers, best_window, judge
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, search_window
 from bumphunt.results import (
@@ -77,7 +78,7 @@ def run_analysis(
     Parameters
     ----------
     events : path
-        Events in any layout of :func:`bumphunt.pipeline.ingest.read_events`. A truth column is dropped unread.
+        Events in any layout of :func:`bumphunt.jobs.ingest.read_events`. A truth column is dropped unread.
     output : path
         Folder for ``result.json``, ``report.html``, ``workspace.json`` and ``figures/``.
     config : AnalysisConfig, optional
@@ -125,7 +126,7 @@ def run_analysis(
         found.update(_discovery_fit(search, task, best, output, config))
         limit = _limit(search, task, best, output, config)
     with clock.stage("cross_checks"):
-        second_opinions, history = run_cross_checks(search.events, store, task, outcome, config, seed=seed)
+        second_opinions, history = run_cross_checks(search.events, task, outcome, config, seed=seed, keep=store.keep)
     with clock.stage("masses") as found:
         checks, mass_fit, fraction = judge(search, winner, config, threads=workers)
         if fraction is not None:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from bumphunt.calibration.pseudo_data import smooth_box, subsample_box, with_signal
 from bumphunt.errors import InputError
 from bumphunt.events import drop_truth
-from bumphunt.pipeline.pseudo_data import smooth_box, subsample_box, with_signal
 from bumphunt.spectrum.binning import count, mass_grid
 from bumphunt.spectrum.fit import fit_spectrum
 

@@ -1,12 +1,10 @@
 """Stage products: kept for the same request, refused for another, and nobody else's files touched."""
 
-import json
-
 import numpy as np
 import pytest
 
 from bumphunt.errors import InputError
-from bumphunt.pipeline.store import OUTPUTS, StageStore, file_sha256, write_atomically, write_json
+from bumphunt.jobs.store import OUTPUTS, StageStore
 
 REQUEST = {"sha256": "abc", "seed": 1, "config": {"search": {"windows": None}}, "version": "1"}
 
@@ -73,29 +71,3 @@ def test_files_of_somebody_else_are_left_alone_too(tmp_path, name):
     with pytest.raises(InputError, match="will not be overwritten"):
         StageStore(tmp_path, REQUEST, resume=False)
     assert theirs.read_text() == "years of work"
-
-
-def test_a_file_is_whole_or_not_there(tmp_path):
-    target = tmp_path / "result.json"
-    target.write_text("before")
-
-    def fail(part):
-        part.write_text("half")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(target, fail)
-    assert target.read_text() == "before"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_nan_is_no_json(tmp_path):
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(tmp_path / "a.json", {"z": float("nan")})
-    assert not list(tmp_path.iterdir())
-    assert json.loads(write_json(tmp_path / "a.json", {"z": [1.5, None]}).read_text()) == {"z": [1.5, None]}
-
-
-def test_the_hash_is_sha256(tmp_path):
-    (tmp_path / "empty").write_bytes(b"")
-    assert file_sha256(tmp_path / "empty") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -1,26 +1,10 @@
-"""Local significance of one window: counts against an uncertain background."""
+"""p-values of one window, counts against an uncertain background, and of many looks."""
 
 import math
 
-from scipy.special import betainc, gammainc, ndtr, ndtri
+from scipy.special import betainc, gammainc
 
-SMALLEST_P = 1e-300
-
-
-def z_from_p(p_value: float) -> float:
-    """Return the one-sided normal quantile of a p-value, 0.5 -> 0; p = 0 gives the largest z that can be told.
-
-    Examples
-    --------
-    >>> round(z_from_p(2.8665157187919333e-07), 6)
-    5.0
-    """
-    return float(-ndtri(min(max(p_value, SMALLEST_P), 1.0 - 1e-16)))
-
-
-def p_from_z(z: float) -> float:
-    """Return the one-sided p-value of ``z`` standard deviations."""
-    return float(ndtr(-z))
+from bumphunt.statistics import SMALLEST_P, p_from_z, z_from_p
 
 
 def counting_p_value(observed: float, expected: float, error: float) -> float:

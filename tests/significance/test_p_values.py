@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bumphunt.significance.profile import SMALLEST_P, counting_p_value, p_from_z, sidak, z_from_p
+from bumphunt.significance.p_values import counting_p_value, sidak
+from bumphunt.statistics import SMALLEST_P, p_from_z, z_from_p
 
 
 def on_off(n_on, n_off, tau):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bumphunt.calibration.false_alarms import false_alarms
 from bumphunt.errors import InputError
-from bumphunt.significance.false_alarms import false_alarms
 
 
 def test_rates_of_a_normal_variable_are_nominal():

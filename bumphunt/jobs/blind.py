@@ -8,11 +8,12 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError, InputError
 from bumphunt.events import drop_truth
 from bumphunt.execution import parallel_map
-from bumphunt.pipeline.ingest import read_events
-from bumphunt.pipeline.progress import bar
-from bumphunt.pipeline.provenance import describe_input, request, versions
+from bumphunt.files import write_json
+from bumphunt.jobs.ingest import read_events
+from bumphunt.jobs.progress import bar
+from bumphunt.jobs.provenance import describe_input, request, versions
+from bumphunt.jobs.store import StageStore, output_folder
 from bumphunt.pipeline.search import prepare_search
-from bumphunt.pipeline.store import StageStore, output_folder, write_json
 from bumphunt.pipeline.windows import WindowTask, event_folds, primary_score
 from bumphunt.results import SCHEMA_VERSION, Answers, BlindResult, BlindWindow
 from bumphunt.selection import select_fraction
@@ -37,7 +38,7 @@ def run_blind(
     Parameters
     ----------
     events, output, config, seed, workers, scheduler, progress
-        As in :func:`bumphunt.pipeline.run.run_analysis`; ``result.json`` then has no answers, but ``expected``.
+        As in :func:`bumphunt.jobs.run.run_analysis`; ``result.json`` then has no answers, but ``expected``.
 
     Raises
     ------

@@ -8,9 +8,9 @@ import pytest
 
 from bumphunt.config import config_from_dict
 from bumphunt.errors import InputError
-from bumphunt.pipeline import experiments as module
-from bumphunt.pipeline.calibration import calibrate
-from bumphunt.pipeline.experiments import Experiment, Injection, run_experiment, run_experiments
+from bumphunt.jobs import experiments as module
+from bumphunt.jobs.calibrate import calibrate
+from bumphunt.jobs.experiments import Experiment, Injection, run_experiment, run_experiments
 
 CONFIG = config_from_dict(
     {

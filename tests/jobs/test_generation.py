@@ -5,8 +5,8 @@ import pytest
 from bumphunt.config import config_from_dict
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.generation.distributions import rank_distributions
-from bumphunt.pipeline import generation
-from bumphunt.pipeline.generation import generate_events
+from bumphunt.jobs import generation
+from bumphunt.jobs.generation import generate_events
 
 LIGHT = config_from_dict({"vae": {"hidden": [16], "epochs": 3, "batch_size": 500}})
 TRAINED = {"hidden": [32, 32], "epochs": 20, "batch_size": 200, "optimizer": "adam"}

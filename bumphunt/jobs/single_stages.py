@@ -9,9 +9,9 @@ import pandas as pd
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import IDENTIFIERS, drop_truth
-from bumphunt.pipeline.estimates import estimate_masses
-from bumphunt.pipeline.ingest import read_events
-from bumphunt.pipeline.passing import window_selection
+from bumphunt.jobs.ingest import read_events
+from bumphunt.pipeline.fold_selection import window_selection
+from bumphunt.pipeline.mass_estimate import estimate_masses
 from bumphunt.pipeline.search import Search, prepare_search
 from bumphunt.pipeline.windows import WindowOutcome, search_window
 from bumphunt.results import MassFit, ScanResult
@@ -39,7 +39,7 @@ def score_events(
     window : (low, high)
         Signal region in GeV.
     config, seed
-        As in :func:`bumphunt.pipeline.run.run_analysis`.
+        As in :func:`bumphunt.jobs.run.run_analysis`.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def masses_in_window(
     window : (low, high)
         Signal region in GeV.
     config, seed
-        As in :func:`bumphunt.pipeline.run.run_analysis`.
+        As in :func:`bumphunt.jobs.run.run_analysis`.
 
     Raises
     ------

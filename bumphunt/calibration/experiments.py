@@ -1,0 +1,78 @@
+"""One pseudo-experiment: the whole analysis on a box whose truth is known, without report and cross-checks."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from bumphunt.config import AnalysisConfig
+from bumphunt.events import BlindEvents
+from bumphunt.pipeline.search import prepare_search
+from bumphunt.pipeline.verdict import answers, best_window, judge
+from bumphunt.pipeline.windows import search_window
+from bumphunt.results import Answers, Check, FloatArray, Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExperimentResult(Result):
+    """What one pseudo-experiment gave.
+
+    ``z_local`` (searched windows × cuts) are all local significances, ``z_direct`` the same from the direct
+    background estimate; ``masses`` (3,) and ``n_signal`` are the truth, empty and 0 without signal.
+    """
+
+    number: int
+    masses: FloatArray
+    n_signal: int
+    z_local: FloatArray
+    cut_fraction: FloatArray
+    estimates_pull: FloatArray
+    checks: tuple[Check, ...]
+    answers: Answers
+    seconds: float
+
+    @property
+    def verified(self) -> bool:
+        """Whether all checks passed."""
+        return all(check.passed for check in self.checks)
+
+
+def analyse_box(
+    box: BlindEvents,
+    *,
+    config: AnalysisConfig,
+    seed: int,
+    number: int = 0,
+    masses: tuple[float, ...] = (),
+    n_signal: int = 0,
+) -> ExperimentResult:
+    """Analyse a box as a hunt would, and note the truth beside what was found.
+
+    Parameters
+    ----------
+    box : BlindEvents
+        The events.
+    config, seed
+        Settings and seed of the analysis.
+    number : int
+        Number of the experiment.
+    masses, n_signal
+        The truth: masses in GeV and number of signal events in the box; it reaches the result only.
+    """
+    start = time.perf_counter()
+    search = prepare_search(box, config, seed)
+    outcomes = [search_window(task) for task in search.tasks]
+    best = best_window(search, outcomes)
+    checks, mass_fit, _ = judge(search, best, config)
+    searched = [found for outcome in outcomes for found in outcome.results if not found.note]
+    return ExperimentResult(
+        number=number,
+        masses=np.array(masses, dtype=np.float64),
+        n_signal=n_signal,
+        z_local=np.array([found.z_local for found in searched]),
+        cut_fraction=np.array([found.cut_fraction for found in searched]),
+        estimates_pull=np.array([found.estimates_pull for found in searched]),
+        checks=checks,
+        answers=answers(best.scan, checks, mass_fit),
+        seconds=time.perf_counter() - start,
+    )

@@ -1,0 +1,100 @@
+"""Files written whole or not at all, and their checksums.
+
+Every file of the package is written under a temporary name beside its place and renamed over it, so that a reader
+never meets half a file, and what was there before is intact when the disk is full.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bumphunt.errors import InputError
+
+PART_SUFFIX = ".part"
+"""In the name of every temporary file, so that one left by a killed process is known for what it is."""
+
+
+def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
+    """Call ``write`` with a temporary path beside ``path`` and rename the result over it.
+
+    Parameters
+    ----------
+    path : path
+        The file to make; its folder must exist. The temporary one has the same suffix.
+    write : callable
+        Writes the file at the path it is given.
+
+    Returns
+    -------
+    pathlib.Path
+        The file made.
+
+    Raises
+    ------
+    InputError
+        If the operating system refuses: a full disk, a folder that cannot be written to, a name too long.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        what = "is not a folder" if path.parent.exists() else "does not exist; make it first"
+        raise InputError(f"{path}: the folder {path.parent} {what}")
+    part = path.with_name(f".{path.stem[:60]}.{secrets.token_hex(6)}{PART_SUFFIX}{path.suffix}")
+    try:
+        # made by us and nobody else: a link planted under this name is refused, not followed
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        write(part)
+        os.replace(part, path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {reason(error)}; what was there before is untouched") from error
+    finally:
+        _remove(part)
+    return path
+
+
+def _remove(part: Path) -> None:
+    try:
+        part.unlink(missing_ok=True)
+    except OSError:
+        # a folder that cannot be written to, or a name too long, held no temporary file in the first place
+        return
+
+
+def reason(error: OSError) -> str:
+    """Return what the operating system said, in a few words and without the path."""
+    return (error.strerror or str(error) or type(error).__name__).lower()
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Write text as UTF-8, whole or not at all."""
+    return write_atomically(path, lambda part: part.write_text(text, "utf-8"))
+
+
+def write_json(path: str | Path, data: Any) -> Path:
+    """Write plain data as JSON, whole or not at all."""
+    return write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
+
+
+def file_sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def make_folder(folder: str | Path) -> Path:
+    """Make a folder, with those above it, unless it is there.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {folder}: {reason(error)}; choose another one") from error
+    return folder
