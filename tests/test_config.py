@@ -35,10 +35,10 @@ def test_every_value_of_the_printed_default_has_a_comment():
 
 @given(
     low=st.none() | st.floats(100, 3_000),
-    windows=st.none() | st.lists(st.tuples(st.floats(1_000, 2_000), st.floats(2_001, 6_000)), max_size=3),
+    windows=st.none() | st.lists(st.tuples(st.floats(1_000, 2_000), st.floats(2_001, 6_000)), min_size=1, max_size=3),
     fractions=st.lists(st.floats(1e-4, 0.5), min_size=1, max_size=3),
     folds=st.integers(2, 20),
-    features=st.none() | st.lists(st.sampled_from(["mj1", "mj2", "tau21_1", "mine"]), unique=True),
+    features=st.none() | st.lists(st.sampled_from(["mj1", "mj2", "tau21_1", "mine"]), min_size=1, unique=True),
 )
 def test_any_config_survives_yaml_and_json(low, windows, fractions, folds, features):
     config = config_from_dict(
@@ -95,6 +95,68 @@ def test_an_empty_file_is_the_default(tmp_path):
 )
 def test_unusable_values_are_named(data, names):
     assert names in refused(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"serach": {}}, "serach: unknown key; did you mean search?"),
+        ({"cwola": {"fold": 3}}, "cwola.fold: unknown key; did you mean cwola.folds?"),
+        ({"search": {"folds": 3}}, "search.folds: unknown key; did you mean cwola.folds?"),
+        ({"nothing like it": 1}, "unknown key (known here: "),
+        ({"cwola": {"max_iter": 10**9}}, "cwola.max_iter: should be less than or equal to 1000 (found 1000000000)"),
+        ({"limit": {"luminosity": float("inf")}}, "limit.luminosity: should be a finite number (found inf)"),
+        (
+            {"search": {"low": "3e3"}},
+            "search.low: should be a number (found '3e3'); YAML takes 3e3 for text, write 3000",
+        ),
+        ({"search": {"windows": []}}, "search.windows"),
+        ({"search": {"high": 14e3}}, "search.high: 14000 GeV is above the collision energy sqrt_s of 13000 GeV"),
+        ({"daughters": ["mjj", "mj2"]}, "daughters: 'mjj' is the resonance"),
+        ({"searches": ["cwola", "cwola"]}, "searches"),
+        ({"select": "x" * 3000}, "select"),
+    ],
+)
+def test_an_error_says_what_is_meant(data, told):
+    message = refused(data)
+    assert told in message
+    assert "pydantic" not in message
+    assert len(message) < 600
+
+
+def test_lists_are_accepted_where_tuples_are_meant():
+    listed = config_from_dict({"search": {"windows": [[3300.0, 3700.0]]}, "daughters": ["mj1", "mj2"]})
+    given = AnalysisConfig.model_validate({"search": {"windows": ((3300.0, 3700.0),)}, "daughters": ("mj1", "mj2")})
+    assert listed == given
+
+
+def test_another_final_state_has_other_units():
+    low = {"search": {"low": 9.0, "high": 10.5}}
+    assert "looks like TeV" in refused(low)
+    assert config_from_dict({**low, "resonance": {"column": "dimu_mass"}, "daughters": None}).search.low == 9.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [1, 2]\nb: *a\n",
+        "a: &a [x, x]\nb: &b [*a, *a]\nsearch: [*b, *b]\n",
+        "[" * 5_000,
+        "{" * 100_000,
+        "search: " + "9" * 5_000,
+        "x: " + "a" * 1_200_000,
+        "? [[[]]]\n: 3",
+        "search: !!python/object/apply:os.system [id]",
+        "- \x00",
+    ],
+)
+def test_a_hostile_file_is_one_line(tmp_path, text):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 2_000
 
 
 def test_ends_the_wrong_way_round():

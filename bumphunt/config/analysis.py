@@ -1,0 +1,89 @@
+"""The configuration of an analysis as a whole.
+
+Every number that a user may want to set, and that shapes the answer, is here, so that a config and a seed say all of
+a run; constants of the method stand, with their reasons, beside the code that uses them.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from bumphunt.config.sections import (
+    AutoencoderConfig,
+    ChecksConfig,
+    CwolaConfig,
+    LatentConfig,
+    LimitConfig,
+    MassesConfig,
+    Names,
+    Pair,
+    ResonanceConfig,
+    SearchConfig,
+    Section,
+    VaeConfig,
+)
+from bumphunt.config.sections import _as_list as as_list
+
+NO_FEATURES = ("label", "weight", "run", "event")
+"""Columns that no score may see, whatever the final state: truth, weights, identifiers."""
+
+LEAST_DIJET_MASS = 20.0
+"""Dijet masses below this, in GeV, are taken for TeV."""
+
+
+class AnalysisConfig(Section):
+    """The whole analysis."""
+
+    resonance: ResonanceConfig = Field(default_factory=ResonanceConfig)
+    daughters: Pair | None = Field(
+        ("mj1", "mj2"), description="columns of the daughters' masses, heavier first; null: none, only the resonance"
+    )
+    features: Names | None = Field(
+        None, description="columns for every score that names none of its own; null: those of the final state"
+    )
+    select: Annotated[str, Field(max_length=2000)] | None = Field(
+        None, description="rows to keep, in pandas query syntax without function calls; null: all"
+    )
+    searches: Annotated[list[Literal["cwola"]], BeforeValidator(as_list), Field(min_length=1, max_length=1)] = Field(
+        ["cwola"], description="declared searches; each is a trial"
+    )
+    search: SearchConfig = Field(default_factory=SearchConfig)
+    cwola: CwolaConfig = Field(default_factory=CwolaConfig)
+    vae: VaeConfig = Field(default_factory=VaeConfig)
+    autoencoder: AutoencoderConfig = Field(default_factory=AutoencoderConfig)
+    latent: LatentConfig = Field(default_factory=LatentConfig)
+    masses: MassesConfig = Field(default_factory=MassesConfig)
+    limit: LimitConfig = Field(default_factory=LimitConfig)
+    checks: ChecksConfig = Field(default_factory=ChecksConfig)
+    sqrt_s: float = Field(13_000.0, gt=100.0, lt=1e6, description="collision energy in GeV")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        search = self.search
+        if search.low is not None and search.high is not None and search.low >= search.high:
+            raise ValueError(f"search.low ({search.low:g}) must be below search.high ({search.high:g})")
+        for low, high in search.windows or []:
+            if low >= high:
+                raise ValueError(f"search.windows: {low:g} must be below {high:g}")
+        self._masses_in_gev()
+        if self.cwola.nested and self.cwola.folds < 3:
+            raise ValueError(f"cwola.nested needs at least 3 folds, cwola.folds is {self.cwola.folds}")
+        for features in (self.features, self.cwola.features, self.vae.features, self.autoencoder.features):
+            forbidden = {*NO_FEATURES, self.resonance.column} & set(features or [])
+            if forbidden:
+                raise ValueError(f"{sorted(forbidden)[0]!r} cannot be a feature of a score")
+        if self.daughters is not None and self.resonance.column in self.daughters:
+            raise ValueError(f"daughters: {self.resonance.column!r} is the resonance; name its two daughters, or null")
+        return self
+
+    def _masses_in_gev(self) -> None:
+        if self.resonance.column != "mjj":
+            return
+        search = self.search
+        given = [("search.low", search.low), ("search.high", search.high)]
+        given += [("search.windows", end) for window in search.windows or [] for end in window]
+        for key, mass in given:
+            if mass is not None and mass < LEAST_DIJET_MASS:
+                raise ValueError(f"{key}: {mass:g} looks like TeV; give GeV")
+            if mass is not None and mass > self.sqrt_s:
+                raise ValueError(f"{key}: {mass:g} GeV is above the collision energy sqrt_s of {self.sqrt_s:g} GeV")

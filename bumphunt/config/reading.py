@@ -1,0 +1,162 @@
+"""The configuration from YAML or plain data and back, with errors that name the key and the closest known one."""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from bumphunt.config.analysis import AnalysisConfig
+from bumphunt.config.sections import Section
+from bumphunt.errors import ConfigError
+
+MAX_BYTES = 1_000_000
+"""A longer YAML file is no configuration."""
+
+MAX_DEPTH = 20
+"""Nor is one that is nested more deeply."""
+
+_OPENING = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+_CLOSING = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+
+
+def load_config(path: str | Path) -> AnalysisConfig:
+    """Read a YAML configuration; what it leaves out keeps its default.
+
+    Parameters
+    ----------
+    path : path
+        The YAML file; ``bumphunt config`` prints one with every setting.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, is not YAML, or holds an unknown or unusable value.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ConfigError(f"{path} is larger than {MAX_BYTES // 1000} kB; that is no configuration")
+        text = content.decode("utf-8")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ConfigError(f"cannot read the config {path}: {error}") from error
+    return config_from_dict(_plain_yaml(text, name=str(path)) or {}, name=str(path))
+
+
+def _plain_yaml(text: str, *, name: str) -> Any:
+    try:
+        _check_tokens(text, name)
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+
+
+def _check_tokens(text: str, name: str) -> None:
+    """Refuse what makes a small file large or deep in memory, before anything is built of it."""
+    depth = 0
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        if isinstance(token, yaml.AliasToken):
+            raise ConfigError(f"{name}: aliases (*name) are not used in a configuration; write the value out")
+        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+        if depth > MAX_DEPTH:
+            raise ConfigError(f"{name} is nested more than {MAX_DEPTH} deep; that is no configuration")
+
+
+def config_from_dict(data: Any, *, name: str = "config") -> AnalysisConfig:
+    """Build a configuration from plain data.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown, with the closest known one, or a value unusable.
+    """
+    if not isinstance(data, dict):
+        raise ConfigError(f"{name}: expected sections such as 'search:', found {type(data).__name__}")
+    try:
+        return AnalysisConfig.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{name}: {_told(error.errors()[0])}; see `bumphunt config`") from error
+
+
+def _told(problem: ErrorDetails) -> str:
+    """Return a problem in a line: which key, what is wrong with its value, what was meant."""
+    parts = [str(part) for part in problem["loc"] if not str(part).startswith(("function-", "list[", "tuple["))]
+    place, found = ".".join(parts) or "config", problem["input"]
+    if problem["type"] == "extra_forbidden":
+        return f"{place}: unknown key{_closest(parts)}"
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
+    text = problem["msg"].removeprefix("Value error, ").removeprefix("Input ").replace("valid ", "")
+    told = f"{place}: {text} (found {_short(found)})"
+    if isinstance(found, str) and "string" not in problem["type"] and _is_number(found):
+        told += f"; YAML takes {found} for text, write {float(found):g}"
+    return told
+
+
+def _closest(parts: list[str]) -> str:
+    known = _keys(parts[:-1])
+    everywhere = {key: path for path, key in _all_keys()}
+    near = difflib.get_close_matches(parts[-1], known, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {'.'.join([*parts[:-1], near[0]])}?"
+    if parts[-1] in everywhere:
+        return f"; did you mean {everywhere[parts[-1]]}?"
+    return f" (known here: {', '.join(known)})"
+
+
+def _keys(parts: list[str]) -> list[str]:
+    value: Any = AnalysisConfig()
+    for part in parts:
+        value = getattr(value, part, None)
+    return list(type(value).model_fields) if isinstance(value, Section) else []
+
+
+def _all_keys() -> list[tuple[str, str]]:
+    found = []
+    for name in AnalysisConfig.model_fields:
+        value = getattr(AnalysisConfig(), name)
+        if isinstance(value, Section):
+            found += [(f"{name}.{key}", key) for key in type(value).model_fields]
+    return found
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def default_yaml() -> str:
+    """Return the default configuration as YAML with a comment on every line."""
+    default = AnalysisConfig()
+    lines = ["# Configuration of `bumphunt run`: masses in GeV; leave out what you do not change."]
+    for name, field in AnalysisConfig.model_fields.items():
+        value = getattr(default, name)
+        if isinstance(value, Section):
+            lines += ["", f"# {(type(value).__doc__ or '').strip().splitlines()[0]}", f"{name}:"]
+            for key, item in type(value).model_fields.items():
+                lines.append(f"  {key}: {_yaml(getattr(value, key))}  # {item.description}")
+        else:
+            lines += ["", f"{name}: {_yaml(value)}  # {field.description}"]
+    return "\n".join(lines) + "\n"
+
+
+def _yaml(value: Any) -> str:
+    plain = list(value) if isinstance(value, tuple) else value
+    text = yaml.safe_dump(plain, default_flow_style=True, width=1000).strip()
+    return text.removesuffix("...").strip()
