@@ -11,8 +11,7 @@ from bumphunt.execution import parallel_map
 from bumphunt.files import write_json
 from bumphunt.jobs.ingest import read_events
 from bumphunt.jobs.progress import bar
-from bumphunt.jobs.provenance import describe_input, request, versions
-from bumphunt.jobs.store import StageStore, output_folder
+from bumphunt.jobs.store import StageStore, describe_input, output_folder, request, versions
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import WindowTask, event_folds, primary_score
 from bumphunt.results import SCHEMA_VERSION, Answers, BlindResult, BlindWindow

@@ -28,10 +28,12 @@ MINIMUM_TRAINING = 100
 class Search:
     """The events in the searched range (masses in GeV), its bin edges, the inclusive fit, and a task per window.
 
+    ``rows`` are the places of the searched events in the table that was given, shape (searched events,).
     ``features`` names what the primary score sees; ``decorrelation`` is what those columns went through, if anything.
     """
 
     events: BlindEvents
+    rows: npt.NDArray[np.int64]
     mjj: FloatArray
     edges: FloatArray
     inclusive: SpectrumFit
@@ -78,8 +80,8 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
         )
     everything = blind["mjj"].to_numpy(dtype=np.float64)
     edges = searched_range(everything, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
-    inside = (everything >= edges[0]) & (everything < edges[-1])
-    events = BlindEvents(blind.loc[inside].reset_index(drop=True))
+    rows = np.flatnonzero((everything >= edges[0]) & (everything < edges[-1]))
+    events = BlindEvents(blind.iloc[rows].reset_index(drop=True))
     mjj = events["mjj"].to_numpy(dtype=np.float64)
     windows: tuple[MassWindow, ...]
     if settings.windows is None:
@@ -124,6 +126,7 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
     inclusive = fit_spectrum(count(mjj, edges), edges, family="auto", sqrt_s=config.sqrt_s)
     return Search(
         events=events,
+        rows=rows,
         mjj=mjj,
         edges=edges,
         inclusive=inclusive,

@@ -10,7 +10,7 @@ import pytest
 
 from bumphunt.config import config_from_dict
 from bumphunt.errors import InputError
-from bumphunt.jobs import run as module
+from bumphunt.pipeline import hunt as module
 from bumphunt.jobs.run import run_analysis
 
 MASSES = (3_500.0, 500.0, 100.0)

@@ -1,0 +1,243 @@
+"""A hunt for everybody: a table or a file of events in, the three answers and all behind them out.
+
+Nothing is written before :meth:`Hunt.save`.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bumphunt.config import AnalysisConfig, config_from_dict
+from bumphunt.errors import InputError
+from bumphunt.events import check_events, drop_truth
+from bumphunt.files import make_folder, write_json
+from bumphunt.jobs.candidates import write_candidates
+from bumphunt.jobs.ingest import read_events
+from bumphunt.jobs.progress import bar
+from bumphunt.jobs.store import describe_input, output_folder, refuse_foreign, versions
+from bumphunt.pipeline.hunt import Clock, Findings, hunt_events
+from bumphunt.pipeline.keeping import Keeper
+from bumphunt.results import (
+    SCHEMA_VERSION,
+    AnalysisResult,
+    Answers,
+    Check,
+    MassFit,
+    Products,
+    ScanResult,
+    SpectrumFit,
+    UpperLimit,
+)
+
+logger = logging.getLogger(__name__)
+
+Events = pd.DataFrame | str | Path
+KeeperFor = Callable[[dict[str, Any]], Keeper]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Hunt:
+    """What a hunt found.
+
+    Parameters
+    ----------
+    result : AnalysisResult
+        What ``result.json`` holds.
+    products : Products
+        What figures are drawn from.
+    scores : pandas.Series
+        Anomaly score of the best window, aligned with the input's index: rank in (0, 1), higher is more anomalous;
+        NaN outside the searched range.
+    findings : Findings
+        The parts, as the chain handed them on; for those who extend it.
+    """
+
+    result: AnalysisResult
+    products: Products
+    scores: "pd.Series[float]"
+    findings: Findings
+
+    @property
+    def answers(self) -> Answers:
+        """The three answers."""
+        return self.result.answers
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Quality checks, each with the threshold declared beforehand."""
+        return self.result.checks
+
+    @property
+    def scan(self) -> ScanResult:
+        """All windows and cuts."""
+        return self.products.scan
+
+    @property
+    def inclusive(self) -> SpectrumFit:
+        """The spectrum before any selection, with its fit."""
+        return self.products.inclusive
+
+    @property
+    def mass_fit(self) -> MassFit | None:
+        """Masses and yield, where an excess gives reason to fit them."""
+        return self.products.mass_fit
+
+    @property
+    def limit(self) -> UpperLimit | None:
+        """Upper limit on a narrow resonance in the inclusive spectrum."""
+        return self.products.limit
+
+    def save(self, folder: str | Path) -> Path:
+        """Write what ``bumphunt run`` writes: result, products, workspaces, candidates, figures and report.
+
+        Parameters
+        ----------
+        folder : path
+            Made if missing. Files of an earlier hunt in it are replaced.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder.
+
+        Raises
+        ------
+        InputError
+            If it holds files of these names that this program did not make, or cannot be written to.
+        """
+        directory = output_folder(folder)
+        refuse_foreign(directory)
+        make_folder(directory)
+        write_json(directory / "workspace.json", self.findings.workspaces["selected"])
+        if "inclusive" in self.findings.workspaces:
+            write_json(directory / "workspace_inclusive.json", self.findings.workspaces["inclusive"])
+        best = self.findings.best
+        write_candidates(
+            directory / "candidates.csv", self.findings.search.events, best.outcome.score, best.candidates()
+        )
+        write_json(directory / "products.json", self.products.to_dict())
+        write_json(directory / "result.json", self.result.to_dict())
+        from bumphunt.report.html import write_report
+
+        write_report(directory)
+        return directory
+
+    def __str__(self) -> str:
+        return str(self.answers)
+
+    def __repr__(self) -> str:
+        found = self.answers
+        return (
+            f"<Hunt in {self.result.input['n_events']} events: {found.status}, z_global = {found.z_global:.2f}, "
+            f"{len(self.scan.windows)} windows and cuts>"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+def hunt(
+    events: Events,
+    *,
+    config: AnalysisConfig | dict[str, Any] | None = None,
+    seed: int = 1,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> Hunt:
+    """Search events for a resonance: p-value, masses, number of signal events.
+
+    Parameters
+    ----------
+    events : DataFrame or path
+        One row an event with the columns of :mod:`bumphunt.events`, masses in GeV; or a file of them in any layout of
+        :func:`bumphunt.jobs.ingest.read_events`. A truth column is dropped unread.
+    config : AnalysisConfig or dict, optional
+        Settings, as an object or as plain data like ``{"search": {"windows": [[3300, 3700]]}}``; the default otherwise.
+    seed : int
+        Seed; answers depend on it and on the events, not on ``workers``.
+    workers, scheduler
+        As in :func:`bumphunt.execution.parallel_map`.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Hunt
+        Answers, checks, scan, masses, limit, a score for each event. Nothing is written before :meth:`Hunt.save`.
+
+    Raises
+    ------
+    InputError
+        If events or settings cannot be used.
+    """
+    return hunt_and_keep(
+        events, config=as_config(config), seed=seed, workers=workers, scheduler=scheduler, progress=progress
+    )
+
+
+def as_config(config: AnalysisConfig | dict[str, Any] | None) -> AnalysisConfig:
+    """Return settings given as an object, as plain data, or not at all."""
+    if config is None:
+        return AnalysisConfig()
+    return config if isinstance(config, AnalysisConfig) else config_from_dict(config)
+
+
+def hunt_and_keep(
+    events: Events,
+    *,
+    config: AnalysisConfig,
+    seed: int,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: bool = False,
+    keeper: KeeperFor | None = None,
+) -> Hunt:
+    """Hunt, with finished stages kept by ``keeper(description of the input)``."""
+    if seed < 0:
+        raise InputError(f"seed is {seed}; give a number of at least 0")
+    clock = Clock()
+    with clock.stage("events") as found:
+        if isinstance(events, pd.DataFrame):
+            table, index = check_events(events), events.index
+        else:
+            table = read_events(events, progress=progress)
+            index = table.index
+        source = describe_input(events, table)
+        blind = drop_truth(table)
+        found["n_events"] = len(blind)
+    findings = hunt_events(
+        blind,
+        config,
+        seed=seed,
+        workers=workers,
+        scheduler=scheduler,
+        keeper=None if keeper is None else keeper(source),
+        watch=partial(bar, shown=progress),
+        clock=clock,
+    )
+    scores = np.full(len(blind), np.nan)
+    scores[findings.search.rows] = findings.best.outcome.score
+    result = AnalysisResult(
+        schema_version=SCHEMA_VERSION,
+        input=source,
+        seed=seed,
+        versions=versions(),
+        config=config.model_dump(mode="json"),
+        answers=findings.answers,
+        checks=findings.checks,
+        stages=findings.stages,
+    )
+    return Hunt(
+        result=result,
+        products=findings.products,
+        scores=pd.Series(scores, index=index, name="anomaly_score"),
+        findings=findings,
+    )

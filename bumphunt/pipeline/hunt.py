@@ -1,0 +1,171 @@
+"""The chain in memory: a table of events, a configuration and a seed in, all that was found out.
+
+Rooms are called in order and their products handed on; nothing is computed here, and no file is known.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bumphunt.config import AnalysisConfig
+from bumphunt.events import BlindEvents
+from bumphunt.execution import parallel_map
+from bumphunt.pipeline.cross_checks import run_cross_checks
+from bumphunt.pipeline.keeping import Keeper, Memory, Watch, unwatched
+from bumphunt.pipeline.limit import Workspace, discovery_fit, inclusive_limit
+from bumphunt.pipeline.mass_estimate import describe_peaks
+from bumphunt.pipeline.networks import check_networks
+from bumphunt.pipeline.search import Search, prepare_search
+from bumphunt.pipeline.verdict import BestWindow, answers, best_window, judge
+from bumphunt.pipeline.windows import WindowOutcome, search_window
+from bumphunt.results import Answers, Check, CrossCheck, MassFit, Products, TrainingHistory, UpperLimit
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class Clock:
+    """What each stage found, and its seconds."""
+
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[dict[str, Any]]:
+        """Time a stage; what is put into the dictionary it yields is noted beside its seconds."""
+        logger.info("stage %s", name)
+        start = time.perf_counter()
+        found: dict[str, Any] = {}
+        yield found
+        self.stages[name] = {**found, "seconds": round(time.perf_counter() - start, 3)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Findings:
+    """All that a hunt found: the search with its windows, the best of them, checks, masses, limit, second opinions.
+
+    ``workspaces`` are pyhf workspaces by name: ``selected`` and, where the spectrum could be fitted, ``inclusive``.
+    """
+
+    search: Search
+    best: BestWindow
+    checks: tuple[Check, ...]
+    mass_fit: MassFit | None
+    limit: UpperLimit | None
+    answers: Answers
+    products: Products
+    workspaces: dict[str, Workspace]
+    stages: dict[str, dict[str, Any]]
+
+
+def hunt_events(
+    events: BlindEvents,
+    config: AnalysisConfig,
+    *,
+    seed: int,
+    workers: int = 1,
+    scheduler: str | None = None,
+    keeper: Keeper | None = None,
+    watch: Watch = unwatched,
+    clock: Clock | None = None,
+) -> Findings:
+    """Search events for a resonance.
+
+    Parameters
+    ----------
+    events : BlindEvents
+        Checked events without truth.
+    config, seed
+        Settings and seed; answers depend on these and on the events, not on ``workers``.
+    workers, scheduler
+        As in :func:`bumphunt.execution.parallel_map`.
+    keeper : Keeper, optional
+        Where finished stages are kept and looked up.
+    watch : callable
+        Follows the windows.
+    clock : Clock, optional
+        Times the stages, after those it has timed before.
+
+    Raises
+    ------
+    InputError
+        If events or settings cannot be used.
+    """
+    keeper, clock = keeper or Memory(), clock or Clock()
+    with clock.stage("spectrum") as found:
+        search = prepare_search(events, config, seed)
+        found.update(search.summary())
+        check_networks(search.events, config)
+    with clock.stage("scan") as found:
+        outcomes = scan_windows(search, keeper, workers=workers, scheduler=scheduler, watch=watch)
+        best = best_window(search, outcomes)
+        window = best.result
+        found.update(low=window.low, high=window.high, cut_fraction=window.cut_fraction, n_trials=best.scan.n_trials)
+    with clock.stage("limit") as found:
+        selected, fitted = discovery_fit(search, best)
+        found.update(fitted)
+        inclusive, limit = inclusive_limit(search, best)
+    with clock.stage("cross_checks"):
+        opinions, history = run_cross_checks(
+            search.events, best.task, best.outcome, config, seed=seed, keep=keeper.keep
+        )
+    with clock.stage("masses") as found:
+        checks, mass_fit, fraction = judge(search, best, config, threads=workers)
+        if fraction is not None:
+            found["cut_fraction"] = fraction
+        products = _products(search, best, mass_fit, limit, opinions, history)
+    workspaces = {"selected": selected} | ({} if inclusive is None else {"inclusive": inclusive})
+    return Findings(
+        search=search,
+        best=best,
+        checks=checks,
+        mass_fit=mass_fit,
+        limit=limit,
+        answers=answers(best.scan, checks, mass_fit, limit, luminosity=config.limit.luminosity),
+        products=products,
+        workspaces=workspaces,
+        stages=clock.stages,
+    )
+
+
+def _products(
+    search: Search,
+    best: BestWindow,
+    mass_fit: MassFit | None,
+    limit: UpperLimit | None,
+    opinions: tuple[CrossCheck, ...],
+    history: TrainingHistory | None,
+) -> Products:
+    peaks, plane = describe_peaks(search, best.task, best.outcome, best.result, best.task.config)
+    return Products(
+        inclusive=search.inclusive,
+        scan=best.scan,
+        peak_scan=peaks,
+        mass_fit=mass_fit,
+        plane=plane,
+        limit=limit,
+        cross_checks=opinions,
+        training=history,
+    )
+
+
+def scan_windows(
+    search: Search, keeper: Keeper, *, workers: int, scheduler: str | None, watch: Watch
+) -> list[WindowOutcome]:
+    """Search every window that is not kept yet, and return them all in the order of the search."""
+    outcomes: dict[int, WindowOutcome] = {}
+    for task in search.tasks:
+        kept = keeper.window(task.number)
+        if kept is not None:
+            outcomes[task.number] = kept
+    missing = [task for task in search.tasks if task.number not in outcomes]
+    # with fewer windows than workers, the folds of a window are trained side by side as well
+    missing = [replace(task, threads=max(1, workers // len(missing))) for task in missing]
+    with watch("windows", len(search.tasks), done=len(outcomes)) as advance:
+        for index, outcome in parallel_map(search_window, missing, workers=workers, scheduler=scheduler):
+            outcomes[missing[index].number] = outcome
+            keeper.keep_window(missing[index].number, outcome)
+            advance()
+    return [outcomes[task.number] for task in search.tasks]

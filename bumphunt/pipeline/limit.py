@@ -1,0 +1,76 @@
+"""What pyhf says of the best window: the discovery fit after the cut, and the limit on a narrow resonance before it."""
+
+import logging
+from typing import Any
+
+from bumphunt.errors import FitError
+from bumphunt.pipeline.search import Search
+from bumphunt.pipeline.verdict import BestWindow
+from bumphunt.results import UpperLimit
+from bumphunt.significance.workspace import (
+    build_counting_workspace,
+    build_workspace,
+    discovery_p_value,
+    resonance_signal,
+    upper_limit,
+)
+from bumphunt.spectrum.fit import fit_spectrum
+
+logger = logging.getLogger(__name__)
+
+Workspace = dict[str, Any]
+
+
+def discovery_fit(search: Search, best: BestWindow) -> tuple[Workspace, dict[str, float]]:
+    """Return the workspace of the selected events in the best window, and pyhf's fit of it.
+
+    Returns
+    -------
+    workspace : dict
+        HistFactory workspace as plain data.
+    found : dict
+        ``q0_p_value`` and ``n_selected``; empty where pyhf's fit does not converge.
+    """
+    config, window = best.task.config, best.result
+    signal = resonance_signal(search.edges, mass=window.centre, width=config.limit.width)
+    if window.fit is not None:
+        workspace = build_workspace(window.fit, signal, channel="mjj_selected", sqrt_s=config.sqrt_s)
+    else:
+        inside = float(signal[best.task.window.bins(search.edges)].sum())
+        workspace = build_counting_workspace(window, inside, channel="mjj_selected")
+    try:
+        p_value, n_selected = discovery_p_value(workspace)
+    except FitError as error:
+        logger.warning("no discovery fit: %s", error)
+        return workspace, {}
+    return workspace, {"q0_p_value": p_value, "n_selected": n_selected}
+
+
+def inclusive_limit(search: Search, best: BestWindow) -> tuple[Workspace | None, UpperLimit | None]:
+    """Return the workspace of the inclusive spectrum, and the limit on a narrow resonance in the best window.
+
+    Returns
+    -------
+    workspace : dict or None
+        None where the spectrum cannot be fitted without the window.
+    limit : UpperLimit or None
+        None in that case, or where the configuration asks for none.
+    """
+    config, task, mass = best.task.config, best.task, best.result.centre
+    signal = resonance_signal(search.edges, mass=mass, width=config.limit.width)
+    try:
+        masked = fit_spectrum(
+            search.inclusive.counts,
+            search.edges,
+            family=search.inclusive.family,
+            masked=task.window.masked_bins(search.edges, guard=config.search.guard_bins),
+            window=task.window.bins(search.edges),
+            sqrt_s=config.sqrt_s,
+        )
+        workspace = build_workspace(masked, signal, channel="mjj_inclusive", sqrt_s=config.sqrt_s)
+        if not config.limit.enabled:
+            return workspace, None
+        return workspace, upper_limit(workspace, mass=mass, width=config.limit.width)
+    except FitError as error:
+        logger.warning("no upper limit: %s", error)
+        return None, None
