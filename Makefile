@@ -6,7 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock fidelity response mass-calibration null-experiments injections other-simulation fit-calibration real-spectra cwola-quality vae-quality studies paper benchmarks clean
+.PHONY: help install run test lint lock fidelity response mass-calibration null-experiments injections power other-simulation fit-calibration real-spectra cwola-quality vae-quality studies paper benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -51,6 +51,9 @@ null-experiments: install  ## run the whole analysis 500 times where there is no
 
 injections: install  ## inject signals of known masses and compare (45 minutes; resumable)
 	$(BIN)/python analysis/injections.py --workers $(WORKERS)
+
+power: install  ## thirty fixed boxes with signal: median z, verified share, interval lengths (10 minutes)
+	$(BIN)/python analysis/power.py --workers $(WORKERS)
 
 other-simulation: install  ## analyse boxes of another simulation, with and without signal (5 minutes; needs ../shared/data)
 	$(BIN)/python analysis/other_simulation.py --workers $(WORKERS)

@@ -6,7 +6,6 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from bumphunt.config.analysis import AnalysisConfig
 from bumphunt.config.sections import Section
@@ -86,7 +85,7 @@ def config_from_dict(data: Any, *, name: str = "config") -> AnalysisConfig:
         raise ConfigError(f"{name}: {_told(error.errors()[0])}; see `bumphunt config`") from error
 
 
-def _told(problem: ErrorDetails) -> str:
+def _told(problem: Any) -> str:
     """Return a problem in a line: which key, what is wrong with its value, what was meant."""
     parts = [str(part) for part in problem["loc"] if not str(part).startswith(("function-", "list[", "tuple["))]
     place, found = ".".join(parts) or "config", problem["input"]

@@ -10,8 +10,8 @@ import pytest
 
 from bumphunt.config import config_from_dict
 from bumphunt.errors import InputError
-from bumphunt.pipeline import hunt as module
 from bumphunt.jobs.run import run_analysis
+from bumphunt.pipeline import hunt as module
 
 MASSES = (3_500.0, 500.0, 100.0)
 LIGHT = {
