@@ -8,7 +8,7 @@ import numpy as np
 from bumphunt.config import AnalysisConfig
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.search import prepare_search
-from bumphunt.pipeline.verdict import answers, best_window, judge
+from bumphunt.pipeline.verdict import reach_verdict
 from bumphunt.pipeline.windows import search_window
 from bumphunt.results import Answers, Check, FloatArray, Result
 
@@ -62,8 +62,7 @@ def analyse_box(
     start = time.perf_counter()
     search = prepare_search(box, config, seed)
     outcomes = [search_window(task) for task in search.tasks]
-    best = best_window(search, outcomes)
-    checks, mass_fit, _ = judge(search, best, config)
+    verdict = reach_verdict(search, outcomes)
     searched = [found for outcome in outcomes for found in outcome.results if not found.note]
     return ExperimentResult(
         number=number,
@@ -72,7 +71,7 @@ def analyse_box(
         z_local=np.array([found.z_local for found in searched]),
         cut_fraction=np.array([found.cut_fraction for found in searched]),
         estimates_pull=np.array([found.estimates_pull for found in searched]),
-        checks=checks,
-        answers=answers(best.scan, checks, mass_fit),
+        checks=verdict.checks,
+        answers=verdict.answers(),
         seconds=time.perf_counter() - start,
     )

@@ -118,7 +118,7 @@ class Hunt:
         write_json(directory / "workspace.json", self.findings.workspaces["selected"])
         if "inclusive" in self.findings.workspaces:
             write_json(directory / "workspace_inclusive.json", self.findings.workspaces["inclusive"])
-        best = self.findings.best
+        best = self.findings.verdict.best
         write_candidates(
             directory / "candidates.csv", self.findings.search.events, best.outcome.score, best.candidates()
         )
@@ -224,7 +224,7 @@ def hunt_and_keep(
         clock=clock,
     )
     scores = np.full(len(blind), np.nan)
-    scores[findings.search.rows] = findings.best.outcome.score
+    scores[findings.search.rows] = findings.verdict.best.outcome.score
     result = AnalysisResult(
         schema_version=SCHEMA_VERSION,
         input=source,
@@ -232,7 +232,7 @@ def hunt_and_keep(
         versions=versions(),
         config=config.model_dump(mode="json"),
         answers=findings.answers,
-        checks=findings.checks,
+        checks=findings.verdict.checks,
         stages=findings.stages,
     )
     return Hunt(

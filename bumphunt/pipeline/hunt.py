@@ -19,9 +19,9 @@ from bumphunt.pipeline.limit import Workspace, discovery_fit, inclusive_limit
 from bumphunt.pipeline.mass_estimate import describe_peaks
 from bumphunt.pipeline.networks import check_networks
 from bumphunt.pipeline.search import Search, prepare_search
-from bumphunt.pipeline.verdict import BestWindow, answers, best_window, judge
+from bumphunt.pipeline.verdict import Verdict, reach_verdict
 from bumphunt.pipeline.windows import WindowOutcome, search_window
-from bumphunt.results import Answers, Check, CrossCheck, MassFit, Products, TrainingHistory, UpperLimit
+from bumphunt.results import Answers, CrossCheck, Products, TrainingHistory, UpperLimit
 
 logger = logging.getLogger(__name__)
 
@@ -44,16 +44,13 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Findings:
-    """All that a hunt found: the search with its windows, the best of them, checks, masses, limit, second opinions.
+    """All that a hunt found: the search with its windows, the verdict, limit, and what figures are drawn from.
 
     ``workspaces`` are pyhf workspaces by name: ``selected`` and, where the spectrum could be fitted, ``inclusive``.
     """
 
     search: Search
-    best: BestWindow
-    checks: tuple[Check, ...]
-    mass_fit: MassFit | None
-    limit: UpperLimit | None
+    verdict: Verdict
     answers: Answers
     products: Products
     workspaces: dict[str, Workspace]
@@ -100,9 +97,17 @@ def hunt_events(
         check_networks(search.events, config)
     with clock.stage("scan") as found:
         outcomes = scan_windows(search, keeper, workers=workers, scheduler=scheduler, watch=watch)
-        best = best_window(search, outcomes)
-        window = best.result
-        found.update(low=window.low, high=window.high, cut_fraction=window.cut_fraction, n_trials=best.scan.n_trials)
+    with clock.stage("masses") as found:
+        verdict = reach_verdict(search, outcomes, threads=workers)
+        best, window = verdict.best, verdict.best.result
+        clock.stages["scan"] |= {
+            "low": window.low,
+            "high": window.high,
+            "cut_fraction": window.cut_fraction,
+            "n_trials": best.scan.n_trials,
+        }
+        if verdict.mass_cut is not None:
+            found["cut_fraction"] = verdict.mass_cut
     with clock.stage("limit") as found:
         selected, fitted = discovery_fit(search, best)
         found.update(fitted)
@@ -111,19 +116,12 @@ def hunt_events(
         opinions, history = run_cross_checks(
             search.events, best.task, best.outcome, config, seed=seed, keep=keeper.keep
         )
-    with clock.stage("masses") as found:
-        checks, mass_fit, fraction = judge(search, best, config, threads=workers)
-        if fraction is not None:
-            found["cut_fraction"] = fraction
-        products = _products(search, best, mass_fit, limit, opinions, history)
+        products = _products(search, verdict, limit, opinions, history)
     workspaces = {"selected": selected} | ({} if inclusive is None else {"inclusive": inclusive})
     return Findings(
         search=search,
-        best=best,
-        checks=checks,
-        mass_fit=mass_fit,
-        limit=limit,
-        answers=answers(best.scan, checks, mass_fit, limit, luminosity=config.limit.luminosity),
+        verdict=verdict,
+        answers=verdict.answers(limit),
         products=products,
         workspaces=workspaces,
         stages=clock.stages,
@@ -132,18 +130,18 @@ def hunt_events(
 
 def _products(
     search: Search,
-    best: BestWindow,
-    mass_fit: MassFit | None,
+    verdict: Verdict,
     limit: UpperLimit | None,
     opinions: tuple[CrossCheck, ...],
     history: TrainingHistory | None,
 ) -> Products:
+    best = verdict.best
     peaks, plane = describe_peaks(search, best.task, best.outcome, best.result, best.task.config)
     return Products(
         inclusive=search.inclusive,
         scan=best.scan,
         peak_scan=peaks,
-        mass_fit=mass_fit,
+        mass_fit=verdict.mass_fit,
         plane=plane,
         limit=limit,
         cross_checks=opinions,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.config import AnalysisConfig
 from bumphunt.pipeline.fold_selection import window_selection
 from bumphunt.pipeline.mass_estimate import estimate_masses, selected_at
 from bumphunt.pipeline.search import Search
@@ -46,20 +45,35 @@ def best_window(search: Search, outcomes: list[WindowOutcome]) -> BestWindow:
     return BestWindow(scan=scan, task=task, outcome=outcome, result=result)
 
 
-def judge(
-    search: Search, best: BestWindow, config: AnalysisConfig, *, threads: int = 1
-) -> tuple[tuple[Check, ...], MassFit | None, float | None]:
-    """Return the checks of the best window and, from evidence on, the masses and the cut at which they were fitted.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Verdict:
+    """The best window, the checks it has to pass, and the masses with the cut at which they were fitted, if any."""
+
+    best: BestWindow
+    checks: tuple[Check, ...]
+    mass_fit: MassFit | None
+    mass_cut: float | None
+
+    def answers(self, limit: UpperLimit | None = None) -> Answers:
+        """Return the three answers, beside a limit."""
+        luminosity = self.best.task.config.limit.luminosity
+        return answers(self.best.scan, self.checks, self.mass_fit, limit, luminosity=luminosity)
+
+
+def reach_verdict(search: Search, outcomes: list[WindowOutcome], *, threads: int = 1) -> Verdict:
+    """Find the best window of a search, check it and, from evidence on, fit the masses.
 
     ``threads`` folds are trained side by side, to learn what the score does to signal.
     """
-    checks = [*window_checks(best.result, fold_counts(best.candidates(), best.outcome.folds), thresholds=config.checks)]
+    best = best_window(search, outcomes)
+    config = best.task.config
+    counts = fold_counts(best.candidates(), best.outcome.folds)
+    checks = window_checks(best.result, counts, thresholds=config.checks)
     if best.scan.z_global < EVIDENCE:
-        return tuple(checks), None, None
+        return Verdict(best=best, checks=checks, mass_fit=None, mass_cut=None)
     selection = window_selection(search, best.task, best.outcome, threads=threads)
-    mass_fit, fraction = estimate_masses(search, best.task, best.outcome, best.result, config, selection=selection)
-    checks.append(mass_fit_check(mass_fit is not None))
-    return tuple(checks), mass_fit, fraction
+    mass_fit, cut = estimate_masses(search, best.task, best.outcome, best.result, config, selection=selection)
+    return Verdict(best=best, checks=(*checks, mass_fit_check(mass_fit is not None)), mass_fit=mass_fit, mass_cut=cut)
 
 
 def answers(
