@@ -39,18 +39,23 @@ def load_config(path: str | Path) -> AnalysisConfig:
     ConfigError
         If the file cannot be read, is not YAML, or holds an unknown or unusable value.
     """
+    return config_from_dict(plain_yaml(read_text(path), name=str(path)) or {}, name=str(path))
+
+
+def read_text(path: str | Path) -> str:
+    """Return the text of a YAML file of reasonable size, or raise :class:`ConfigError`."""
     try:
         with Path(path).open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise ConfigError(f"{path} is larger than {MAX_BYTES // 1000} kB; that is no configuration")
-        text = content.decode("utf-8")
+        return content.decode("utf-8")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ConfigError(f"cannot read the config {path}: {error}") from error
-    return config_from_dict(_plain_yaml(text, name=str(path)) or {}, name=str(path))
 
 
-def _plain_yaml(text: str, *, name: str) -> Any:
+def plain_yaml(text: str, *, name: str) -> Any:
+    """Return what YAML text holds, refusing aliases and deep nesting with a :class:`ConfigError`."""
     try:
         _check_tokens(text, name)
         return yaml.safe_load(text)
