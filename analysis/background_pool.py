@@ -23,7 +23,7 @@ def box_signal(box: pd.DataFrame, truth: Path, scratch: Path, *, workers: int) -
     """Return which events of a shipped black box are signal, shape (events,)."""
     known = json.loads(truth.read_text())
     path = scratch / "box_signal.parquet"
-    bumphunt.simulate_sample(
+    bumphunt.simulation.simulate_sample(
         path,
         background=0,
         signal=known["n_signal"],
@@ -53,7 +53,7 @@ def background_pool(output: Path, *, workers: int = 1) -> Path:
     if not output.exists():
         output.parent.mkdir(parents=True, exist_ok=True)
         parts = [labelled_box(output.parent, workers=workers), bumphunt.read_events(DATA / "lhco_rnd.parquet")]
-        kept = [bumphunt.drop_truth(part[~bumphunt.truth_labels(part)]) for part in parts]
+        kept = [bumphunt.events.drop_truth(part[~bumphunt.events.truth_labels(part)]) for part in parts]
         table = pd.concat(kept, ignore_index=True)
         part = output.with_suffix(".part")
         table.to_parquet(part)

@@ -62,7 +62,7 @@ def in_region(events: Path) -> int:
     return int(((mjj > REGION[0]) & (mjj < REGION[1])).sum())
 
 
-def row(name: str, numbers: dict[str, Any], result: bumphunt.AnalysisResult) -> str:
+def row(name: str, numbers: dict[str, Any], result: bumphunt.results.AnalysisResult) -> str:
     """Return one line: the document's way, the package's answer, truth, and their distance in intervals."""
     way = numbers["seed"][numbers["followed"]]
     seed = way.get(name)
@@ -81,11 +81,11 @@ def pull(interval: list[float], truth: float) -> float:
     return (value - truth) / (high - value if truth > value else value - low)
 
 
-def analysed(settings: Settings) -> bumphunt.AnalysisResult:
+def analysed(settings: Settings) -> bumphunt.results.AnalysisResult:
     """Return the package's answers: those of a run of ``make run`` that is there, or of one without cross-checks."""
     finished = settings.box_run / "result.json"
     if finished.exists():
-        found = bumphunt.AnalysisResult.from_dict(json.loads(finished.read_text("utf-8")))
+        found = bumphunt.results.AnalysisResult.from_dict(json.loads(finished.read_text("utf-8")))
         if found.input["sha256"] == sha256(settings.box.read_bytes()).hexdigest():
             return found
     config = bumphunt.AnalysisConfig.model_validate({"vae": {"enabled": False}})  # it has no part in the answers
@@ -105,21 +105,21 @@ def truth_of(events: Path) -> dict[str, float] | None:
 
 
 def run(settings: Settings) -> Findings:
-    events = bumphunt.drop_truth(bumphunt.read_events(settings.box))
+    events = bumphunt.events.drop_truth(bumphunt.read_events(settings.box))
     if settings.quick:
         events = events.iloc[:20_000]
     names = [name for name in FEATURES if name in events]
-    front_end = bumphunt.QuantileFrontEnd(features=names).fit(events[names])
+    front_end = bumphunt.preprocessing.QuantileFrontEnd(features=names).fit(events[names])
     unit = front_end.transform(events[names])
-    model = bumphunt.VariationalAutoencoder(epochs=settings.pick(2, None), seed=settings.seed).fit(unit)
-    scores = bumphunt.latent_scores(model, unit)
+    model = bumphunt.scores.VariationalAutoencoder(epochs=settings.pick(2, None), seed=settings.seed).fit(unit)
+    scores = bumphunt.scores.latent_scores(model, unit)
     mjj = events["mjj"].to_numpy(dtype=float)
     inside = (mjj > REGION[0]) & (mjj < REGION[1])
     taken = settings.pick((20, 200), TAKEN)
     values = {name: events[name].to_numpy(dtype=float)[inside] for name in MASSES}
     scans, numbers = {}, {}
     for way, (name, sign) in WAYS.items():
-        scans[way] = bumphunt.peak_scan(sign * scores[name][inside], values, bin_widths=BINS, take=taken)
+        scans[way] = bumphunt.masses.peak_scan(sign * scores[name][inside], values, bin_widths=BINS, take=taken)
         numbers[way] = dict(
             zip(ANSWERS, zip(scans[way].mean.tolist(), scans[way].spread.tolist(), strict=True), strict=False)
         )
@@ -159,7 +159,7 @@ def blind_way(scores: dict[str, np.ndarray], mjj: np.ndarray) -> str:
     """Return z with the end that the signal region prefers to its sidebands: what the document did by eye."""
     in_sr = (mjj > REGION[0]) & (mjj < REGION[1])
     in_sb = ~in_sr & (mjj > REGION[0] - 400) & (mjj < REGION[1] + 600)
-    return "z, high end" if bumphunt.orient(scores["z"], in_sr, in_sb) > 0 else "z, low end"
+    return "z, high end" if bumphunt.scores.orient(scores["z"], in_sr, in_sb) > 0 else "z, low end"
 
 
 @styled

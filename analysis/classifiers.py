@@ -36,22 +36,26 @@ def run(settings: Settings) -> Findings:
     epochs = settings.pick(4, 60)
     recipe = {"epochs": epochs, "batch_size": settings.pick(100, 200), "seed": settings.seed}
     models: dict[str, Any] = {
-        "decision tree": bumphunt.DecisionTree(),
-        "boosted trees": bumphunt.SupervisedTrees(max_iter=settings.pick(30, 150), seed=settings.seed),
-        "network": bumphunt.MlpClassifier(**recipe),
-        "network, focal loss": bumphunt.MlpClassifier(loss="focal", **recipe),
-        "network, adversarial": bumphunt.MlpClassifier(fgsm_epsilon=EPSILON, **recipe),
-        "searched network": bumphunt.MlpClassifier(
+        "decision tree": bumphunt.scores.DecisionTree(),
+        "boosted trees": bumphunt.scores.SupervisedTrees(max_iter=settings.pick(30, 150), seed=settings.seed),
+        "network": bumphunt.scores.MlpClassifier(**recipe),
+        "network, focal loss": bumphunt.scores.MlpClassifier(loss="focal", **recipe),
+        "network, adversarial": bumphunt.scores.MlpClassifier(fgsm_epsilon=EPSILON, **recipe),
+        "searched network": bumphunt.scores.MlpClassifier(
             width=settings.pick(32, 128), depth=3, step=0, activation="selu", optimizer="nadam", dropout=0.1,
             epochs=settings.pick(3, 15), batch_size=settings.pick(100, 500), seed=settings.seed,
         ),
     }  # fmt: skip
     scores = {name: model.fit(*train).anomaly_score(test[0]) for name, model in models.items()}
     masses = ["mj1", "mj2"]
-    few = bumphunt.SupervisedTrees(max_iter=settings.pick(30, 150), seed=settings.seed).fit(train[0][masses], train[1])
+    few = bumphunt.scores.SupervisedTrees(max_iter=settings.pick(30, 150), seed=settings.seed).fit(
+        train[0][masses], train[1]
+    )
     scores["trees, masses only"] = few.anomaly_score(test[0][masses])
     importance = {
-        name: bumphunt.permutation_importance(models[name], *test, repeats=settings.pick(2, 5), seed=settings.seed)
+        name: bumphunt.scores.permutation_importance(
+            models[name], *test, repeats=settings.pick(2, 5), seed=settings.seed
+        )
         for name in ("boosted trees", "network")
     }
     rng = np.random.default_rng(settings.seed)
@@ -59,15 +63,19 @@ def run(settings: Settings) -> Findings:
         "scale + 2 %": mismodelled(test[0], scale=1.02, rng=rng),
         "smear 0.1 σ": mismodelled(test[0], smear=0.1, rng=rng),
     }
-    robust = bumphunt.robustness(
+    robust = bumphunt.scores.robustness(
         *train, test, shifts=shifts, epsilon=EPSILON, seeds=(0,) if settings.quick else (0, 1, 2),
-        model=bumphunt.MlpClassifier(epochs=settings.pick(3, 20), batch_size=settings.pick(100, 500)),
+        model=bumphunt.scores.MlpClassifier(epochs=settings.pick(3, 20), batch_size=settings.pick(100, 500)),
     )  # fmt: skip
     sizes = settings.pick((400, 1200), (500, 2000, 8000, 32_000))
-    growth = bumphunt.learning_curve(
-        lambda seed: bumphunt.SupervisedTrees(max_iter=settings.pick(20, 60), members=1, seed=seed), *train, test,
-        sizes=sizes, repeats=2, seed=settings.seed,
-    )  # fmt: skip
+    growth = bumphunt.scores.learning_curve(
+        lambda seed: bumphunt.scores.SupervisedTrees(max_iter=settings.pick(20, 60), members=1, seed=seed),
+        *train,
+        test,
+        sizes=sizes,
+        repeats=2,
+        seed=settings.seed,
+    )
     fooled = models["network"].anomaly_score(fgsm(models["network"], *test, epsilon=EPSILON))
     found = {name: judge(score, test[1]) for name, score in scores.items()}
     for name in ("network, focal loss",):
@@ -78,7 +86,7 @@ def run(settings: Settings) -> Findings:
         "test_events": len(test[1]),
         "guess_log_loss": float(np.log(2)),
         "models": found,
-        "attacked_auc": bumphunt.roc(fooled, test[1]).auc,
+        "attacked_auc": bumphunt.scores.roc(fooled, test[1]).auc,
         "epsilon": EPSILON,
         "network_parameters": parameters(len(names), models["network"].widths),
         "best_epoch": models["network"].best_epoch_,
@@ -100,10 +108,12 @@ def run(settings: Settings) -> Findings:
         numbers,
         {
             "classifiers_tree": tree_boxes(train[0], train[1]),
-            "classifiers_roc": draw_roc({name: bumphunt.roc(scores[name], test[1]) for name in order})[0],
-            "classifiers_losses_roc": draw_roc({name: bumphunt.roc(s, test[1]) for name, s in losses.items()})[0],
+            "classifiers_roc": draw_roc({name: bumphunt.scores.roc(scores[name], test[1]) for name in order})[0],
+            "classifiers_losses_roc": draw_roc({name: bumphunt.scores.roc(s, test[1]) for name, s in losses.items()})[
+                0
+            ],
             "classifiers_scores": draw_scores(
-                bumphunt.score_distribution(models["network"].probability(test[0]), test[1], limits=(0, 1)),
+                bumphunt.scores.score_distribution(models["network"].probability(test[0]), test[1], limits=(0, 1)),
                 label="Probability of being signal, by the network",
             )[0],
             "classifiers_history": classifier_history(models["network"].history_)[0],
@@ -117,10 +127,10 @@ def run(settings: Settings) -> Findings:
 
 
 def judge(score: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    loss = bumphunt.log_loss(score, truth, balanced=True)
-    improvement = bumphunt.significance_improvement(score, truth)
+    loss = bumphunt.scores.log_loss(score, truth, balanced=True)
+    improvement = bumphunt.scores.significance_improvement(score, truth)
     return {
-        "auc": bumphunt.roc(score, truth).auc,
+        "auc": bumphunt.scores.roc(score, truth).auc,
         "log_loss": loss.value,
         "log_loss_error": loss.error,
         "max_sic": improvement.max_sic,
@@ -139,7 +149,7 @@ def tree_boxes(rows: pd.DataFrame, truth: np.ndarray) -> object:
     from sklearn.tree import plot_tree
 
     # unlike the reference, every event counts the same here, so that boxes show plain numbers of events
-    tree = bumphunt.DecisionTree(max_depth=2, balanced=False).fit(rows, truth).tree_
+    tree = bumphunt.scores.DecisionTree(max_depth=2, balanced=False).fit(rows, truth).tree_
     figure = new_figure(4.2, width=8.5)
     axes = figure.add_subplot()
     plot_tree(

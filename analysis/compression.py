@@ -22,13 +22,13 @@ def run(settings: Settings) -> Findings:
     events, truth = labelled(settings, background=2 * number, signal=settings.pick(300, 5000))
     names = [name for name in FEATURES if name in events]
     good = events[names][~truth].astype(float)
-    front_end = bumphunt.QuantileFrontEnd(features=names).fit(good[:number])
+    front_end = bumphunt.preprocessing.QuantileFrontEnd(features=names).fit(good[:number])
     unit, held = front_end.transform(good[:number]), front_end.transform(good[number:])
     strange = front_end.transform(events[names][truth].astype(float))
     dimensions = settings.pick((1, 3), (1, 2, 3, 4, 5, 6))
     both: dict[str, dict[int, dict[str, float]]] = {"autoencoder": {}, "principal components": {}}
     for dimension in dimensions:
-        model = bumphunt.Autoencoder(
+        model = bumphunt.scores.Autoencoder(
             latent_dim=dimension, optimizer="adam", learning_rate=1e-3, epochs=settings.pick(4, 15), batch_size=500,
             seed=settings.seed,
         ).fit(unit)  # fmt: skip
@@ -61,7 +61,7 @@ def judge(rebuild: Any, held: np.ndarray, strange: np.ndarray) -> dict[str, floa
     """Return the squared error on events not trained on, and how well it finds a resonance never seen."""
     errors = [np.mean((rebuild(rows) - rows) ** 2, axis=1) for rows in (held, strange)]
     flags = np.repeat([0, 1], [len(held), len(strange)])
-    return {"error": float(errors[0].mean()), "auc": bumphunt.roc(np.concatenate(errors), flags).auc}
+    return {"error": float(errors[0].mean()), "auc": bumphunt.scores.roc(np.concatenate(errors), flags).auc}
 
 
 def denoise(digits: np.ndarray, settings: Settings) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from background_pool import labelled_box
 import bumphunt
 
 LOW, HIGH = 3300.0, 3700.0
-WINDOW = bumphunt.MassWindow(low=LOW, high=HIGH, sideband_low=2900.0, sideband_high=4400.0)
+WINDOW = bumphunt.preprocessing.MassWindow(low=LOW, high=HIGH, sideband_low=2900.0, sideband_high=4400.0)
 SEARCHED = (2850.0, 7000.0)
 FOUR = ("mj1", "mj2", "tau21_1", "tau21_2")
 EIGHT = (*FOUR, "tau32_1", "tau32_2", "massdrop_1", "massdrop_2")
@@ -55,9 +55,9 @@ def in_region(table: Table) -> npt.NDArray[np.bool_]:
 def samples(scratch: Path) -> dict[str, Sample]:
     labelled = bumphunt.read_events("data/lhco_rnd.parquet")
     box = labelled_box(scratch)
-    truth = bumphunt.truth_labels(labelled)
+    truth = bumphunt.events.truth_labels(labelled)
     signal, small = labelled[truth], labelled[~truth]
-    large = box[~bumphunt.truth_labels(box)]
+    large = box[~bumphunt.events.truth_labels(box)]
     return {
         "labelled": Sample(name="labelled", data=small, test=large, signal=signal),
         "million": Sample(name="million", data=large, test=small, signal=signal),
@@ -86,9 +86,9 @@ def features(table: Table, names: tuple[str, ...], noise: int) -> npt.NDArray[np
 def quality(score_signal: npt.NDArray[np.float64], score_background: npt.NDArray[np.float64]) -> dict[str, Any]:
     truth = np.concatenate([np.ones(len(score_signal)), np.zeros(len(score_background))])
     score = np.concatenate([score_signal, score_background])
-    found = bumphunt.significance_improvement(score, truth)
+    found = bumphunt.scores.significance_improvement(score, truth)
     row: dict[str, Any] = {
-        "auc": bumphunt.roc(score, truth).auc,
+        "auc": bumphunt.scores.roc(score, truth).auc,
         "max_sic": found.max_sic,
         "max_sic_band": found.max_sic_band,
         "max_sic_eff_s": found.max_sic_eff_s,
@@ -100,7 +100,7 @@ def quality(score_signal: npt.NDArray[np.float64], score_background: npt.NDArray
         row[f"sic_{efficiency:g}"] = None
         valid = found.valid & (found.eff_s >= efficiency)
         if valid[int(np.argmax(found.eff_s >= efficiency))]:
-            row[f"sic_{efficiency:g}"] = bumphunt.sic_at(found, efficiency)[0]
+            row[f"sic_{efficiency:g}"] = bumphunt.scores.sic_at(found, efficiency)[0]
     return row
 
 
@@ -118,15 +118,15 @@ def cwola(
     data, rest = mixture(sample, seed, sample.n_injected if n_signal is None else n_signal)
     mjj = data["mjj"].to_numpy()
     lower, region, upper = WINDOW.lower_sideband(mjj), WINDOW.signal_region(mjj), WINDOW.upper_sideband(mjj)
-    weights = bumphunt.balanced_weights(lower, region, upper)
-    flat = bumphunt.SmoothDecorrelation().fit(features(data, names, noise), mjj) if decorrelate else None
+    weights = bumphunt.preprocessing.balanced_weights(lower, region, upper)
+    flat = bumphunt.preprocessing.SmoothDecorrelation().fit(features(data, names, noise), mjj) if decorrelate else None
 
     def seen(table: Table) -> npt.NDArray[np.float64]:
         rows = features(table, names, noise)
         return rows if flat is None else flat.transform(rows, table["mjj"].to_numpy())
 
     used = weights > 0
-    trees = bumphunt.BoostedTrees(**{"members": MEMBERS, "seed": seed, **settings})
+    trees = bumphunt.scores.BoostedTrees(**{"members": MEMBERS, "seed": seed, **settings})
     trees.fit(seen(data)[used], region[used], weights=weights[used])
     signal, background = rest[in_region(rest)], sample.test[in_region(sample.test)]
     return quality(trees.anomaly_score(seen(signal)), trees.anomaly_score(seen(background)))
@@ -141,7 +141,7 @@ def idealised(sample: Sample, seed: int, names: tuple[str, ...] = FOUR) -> dict[
     rows = np.concatenate([features(data, names, 0), features(template, names, 0)])
     is_data = np.arange(len(rows)) < len(data)
     weights = np.where(is_data, 0.5 / len(data), 0.5 / len(template)) * len(rows)
-    trees = bumphunt.BoostedTrees(members=MEMBERS, seed=seed).fit(rows, is_data, weights=weights)
+    trees = bumphunt.scores.BoostedTrees(members=MEMBERS, seed=seed).fit(rows, is_data, weights=weights)
     return quality(*(trees.anomaly_score(features(part, names, 0)) for part in (signal, judged)))
 
 
@@ -151,7 +151,7 @@ def supervised(sample: Sample, seed: int, names: tuple[str, ...] = FOUR) -> dict
     signal, judged = order.iloc[::2], order.iloc[1::2]
     background = sample.data[in_region(sample.data)]
     rows = np.concatenate([features(signal, names, 0), features(background, names, 0)])
-    trees = bumphunt.SupervisedTrees(max_iter=200, learning_rate=0.05, seed=seed)
+    trees = bumphunt.scores.SupervisedTrees(max_iter=200, learning_rate=0.05, seed=seed)
     trees.fit(rows, np.arange(len(rows)) < len(signal))
     test = sample.test[in_region(sample.test)]
     return quality(*(trees.anomaly_score(features(part, names, 0)) for part in (judged, test)))
@@ -238,7 +238,7 @@ def sigma_min(jobs: list[Job], rows: list[dict[str, Any]], sample: Sample) -> di
     least = min(len(values) for values in series.values())
     inclusive = [part / 100 * S_OVER_B * region / np.sqrt(region) for part in parts]
     curve = np.array([values[:least] for values in series.values()]).T
-    found = bumphunt.sigma_min_of_injections(inclusive, curve)
+    found = bumphunt.scores.sigma_min_of_injections(inclusive, curve)
     return {key: round(float(getattr(found, key)), 2) for key in ("value", "low", "high")} | {
         "is_bound": found.is_bound
     }

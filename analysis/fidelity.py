@@ -57,7 +57,7 @@ def main() -> None:
             parser.error(f"{file} is missing")
     if not arguments.raw.exists():
         arguments.raw.parent.mkdir(parents=True, exist_ok=True)
-        bumphunt.simulate_sample(
+        bumphunt.simulation.simulate_sample(
             arguments.raw, **RAW_EVENTS, masses=(3500.0, 500.0, 100.0), seed=31, raw=True, workers=arguments.workers
         )
 
@@ -118,15 +118,17 @@ def official_jets(path: Path) -> dict[str, Samples]:
     table = bumphunt.read_events(path)
     momenta = pd.read_hdf(path)
     table["ptj_lead"] = np.maximum(*(np.hypot(momenta[f"pxj{j}"], momenta[f"pyj{j}"]) for j in (1, 2)))
-    return {kind: jets(table[bumphunt.truth_labels(table) == (kind == "signal")]) for kind in KINDS}
+    return {kind: jets(table[bumphunt.events.truth_labels(table) == (kind == "signal")]) for kind in KINDS}
 
 
 def particles(path: Path) -> tuple[dict[str, list[Array]], pd.DataFrame]:
     """Return the (pT, eta, phi) of each event by kind, and the event table with the jets' pT."""
     events: dict[str, list[Array]] = {kind: [] for kind in KINDS}
     tables = []
-    for chunk in bumphunt.iter_raw(path):
-        tables.append(bumphunt.event_table(bumphunt.padded(chunk.particles), label=chunk.label, kinematics=True))
+    for chunk in bumphunt.sources.iter_raw(path):
+        tables.append(
+            bumphunt.features.event_table(bumphunt.features.padded(chunk.particles), label=chunk.label, kinematics=True)
+        )
         for event, label in zip(chunk.particles, chunk.label, strict=True):
             events[KINDS[label]].append(event[event[:, 0] > 0])
     return events, pd.concat(tables, ignore_index=True)
@@ -215,9 +217,9 @@ def trained_elsewhere(real: dict[str, Samples], simulated: dict[str, Samples]) -
         for train_x, train_y in ((other_x[drawn], other_y[drawn]), (x[train], y[train])):
             model = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.08, random_state=repeat)
             score = model.fit(train_x, train_y).predict_proba(x[~train])[:, 1]
-            curve = bumphunt.significance_improvement(score, y[~train])
+            curve = bumphunt.scores.significance_improvement(score, y[~train])
             means.append(np.mean([np.interp(e, curve.eff_s, curve.sic) for e in (0.3, 0.4, 0.5)]))
-            areas.append(bumphunt.roc(score, y[~train]).auc)
+            areas.append(bumphunt.scores.roc(score, y[~train]).auc)
         figures.append([*means, *areas])
     simulated_sic, real_sic, simulated_auc, real_auc = np.array(figures).T
     return {

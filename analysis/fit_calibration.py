@@ -23,7 +23,7 @@ import bumphunt
 FloatArray = npt.NDArray[np.float64]
 RESULT = Path("analysis/results/fit_calibration.json")
 SEED = 20_26
-EDGES = bumphunt.mass_grid(3_000.0, 7_000.0, ratio=1.03)
+EDGES = bumphunt.spectrum.mass_grid(3_000.0, 7_000.0, ratio=1.03)
 MASS, WIDTH = 4_000.0, 0.033
 WINDOW = np.zeros(len(EDGES) - 1, dtype=bool)
 WINDOW[8:12] = True
@@ -60,14 +60,14 @@ def rates(z: FloatArray) -> list[dict[str, float]]:
 
 def profile_likelihood(toys: int) -> dict[str, Any]:
     """Signed root of q0 at one mass."""
-    shape = bumphunt.signal_shapes(EDGES, np.array([MASS]), np.array([WIDTH]))[0]
-    design = bumphunt.make_design(EDGES, family="dijet3")
+    shape = bumphunt.significance.signal_shapes(EDGES, np.array([MASS]), np.array([WIDTH]))[0]
+    design = bumphunt.spectrum.make_design(EDGES, family="dijet3")
     result = {}
     for index, total in enumerate((3e5, 2e4)):
         number = toys if index == 0 else toys // 4
         z = np.concatenate(
             [
-                bumphunt.fit_signal(block, design, shape).signed_root()
+                bumphunt.spectrum.fit_signal(block, design, shape).signed_root()
                 for block in blocks(smooth(total), number, 1, index)
             ]
         )
@@ -91,11 +91,11 @@ def counting(toys: int) -> dict[str, Any]:
         z, drawn = [], []
         rng = np.random.default_rng([SEED, 9, index])
         for block in blocks(smooth(total), number, 2, index):
-            z.append(bumphunt.window_z(block, EDGES, WINDOW, family=family))
+            z.append(bumphunt.significance.window_z(block, EDGES, WINDOW, family=family))
             if sum(len(part) for part in drawn) < KS_TOYS:
                 more = block.copy()
                 more[:, np.argmax(WINDOW)] += 1
-                low = stats.norm.sf(bumphunt.window_z(more, EDGES, WINDOW, family=family))
+                low = stats.norm.sf(bumphunt.significance.window_z(more, EDGES, WINDOW, family=family))
                 drawn.append(low + rng.random(len(block)) * (stats.norm.sf(z[-1]) - low))
         every = np.concatenate(z)
         good = every[np.isfinite(every)]
@@ -111,16 +111,18 @@ def counting(toys: int) -> dict[str, Any]:
 def global_p_values(toys: int) -> dict[str, Any]:
     """Largest q0 of a scan over mass: toys against upcrossings."""
     masses = np.geomspace(EDGES[0] * 1.07, EDGES[-1] / 1.07, 44)
-    shapes = bumphunt.signal_shapes(EDGES, masses, np.array([WIDTH]))
-    design = bumphunt.make_design(EDGES, family="dijet3")
-    best = np.concatenate([bumphunt.largest_z(block, design, shapes) for block in blocks(smooth(2e4), toys, 3)])
+    shapes = bumphunt.significance.signal_shapes(EDGES, masses, np.array([WIDTH]))
+    design = bumphunt.spectrum.make_design(EDGES, family="dijet3")
+    best = np.concatenate(
+        [bumphunt.significance.largest_z(block, design, shapes) for block in blocks(smooth(2e4), toys, 3)]
+    )
     few = next(blocks(smooth(2e4), 2_000, 4))
-    crossings = bumphunt.mean_upcrossings(bumphunt.signed_roots(few, design, shapes))
+    crossings = bumphunt.significance.mean_upcrossings(bumphunt.significance.signed_roots(few, design, shapes))
     rows = []
     for z_global in LEVELS:
         # the local significance that the bound says is worth this much globally
         grid = np.linspace(1.0, 7.0, 6_001)
-        bound = np.array([bumphunt.gross_vitells(z, crossings) for z in grid])
+        bound = np.array([bumphunt.significance.gross_vitells(z, crossings) for z in grid])
         local = float(grid[np.argmax(bound <= stats.norm.sf(z_global))])
         above = int(np.sum(best >= local))
         ratio = above / toys / float(stats.norm.sf(z_global))
@@ -138,17 +140,19 @@ def global_p_values(toys: int) -> dict[str, Any]:
 
 def injected(toys: int) -> list[dict[str, float]]:
     """Return pulls of the fitted signal, and the coverage of its likelihood interval."""
-    shape = bumphunt.signal_shapes(EDGES, np.array([MASS]), np.array([WIDTH]))[0]
-    design = bumphunt.make_design(EDGES, family="dijet3")
+    shape = bumphunt.significance.signal_shapes(EDGES, np.array([MASS]), np.array([WIDTH]))[0]
+    design = bumphunt.spectrum.make_design(EDGES, family="dijet3")
     expected = smooth(2e4)
-    error = float(bumphunt.fit_signal(expected[None], design, shape).error[0])
+    error = float(bumphunt.spectrum.fit_signal(expected[None], design, shape).error[0])
     rows = []
     for index, sigmas in enumerate((0.0, 1.0, 2.0, 3.0, 5.0)):
         strength = sigmas * error
         counts = next(blocks(expected + strength * shape, toys, 5, index))
-        null = bumphunt.fit_many(counts, design, with_covariance=False)
-        free = bumphunt.fit_signal(counts, design, shape, null=null)
-        held = bumphunt.fit_background_given_signal(counts, design, shape, np.full(len(counts), strength), null=null)
+        null = bumphunt.spectrum.fit_many(counts, design, with_covariance=False)
+        free = bumphunt.spectrum.fit_signal(counts, design, shape, null=null)
+        held = bumphunt.spectrum.fit_background_given_signal(
+            counts, design, shape, np.full(len(counts), strength), null=null
+        )
         pulls = (free.n_signal - strength) / free.error
         inside = free.gain - held.gain
         rows.append(
@@ -172,14 +176,14 @@ def limits(toys: int) -> dict[str, Any]:
     background, error, signal = 400.0, 15.0, 50.0
     tau = background / error**2
     off, on = rng.poisson(background * tau, toys), rng.poisson(signal + background, toys)
-    shape = bumphunt.signal_shapes(EDGES, np.array([MASS]), np.array([WIDTH]))[0]
-    design = bumphunt.make_design(EDGES, family="dijet3")
+    shape = bumphunt.significance.signal_shapes(EDGES, np.array([MASS]), np.array([WIDTH]))[0]
+    design = bumphunt.spectrum.make_design(EDGES, family="dijet3")
     strength = 90.0
     counts = next(blocks(smooth(2e4) + strength * shape, toys // 2, 7))
     result: dict[str, Any] = {}
     for method in ("CLs+b", "CLs"):
-        window = bumphunt.window_limits(on, off / tau, np.sqrt(off) / tau, method=method)
-        spectrum = bumphunt.spectrum_limits(counts, design, shape, method=method)
+        window = bumphunt.significance.window_limits(on, off / tau, np.sqrt(off) / tau, method=method)
+        spectrum = bumphunt.significance.spectrum_limits(counts, design, shape, method=method)
         result[method] = {
             "window": float(np.mean(window >= signal)),
             "window_toys": toys,
@@ -197,26 +201,28 @@ def spurious(events: Path) -> dict[str, Any]:
     what the sidebands predict too little or too much, over the error.
     """
     sample = bumphunt.read_events(events)
-    mjj = sample["mjj"].to_numpy()[~bumphunt.truth_labels(sample)]
+    mjj = sample["mjj"].to_numpy()[~bumphunt.events.truth_labels(sample)]
     counts = np.histogram(mjj, EDGES)[0].astype(float)
     masses = np.geomspace(3_400.0, 6_000.0, 20)
-    shapes = bumphunt.signal_shapes(EDGES, masses, np.array([WIDTH]))
+    shapes = bumphunt.significance.signal_shapes(EDGES, masses, np.array([WIDTH]))
     signal: dict[str, dict[str, float]] = {}
     window: dict[str, dict[str, float]] = {}
     for truth in TRUTHS:
-        expected = bumphunt.fit_spectrum(counts, EDGES, family=truth).expected
+        expected = bumphunt.spectrum.fit_spectrum(counts, EDGES, family=truth).expected
         signal[truth], window[truth] = {}, {}
         repeated = np.repeat(expected[None], len(shapes), axis=0)
         for family in FAMILIES:
             if family != "envelope":
-                resolved = bumphunt.fit_spectrum(expected, EDGES, family=family).family
-                fits = bumphunt.fit_signal(repeated, bumphunt.make_design(EDGES, family=resolved), shapes)
+                resolved = bumphunt.spectrum.fit_spectrum(expected, EDGES, family=family).family
+                fits = bumphunt.spectrum.fit_signal(
+                    repeated, bumphunt.spectrum.make_design(EDGES, family=resolved), shapes
+                )
                 signal[truth][family] = float(np.max(np.abs(fits.n_signal / fits.error)))
             bias = []
             for first in range(3, len(EDGES) - 9, 2):
                 masked = np.zeros(len(EDGES) - 1, dtype=bool)
                 masked[first : first + 4] = True
-                fit = bumphunt.fit_spectrum(expected, EDGES, family=family, masked=masked)
+                fit = bumphunt.spectrum.fit_spectrum(expected, EDGES, family=family, masked=masked)
                 bias.append(abs(fit.window_expected - expected[masked].sum()) / np.hypot(
                     fit.window_error, np.sqrt(expected[masked].sum())
                 ))  # fmt: skip

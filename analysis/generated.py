@@ -33,13 +33,13 @@ def run(settings: Settings) -> Findings:
     names = [name for name in FEATURES if name in events]
     held, rows = events[names][:n_held].astype(float), events[names][n_held:].astype(float)
     signal = truth[n_held:]
-    front_end = bumphunt.QuantileFrontEnd(features=names).fit(rows)
+    front_end = bumphunt.preprocessing.QuantileFrontEnd(features=names).fit(rows)
     unit = front_end.transform(rows)
 
-    line = bumphunt.VariationalAutoencoder(epochs=settings.pick(3, None), seed=settings.seed).fit(unit)
+    line = bumphunt.scores.VariationalAutoencoder(epochs=settings.pick(3, None), seed=settings.seed).fit(unit)
     z = line.encode(unit)[0][:, 0]
     begun = time.monotonic()
-    fits = bumphunt.rank_distributions(
+    fits = bumphunt.generation.rank_distributions(
         z, names=SOME if settings.quick else None, workers=settings.workers, time_limit=settings.pick(5.0, 4.0)
     )
     seconds = time.monotonic() - begun
@@ -48,25 +48,27 @@ def run(settings: Settings) -> Findings:
 
     drawn: dict[str, pd.DataFrame] = {}
 
-    def draw(name: str, model: bumphunt.VariationalAutoencoder, latent: object, **options: Any) -> None:
-        made = bumphunt.generate(
+    def draw(name: str, model: bumphunt.scores.VariationalAutoencoder, latent: object, **options: Any) -> None:
+        made = bumphunt.generation.generate(
             model.decode, front_end.inverse_transform, latent, len(unit), rng=settings.seed, **options
         )
         drawn[name] = pd.DataFrame(made, columns=names)
 
     draw("seed, Gaussian", line, gauss)
     draw("seed, best fit", line, best)
-    wide = bumphunt.VariationalAutoencoder(
+    wide = bumphunt.scores.VariationalAutoencoder(
         hidden=(128, 128, 128), latent_dim=len(names), zeta=2000.0, optimizer="adam", learning_rate=1e-3,
         batch_size=settings.pick(200, 500), epochs=settings.pick(6, 12), seed=settings.seed,
     ).fit(unit)  # fmt: skip
     mean, log_variance = wide.encode(unit)
     points = mean + np.random.default_rng(settings.seed).standard_normal(mean.shape) * np.exp(0.5 * log_variance)
-    mixture = bumphunt.fit_mixture(points, components=settings.pick(4, 32), max_events=settings.pick(2000, 40_000))
-    copula = bumphunt.fit_copula(points[: settings.pick(2000, 20_000)], names=SHAPES)
+    mixture = bumphunt.generation.fit_mixture(
+        points, components=settings.pick(4, 32), max_events=settings.pick(2000, 40_000)
+    )
+    copula = bumphunt.generation.fit_copula(points[: settings.pick(2000, 20_000)], names=SHAPES)
     some = slice(0, settings.pick(2000, 40_000))
-    residuals = bumphunt.Residuals(points[some], unit[some] - wide.decode(points[some]))
-    possible = {"accept": lambda made: bumphunt.heavier_first(made, names)}
+    residuals = bumphunt.generation.Residuals(points[some], unit[some] - wide.decode(points[some]))
+    possible = {"accept": lambda made: bumphunt.generation.heavier_first(made, names)}
     draw("copula, decoder's mean", wide, copula, **possible)
     draw("mixture, decoder's mean", wide, mixture, **possible)
     draw("mixture, with residuals", wide, mixture, residuals=residuals, **possible)
@@ -75,7 +77,7 @@ def run(settings: Settings) -> Findings:
     drawn["real events (floor)"] = rows
 
     limit = settings.pick(800, 20_000)
-    found = {name: bumphunt.closeness(held, made, max_events=limit, folds=2) for name, made in drawn.items()}
+    found = {name: bumphunt.generation.closeness(held, made, max_events=limit, folds=2) for name, made in drawn.items()}
     best_way = "mixture, residuals, margins"
     rebuilt = pd.DataFrame(line.reconstruct(unit), columns=names)
     as_unit = {
@@ -134,10 +136,12 @@ def quantile_mixture(unit: np.ndarray, front_end: Any, names: list[str], setting
     from scipy import special
 
     scores = special.ndtri(np.clip(unit, 1e-4, 1 - 1e-4))
-    model = bumphunt.fit_mixture(scores, components=settings.pick(4, 32), max_events=settings.pick(2000, 40_000))
-    made = bumphunt.generate(
+    model = bumphunt.generation.fit_mixture(
+        scores, components=settings.pick(4, 32), max_events=settings.pick(2000, 40_000)
+    )
+    made = bumphunt.generation.generate(
         special.ndtr, front_end.inverse_transform, model, len(unit), rng=settings.seed,
-        accept=lambda rows: bumphunt.heavier_first(rows, names),
+        accept=lambda rows: bumphunt.generation.heavier_first(rows, names),
     )  # fmt: skip
     return pd.DataFrame(made, columns=names)
 

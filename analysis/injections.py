@@ -41,23 +41,23 @@ OFF = {"enabled": False}
 
 def intervals(
     rows: list[dict[str, Any]], low: str, high: str
-) -> dict[str, tuple[list[bumphunt.Interval], list[float], list[str]]]:
+) -> dict[str, tuple[list[bumphunt.results.Interval], list[float], list[str]]]:
     """Return the intervals between two of their ends, with truth and mass point, of each quantity."""
-    found: dict[str, tuple[list[bumphunt.Interval], list[float], list[str]]] = {}
+    found: dict[str, tuple[list[bumphunt.results.Interval], list[float], list[str]]] = {}
     for place, name in enumerate(QUANTITIES):
         chosen, truth, points = found.setdefault(name, ([], [], []))
         for row in rows:
             given = row["answers"][name]
             if given is None or given[low] is None:
                 continue
-            chosen.append(bumphunt.Interval(value=given["value"], low=given[low], high=given[high]))
+            chosen.append(bumphunt.results.Interval(value=given["value"], low=given[low], high=given[high]))
             truth.append([*row["masses"], row["n_signal"]][place])
             points.append("/".join(f"{mass:g}" for mass in row["masses"]))
     return found
 
 
 def by_point(
-    found: dict[str, tuple[list[bumphunt.Interval], list[float], list[str]]],
+    found: dict[str, tuple[list[bumphunt.results.Interval], list[float], list[str]]],
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Return mean and width of the pulls at each mass point."""
     summary: dict[str, dict[str, dict[str, float]]] = {}

@@ -46,17 +46,20 @@ def scan_training(
     found = {}
     for text, ratio in RATIOS.items():
         rows = np.concatenate([background[:number], signal[: max(round(ratio * number), 1)]])
-        front_end = bumphunt.QuantileFrontEnd().fit(events.iloc[rows])
+        front_end = bumphunt.preprocessing.QuantileFrontEnd().fit(events.iloc[rows])
         unit, looked_at = front_end.transform(events.iloc[rows]), front_end.transform(events.iloc[test])
         for optimizer in OPTIMIZERS:
             for rate in RATES[: settings.pick(1, 3)]:
-                kept = bumphunt.EpochScores(looked_at, every=settings.pick(1, 4))
-                bumphunt.VariationalAutoencoder(
+                kept = bumphunt.scores.EpochScores(looked_at, every=settings.pick(1, 4))
+                bumphunt.scores.VariationalAutoencoder(
                     optimizer=optimizer, learning_rate=rate, batch_size=500, epochs=settings.pick(2, 100),
                     seed=settings.seed,
                 ).fit(unit, on_epoch=kept)  # fmt: skip
                 areas = {
-                    name: [bumphunt.roc(best_end(score, truth[test]), truth[test]).auc for score in kept.scores[name]]
+                    name: [
+                        bumphunt.scores.roc(best_end(score, truth[test]), truth[test]).auc
+                        for score in kept.scores[name]
+                    ]
                     for name in ("z2", "log_var")
                 }
                 found[(text, optimizer, rate)] = {"epoch": list(kept.epochs), **areas}

@@ -35,11 +35,12 @@ def run(settings: Settings) -> Findings:
     scored = {text: classify(*mixed(events, truth, ratio), names, settings, numbers) for text, ratio in RATIOS.items()}
     figures["fig11_latent"] = latent(scored)
     for number, (text, (_, flags, scores)) in zip("ab", scored.items(), strict=True):
-        rocs = {name: bumphunt.roc(best_end(scores[name], flags), flags) for name in SCORES}
+        rocs = {name: bumphunt.scores.roc(best_end(scores[name], flags), flags) for name in SCORES}
         figures[f"fig12{number}_roc"] = draw_roc({SCORES[name]: found for name, found in rocs.items()})[0]
         numbers[text]["auc"] = {name: found.auc for name, found in rocs.items()}
         numbers[text]["max_sic"] = {
-            name: bumphunt.significance_improvement(best_end(scores[name], flags), flags).max_sic for name in SCORES
+            name: bumphunt.scores.significance_improvement(best_end(scores[name], flags), flags).max_sic
+            for name in SCORES
         }
         best = max(rocs, key=lambda name, rocs=rocs: rocs[name].auc)
         numbers[text]["best"] = SCORES[best]
@@ -55,9 +56,9 @@ def run(settings: Settings) -> Findings:
 def sample(settings: Settings) -> tuple[pd.DataFrame, np.ndarray]:
     """Return labelled events in random order, without truth, and their truth."""
     events = pd.read_parquet(settings.sample)
-    truth = bumphunt.truth_labels(events)
+    truth = bumphunt.events.truth_labels(events)
     order = np.random.default_rng(settings.seed).permutation(len(events))[: settings.pick(9000, len(events))]
-    return bumphunt.drop_truth(events.iloc[order].reset_index(drop=True)), truth[order]
+    return bumphunt.events.drop_truth(events.iloc[order].reset_index(drop=True)), truth[order]
 
 
 def mixed(events: pd.DataFrame, truth: np.ndarray, ratio: float) -> tuple[pd.DataFrame, np.ndarray]:
@@ -100,17 +101,17 @@ def classify(
     events: pd.DataFrame, truth: np.ndarray, names: list[str], settings: Settings, numbers: dict[str, Any]
 ) -> tuple[pd.DataFrame, np.ndarray, dict[str, np.ndarray]]:
     """Train on all events, return the latent scores, and note whether the blind orientation was the right one."""
-    front_end = bumphunt.QuantileFrontEnd(features=names).fit(events[names])
+    front_end = bumphunt.preprocessing.QuantileFrontEnd(features=names).fit(events[names])
     unit = front_end.transform(events[names])
-    model = bumphunt.VariationalAutoencoder(epochs=settings.pick(2, None), seed=settings.seed).fit(unit)
-    scores = bumphunt.latent_scores(model, unit)
+    model = bumphunt.scores.VariationalAutoencoder(epochs=settings.pick(2, None), seed=settings.seed).fit(unit)
+    scores = bumphunt.scores.latent_scores(model, unit)
     mjj = events["mjj"].to_numpy()
     in_sr = (mjj > REGION[0]) & (mjj < REGION[1])
     in_sb = ~in_sr & (mjj > REGION[0] - 400) & (mjj < REGION[1] + 600)
     right = {}
     for name in SCORES:
-        sign = bumphunt.orient(scores[name], in_sr, in_sb)
-        right[name] = bool(bumphunt.roc(sign * scores[name], truth).auc > 0.5)
+        sign = bumphunt.scores.orient(scores[name], in_sr, in_sb)
+        right[name] = bool(bumphunt.scores.roc(sign * scores[name], truth).auc > 0.5)
     text = next(text for text, ratio in RATIOS.items() if (truth.mean() < 0.02) == (ratio < 0.02))
     numbers[text] = {"events": len(events), "signal": int(truth.sum()), "blind_end_right": right}
     return events, truth, scores
@@ -118,7 +119,7 @@ def classify(
 
 def best_end(score: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Return the score with its anomalous end up, as the document chose it: with truth."""
-    return score if bumphunt.roc(score, truth).auc >= 0.5 else -score
+    return score if bumphunt.scores.roc(score, truth).auc >= 0.5 else -score
 
 
 @styled
@@ -178,7 +179,7 @@ def more_events(events: pd.DataFrame, truth: np.ndarray, score: np.ndarray, titl
 
 def peaks(events: pd.DataFrame, score: np.ndarray, settings: Settings) -> dict[str, list[float]]:
     """Return the document's estimates: mean and spread of each histogram's maximum over a range of N."""
-    found = bumphunt.peak_scan(
+    found = bumphunt.masses.peak_scan(
         score, {name: events[name].to_numpy(dtype=float) for name in MASSES},
         bin_widths={"mjj": 50.0, "mj1": 20.0, "mj2": 10.0}, take=settings.pick((30, 200), (100, 1300)),
     )  # fmt: skip

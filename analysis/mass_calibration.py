@@ -122,7 +122,7 @@ def freeze(point: tuple[int, int, int], number: int, arguments: argparse.Namespa
     masses = (float(point[0]), float(point[1]), float(point[2]))
     sample = arguments.samples / f"signal_{'_'.join(map(str, point))}.parquet"
     if not sample.exists():
-        bumphunt.simulate_sample(
+        bumphunt.simulation.simulate_sample(
             sample,
             background=0,
             signal=arguments.simulated,
@@ -132,12 +132,12 @@ def freeze(point: tuple[int, int, int], number: int, arguments: argparse.Namespa
         )
     signal = pd.read_parquet(sample)
     labelled = bumphunt.read_events(arguments.events)
-    background = labelled[~bumphunt.truth_labels(labelled)].sample(arguments.size, random_state=arguments.seed)
+    background = labelled[~bumphunt.events.truth_labels(labelled)].sample(arguments.size, random_state=arguments.seed)
     columns = [name for name in background.columns if name in signal.columns and name != "label"]
     box = pd.concat([background[columns], signal[columns].iloc[: arguments.signal]])
     box = box.sample(frac=1.0, random_state=arguments.seed).reset_index(drop=True)
     config = bumphunt.AnalysisConfig()
-    search = prepare_search(bumphunt.drop_truth(box), config, arguments.seed)
+    search = prepare_search(bumphunt.events.drop_truth(box), config, arguments.seed)
     task = min(search.tasks, key=lambda t: abs(0.5 * (t.window.low + t.window.high) - point[0]))
     names, mjj, window = list(CWOLA_FEATURES), search.mjj, task.window
     decorrelation = SmoothDecorrelation().fit(feature_matrix(search.events, names), mjj)
@@ -147,7 +147,7 @@ def freeze(point: tuple[int, int, int], number: int, arguments: argparse.Namespa
     models = []
     for fold in range(FOLDS):
         seen = (folds != fold) & (weights > 0)
-        model = bumphunt.BoostedTrees(seed=fold)
+        model = bumphunt.scores.BoostedTrees(seed=fold)
         models.append(model.fit(task.features[seen], region[seen], weights=weights[seen]))
 
     def features(table: pd.DataFrame) -> np.ndarray:

@@ -90,8 +90,8 @@ def load(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
 
 def train(
     digits: np.ndarray, zeta: float, xi: float, epochs: int, batch_size: int, settings: Settings
-) -> bumphunt.VariationalAutoencoder:
-    return bumphunt.VariationalAutoencoder(
+) -> bumphunt.scores.VariationalAutoencoder:
+    return bumphunt.scores.VariationalAutoencoder(
         hidden=(64,), latent_dim=2, zeta=float(zeta), xi=xi, reconstruction="binary_crossentropy", optimizer="adam",
         learning_rate=1e-3, batch_size=batch_size, epochs=epochs, seed=settings.seed,
     ).fit(digits)  # fmt: skip
@@ -171,7 +171,7 @@ def planes(latent: dict[str, np.ndarray], labels: np.ndarray) -> object:
 
 
 @styled
-def decoded(model: bumphunt.VariationalAutoencoder, number: int) -> object:
+def decoded(model: bumphunt.scores.VariationalAutoencoder, number: int) -> object:
     steps = np.linspace(-SQUARE, SQUARE, number)
     points = np.stack(np.meshgrid(steps, steps[::-1]), axis=-1).reshape(-1, 2)
     images = model.decode(points)

@@ -29,10 +29,10 @@ def run(settings: Settings) -> Findings:
     good, strange = events[names][~truth].astype(float), events[names][truth].astype(float)
     learned, reference = good[:n_train], good[n_train : n_train + per_run * n_runs]
     taken = good[n_train + per_run * n_runs :].reset_index(drop=True)
-    front_end = bumphunt.QuantileFrontEnd(features=names).fit(learned)
+    front_end = bumphunt.preprocessing.QuantileFrontEnd(features=names).fit(learned)
     unit = front_end.transform(learned)
     models = {
-        dimension: bumphunt.Autoencoder(
+        dimension: bumphunt.scores.Autoencoder(
             latent_dim=dimension, optimizer="adam", learning_rate=1e-3, epochs=settings.pick(4, 25), batch_size=500,
             seed=settings.seed,
         ).fit(unit)
@@ -61,7 +61,7 @@ def run(settings: Settings) -> Findings:
     numbers = {
         "trained_on": n_train,
         "events_in_a_run": per_run,
-        "auc_signal": {str(name): bumphunt.roc(score, flags).auc for name, score in scores.items()},
+        "auc_signal": {str(name): bumphunt.scores.roc(score, flags).auc for name, score in scores.items()},
         "good_runs": int(fine.sum()),
         "good_run_pull_width": float(pulls[fine].std()),
         "good_run_largest_pull": float(np.abs(pulls[fine]).max()),
@@ -75,7 +75,7 @@ def run(settings: Settings) -> Findings:
         numbers,
         {
             "monitor_scores": draw_scores(
-                bumphunt.score_distribution(np.log10(scores[1]), flags),
+                bumphunt.scores.score_distribution(np.log10(scores[1]), flags),
                 label="log10 of the reconstruction error, one latent dimension",
             )[0],
             "monitor_runs": run_chart(pulls, labels),

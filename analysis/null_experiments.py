@@ -48,7 +48,7 @@ def shifted(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     changed["mjj"] = table["mjj"] * 1.01
     for name in ("tau21_1", "tau21_2"):
         changed[name] = np.clip(table[name] + 0.02, 0.0, 1.0)
-    return bumphunt.check_events(changed)
+    return bumphunt.events.check_events(changed)
 
 
 def correlated(table: pd.DataFrame) -> pd.DataFrame:

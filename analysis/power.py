@@ -50,7 +50,7 @@ def signal_file(folder: Path, masses: tuple[float, float, float], prongs: int, *
     """Simulate signal of one point, unless it is there."""
     path = folder / f"signal_{'_'.join(f'{mass:g}' for mass in masses)}_{prongs}.parquet"
     if not path.exists():
-        bumphunt.simulate_sample(
+        bumphunt.simulation.simulate_sample(
             path, background=0, signal=4000, masses=masses, prongs=prongs, seed=20_261, workers=workers
         )
     return path
@@ -58,7 +58,7 @@ def signal_file(folder: Path, masses: tuple[float, float, float], prongs: int, *
 
 @lru_cache
 def _blind(path: Path) -> BlindEvents:
-    return bumphunt.drop_truth(bumphunt.read_events(path))
+    return bumphunt.events.drop_truth(bumphunt.read_events(path))
 
 
 def make_box(task: dict[str, Any]) -> BlindEvents:

@@ -53,7 +53,7 @@ def search(name: str, counts: FloatArray, edges: FloatArray, toys: int) -> dict[
     """Fit all families, let the F-test choose, and search by three methods."""
     families = {}
     for family in FAMILIES:
-        fit = bumphunt.fit_spectrum(counts, edges, family=family)
+        fit = bumphunt.spectrum.fit_spectrum(counts, edges, family=family)
         families[family] = {
             "chi2": fit.chi2,
             "ndf": fit.ndf,
@@ -61,11 +61,11 @@ def search(name: str, counts: FloatArray, edges: FloatArray, toys: int) -> dict[
             "deviance": fit.deviance,
             "used": fit.family,
         }
-    chosen = bumphunt.fit_spectrum(counts, edges, family="auto")
-    goodness = bumphunt.saturated_p_value(chosen, n_toys=1000, rng=np.random.default_rng(1))
+    chosen = bumphunt.spectrum.fit_spectrum(counts, edges, family="auto")
+    goodness = bumphunt.spectrum.saturated_p_value(chosen, n_toys=1000, rng=np.random.default_rng(1))
     found = {}
     for method in ("counting", "q0", "bumphunter"):
-        scan = bumphunt.scan_spectrum(
+        scan = bumphunt.significance.scan_spectrum(
             counts,
             edges,
             family=chosen.family,
@@ -111,11 +111,11 @@ def fit_z(path: Path) -> dict[str, float]:
     """Fit the Z: a Breit-Wigner of the known width with a free Gaussian resolution on a falling background."""
     edges = np.linspace(70.0, 110.0, 81)
     counts = np.histogram(dimuon_masses(path), edges)[0].astype(float)
-    design = bumphunt.make_design(edges, family="powexp", sqrt_s=7_000.0)
+    design = bumphunt.spectrum.make_design(edges, family="powexp", sqrt_s=7_000.0)
     masses, resolutions = np.arange(90.0, 92.5, 0.02), np.arange(0.6, 3.01, 0.1)
     grid = [(mass, resolution) for resolution in resolutions for mass in masses]
-    shapes = np.array([bumphunt.voigt_fractions(edges, mass=m, width=Z_WIDTH, resolution=r) for m, r in grid])
-    fits = bumphunt.fit_signal(np.repeat(counts[None], len(grid), axis=0), design, shapes, negative=False)
+    shapes = np.array([bumphunt.spectrum.voigt_fractions(edges, mass=m, width=Z_WIDTH, resolution=r) for m, r in grid])
+    fits = bumphunt.spectrum.fit_signal(np.repeat(counts[None], len(grid), axis=0), design, shapes, negative=False)
     gain = np.where(fits.converged, fits.gain, -np.inf).reshape(len(resolutions), len(masses))
     best = int(np.argmax(gain))
     along = gain.max(axis=0)
@@ -142,7 +142,7 @@ def fit_z(path: Path) -> dict[str, float]:
 def upsilon(path: Path) -> list[dict[str, float | str]]:
     """Count in the window of the three Upsilon, 9.0-10.6 GeV, against a fit of the rest, cut by cut."""
     masses = np.load(path)
-    edges = bumphunt.mass_grid(5.0, 16.0, ratio=(10.6 / 9.0) ** (1 / 6))
+    edges = bumphunt.spectrum.mass_grid(5.0, 16.0, ratio=(10.6 / 9.0) ** (1 / 6))
     edges = edges * 9.0 / edges[np.argmin(np.abs(edges - 9.0))]
     rows = []
     for rate in ("1", "0.25", "0.1", "0.05", "0.01", "0.005", "0.001"):
@@ -150,7 +150,7 @@ def upsilon(path: Path) -> list[dict[str, float | str]]:
         counts = np.histogram(values, edges)[0].astype(float)
         row: dict[str, float | str] = {"false_positive_rate": float(rate), "events": len(values)}
         for family in ("dijet4", "gp"):
-            found = bumphunt.scan_spectrum(
+            found = bumphunt.significance.scan_spectrum(
                 counts, edges, family=family, window=(9.0, 10.6), method="q0", rng=np.random.default_rng(3)
             )
             row[f"z_{family}"] = found.z_local
@@ -174,7 +174,7 @@ def draw(data: Path, result: dict[str, Any], path: Path) -> None:
     )
     for column, name in enumerate(names):
         counts, edges = published(data, name)
-        fit = bumphunt.fit_spectrum(counts, edges, family=result["spectra"][name]["family"])
+        fit = bumphunt.spectrum.fit_spectrum(counts, edges, family=result["spectra"][name]["family"])
         centres, width = 0.5 * (edges[1:] + edges[:-1]), np.diff(edges)
         above, below = axes[:, column]
         seen = counts > 0

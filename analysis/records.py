@@ -72,13 +72,13 @@ Study = Callable[[Settings], Findings]
 def labelled(settings: Settings, *, background: int, signal: int) -> tuple[pd.DataFrame, np.ndarray]:
     """Return so many events of the labelled sample in random order, without truth, and their truth."""
     events = pd.read_parquet(settings.sample)
-    truth = bumphunt.truth_labels(events)
+    truth = bumphunt.events.truth_labels(events)
     rng = np.random.default_rng(settings.seed)
     rows = np.concatenate(
         [rng.permutation(np.flatnonzero(kind))[:number] for kind, number in ((~truth, background), (truth, signal))]
     )
     rows = rng.permutation(rows)
-    return bumphunt.drop_truth(events.iloc[rows].reset_index(drop=True)), truth[rows]
+    return bumphunt.events.drop_truth(events.iloc[rows].reset_index(drop=True)), truth[rows]
 
 
 def perform(module: ModuleType, settings: Settings, *, again: bool = False) -> dict[str, Any]:

@@ -45,7 +45,9 @@ def mixture(table: pd.DataFrame, fraction: float, size: int, seed: int) -> tuple
 def areas(background: Scores, signal: Scores) -> dict[str, float]:
     """Return the AUC of each score as it is: below 0.5 the low end is the anomalous one."""
     truth = np.arange(len(background["z"]) + len(signal["z"])) >= len(background["z"])
-    return {name: bumphunt.roc(np.concatenate([background[name], signal[name]]), truth).auc for name in background}
+    return {
+        name: bumphunt.scores.roc(np.concatenate([background[name], signal[name]]), truth).auc for name in background
+    }
 
 
 def blind_choice(scores: Scores, mjj: np.ndarray, seed: int) -> list[tuple[str, int]]:
@@ -54,7 +56,7 @@ def blind_choice(scores: Scores, mjj: np.ndarray, seed: int) -> list[tuple[str, 
     sidebands = ~region & (mjj >= SIDEBANDS[0]) & (mjj < SIDEBANDS[1])
     rng = np.random.default_rng(seed)
     folds = rng.permutation(np.arange(len(mjj)) % FOLDS)
-    found = bumphunt.choose_out_of_fold(scores, region, sidebands, folds, rng=rng)
+    found = bumphunt.scores.choose_out_of_fold(scores, region, sidebands, folds, rng=rng)
     return [(choice.name, choice.sign) for choice in found.choices]
 
 
@@ -62,16 +64,18 @@ def study(table: pd.DataFrame, fraction: float, size: int, seed: int, *, others:
     """Train on one mixture and judge every score."""
     mixed, held_out = mixture(table, fraction, size, seed)
     features = list(FEATURES)
-    front_end = bumphunt.QuantileFrontEnd(features=features).fit(mixed[features])
+    front_end = bumphunt.preprocessing.QuantileFrontEnd(features=features).fit(mixed[features])
     unit, unseen = (front_end.transform(rows[features].to_numpy(dtype=np.float64)) for rows in (mixed, held_out))
     is_background = np.arange(len(mixed)) < size
 
     kept, truth = None, np.concatenate([np.zeros(10_000, bool), np.ones(5_000, bool)])
     if curve:
-        kept = bumphunt.EpochScores(np.concatenate([unit[:10_000], unseen[:5_000]]), every=3)
-    model = bumphunt.VariationalAutoencoder(seed=seed).fit(unit, on_epoch=kept)
-    scores = bumphunt.latent_scores(model, unit)
-    found = areas({name: score[is_background] for name, score in scores.items()}, bumphunt.latent_scores(model, unseen))
+        kept = bumphunt.scores.EpochScores(np.concatenate([unit[:10_000], unseen[:5_000]]), every=3)
+    model = bumphunt.scores.VariationalAutoencoder(seed=seed).fit(unit, on_epoch=kept)
+    scores = bumphunt.scores.latent_scores(model, unit)
+    found = areas(
+        {name: score[is_background] for name, score in scores.items()}, bumphunt.scores.latent_scores(model, unseen)
+    )
     turned = {name: max(auc, 1.0 - auc) for name, auc in found.items()}
     choices = blind_choice(scores, mixed["mjj"].to_numpy(), seed)
     chosen = float(np.mean([found[name] if sign > 0 else 1.0 - found[name] for name, sign in choices]))
@@ -87,7 +91,7 @@ def study(table: pd.DataFrame, fraction: float, size: int, seed: int, *, others:
     if kept is not None:
         row["epochs"] = kept.epochs
         row["auc_per_epoch"] = {
-            name: [bumphunt.roc(score, truth).auc for score in looks] for name, looks in kept.scores.items()
+            name: [bumphunt.scores.roc(score, truth).auc for score in looks] for name, looks in kept.scores.items()
         }
     if others:
         row["others"] = other_models(unit, unseen, is_background, seed)
@@ -97,10 +101,12 @@ def study(table: pd.DataFrame, fraction: float, size: int, seed: int, *, others:
 def other_models(unit: np.ndarray, unseen: np.ndarray, is_background: np.ndarray, seed: int) -> dict[str, float]:
     """Return the AUC of a plain autoencoder's error, and of distances in a latent space of four dimensions."""
     epochs = max(1, round(2_000_000 / len(unit)))
-    plain = bumphunt.Autoencoder(**OTHER, epochs=epochs, seed=seed).fit(unit)
-    wide = bumphunt.VariationalAutoencoder(**OTHER, epochs=epochs, latent_dim=4, seed=seed).fit(unit)
-    distance = bumphunt.MahalanobisDistance(robust=True).fit(wide.encode(unit[::5])[0])
-    ours, theirs = (bumphunt.latent_scores(wide, rows, distance=distance) for rows in (unit[is_background], unseen))
+    plain = bumphunt.scores.Autoencoder(**OTHER, epochs=epochs, seed=seed).fit(unit)
+    wide = bumphunt.scores.VariationalAutoencoder(**OTHER, epochs=epochs, latent_dim=4, seed=seed).fit(unit)
+    distance = bumphunt.scores.MahalanobisDistance(robust=True).fit(wide.encode(unit[::5])[0])
+    ours, theirs = (
+        bumphunt.scores.latent_scores(wide, rows, distance=distance) for rows in (unit[is_background], unseen)
+    )
     found = {f"{name} (4 dimensions)": auc for name, auc in areas(ours, theirs).items()}
     error, other = plain.anomaly_score(unit[is_background]), plain.anomaly_score(unseen)
     found["autoencoder"] = areas({"z": error}, {"z": other})["z"]

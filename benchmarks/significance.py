@@ -26,8 +26,8 @@ import numpy as np
 
 import bumphunt
 
-EDGES = bumphunt.mass_grid(3_000.0, 9_800.0, ratio=1.03)
-SIGNAL = bumphunt.signal_shapes(EDGES, np.array([4_000.0]), np.array([0.033]))[0]
+EDGES = bumphunt.spectrum.mass_grid(3_000.0, 9_800.0, ratio=1.03)
+SIGNAL = bumphunt.significance.signal_shapes(EDGES, np.array([4_000.0]), np.array([0.033]))[0]
 UNIT = 100.0
 
 
@@ -40,8 +40,8 @@ def spectrum(total: float) -> np.ndarray:
 def pyhf_model(expected: np.ndarray) -> Any:
     import pyhf
 
-    design = bumphunt.make_design(EDGES, family="dijet3")
-    covariance = bumphunt.fit_many(expected[None], design).covariance[0]
+    design = bumphunt.spectrum.make_design(EDGES, family="dijet3")
+    covariance = bumphunt.spectrum.fit_many(expected[None], design).covariance[0]
     values, vectors = np.linalg.eigh(covariance)
     shifts = 3.0 * (design.basis @ (vectors * np.sqrt(values))).T
     modifiers = [
@@ -69,7 +69,7 @@ def seconds(work: Callable[[], Any]) -> float:
 def many_toys(seed: int) -> int:
     """Throw and refit a fixed number of toys: the work of one process."""
     toys = np.random.default_rng(seed).poisson(spectrum(1e4), (100_000, len(EDGES) - 1)).astype(float)
-    return int(bumphunt.fit_many(toys, bumphunt.make_design(EDGES, family="dijet3")).converged.sum())
+    return int(bumphunt.spectrum.fit_many(toys, bumphunt.spectrum.make_design(EDGES, family="dijet3")).converged.sum())
 
 
 def refits(number: int, repeats: int) -> list[dict[str, Any]]:
@@ -79,7 +79,7 @@ def refits(number: int, repeats: int) -> list[dict[str, Any]]:
     expected = spectrum(1e4)
     toys = np.random.default_rng(1).poisson(expected, (number, len(expected))).astype(float)
     few, fewer = toys[:60], toys[:12]
-    design = bumphunt.make_design(EDGES, family="dijet3")
+    design = bumphunt.spectrum.make_design(EDGES, family="dijet3")
     model = pyhf_model(expected)
     bounds = [(-20.0, 20.0) if name == "mu" else (-5.0, 5.0) for name in model.config.par_names]
     rows = []
@@ -87,14 +87,14 @@ def refits(number: int, repeats: int) -> list[dict[str, Any]]:
         ways: dict[str, tuple[int, Callable[[], Any]]] = {
             "bumphunt": (
                 number,
-                (lambda: bumphunt.fit_signal(toys, design, SIGNAL))
+                (lambda: bumphunt.spectrum.fit_signal(toys, design, SIGNAL))
                 if signal
-                else (lambda: bumphunt.fit_many(toys, design)),
+                else (lambda: bumphunt.spectrum.fit_many(toys, design)),
             ),
             "iminuit": (
                 len(few),
                 lambda signal=signal: [
-                    bumphunt.minuit_fit(row, EDGES, signal=SIGNAL if signal else None) for row in few
+                    bumphunt.spectrum.minuit_fit(row, EDGES, signal=SIGNAL if signal else None) for row in few
                 ],
             ),
             "pyhf": (
@@ -129,14 +129,14 @@ def agreement() -> dict[str, float]:
 
     expected = spectrum(1e4)
     toys = np.random.default_rng(2).poisson(expected, (6, len(expected))).astype(float)
-    design = bumphunt.make_design(EDGES, family="dijet3")
-    null = bumphunt.fit_many(toys, design)
-    fits = bumphunt.fit_signal(toys, design, SIGNAL, null=null)
+    design = bumphunt.spectrum.make_design(EDGES, family="dijet3")
+    null = bumphunt.spectrum.fit_many(toys, design)
+    fits = bumphunt.spectrum.fit_signal(toys, design, SIGNAL, null=null)
     model = pyhf_model(expected)
     bounds = [(-20.0, 20.0) if name == "mu" else (-5.0, 5.0) for name in model.config.par_names]
     likelihood = minuit = histfactory = 0.0
     for row, counts in enumerate(toys):
-        reference = bumphunt.minuit_fit(counts, EDGES, signal=SIGNAL)
+        reference = bumphunt.spectrum.minuit_fit(counts, EDGES, signal=SIGNAL)
         likelihood = max(likelihood, abs(reference.deviance - (null.deviance[row] - fits.gain[row])))
         minuit = max(minuit, abs(reference.parameters[-1] - fits.n_signal[row]) / fits.error[row])
         best = pyhf.infer.mle.fit([*counts, *model.config.auxdata], model, par_bounds=bounds)
@@ -166,7 +166,7 @@ def scans(repeats: int) -> dict[str, Any]:
             best["bumphunt"],
             seconds(
                 lambda found=found: found.append(
-                    bumphunt.bump_hunt(
+                    bumphunt.significance.bump_hunt(
                         counts, EDGES, background=background, n_toys=10_000, rng=np.random.default_rng(4)
                     )
                 )

@@ -197,16 +197,21 @@ def test_modules_are_short_and_silent(path):
     }
 
 
+ATTACHED = [
+    "import lazy_loader",
+    "__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)",
+]
+
+
 def test_rooms_are_closed():
     for path in PACKAGE.glob("*/__init__.py"):
         tree = ast.parse(path.read_text("utf-8"))
         assert ast.get_docstring(tree)
-        if path.parent.name in (
-            "cli",
-            "config",
-            "results",
-        ):  # no stages: a currency and the front door, imported by one name
+        # currencies and the front door are imported by one name; other rooms name what is public in a stub beside
+        if path.parent.name in ("cli", "config", "results"):
             assert all(isinstance(node, ast.ImportFrom | ast.Assign) for node in tree.body[1:])
+        elif path.with_suffix(".pyi").exists():
+            assert [ast.unparse(node) for node in tree.body[1:]] == ATTACHED, path
         else:
             assert len(tree.body) == 1, f"{path}: a docstring and no more"
     for name in ("utils", "helpers", "common", "misc"):

@@ -114,6 +114,15 @@ def _thinned(per_bin: npt.NDArray[np.int64], number: int, rng: np.random.Generat
 def with_signal(background: BlindEvents, signal: BlindEvents, *, number: int, rng: np.random.Generator) -> BlindEvents:
     """Return a box with ``number`` of the signal events mixed in, drawn without replacement, in random order.
 
+    Parameters
+    ----------
+    background, signal : BlindEvents
+        Events to mix; signal needs the columns of the background.
+    number : int
+        Signal events to take.
+    rng : numpy.random.Generator
+        Draws and mixes.
+
     Raises
     ------
     InputError

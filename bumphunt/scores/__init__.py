@@ -1,1 +1,5 @@
 """Everything that learns and gives one number per event: higher is more anomalous."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

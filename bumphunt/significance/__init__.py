@@ -1,1 +1,5 @@
 """Local and global p-values, limits, toys, and the pyhf workspace."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

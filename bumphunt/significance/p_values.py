@@ -79,6 +79,13 @@ def sidak(p_local: float, trials: int) -> float:
     ``1 - (1 - p)**n`` (Šidák), computed without loss of small p. For looks that share events it is
     an upper bound.
 
+    Parameters
+    ----------
+    p_local : float
+        The smallest p-value.
+    trials : int
+        Number of looks.
+
     Examples
     --------
     >>> round(sidak(0.01, 10), 6), f"{sidak(1e-20, 100):.6g}"

@@ -1,0 +1,30 @@
+from . import calibration as calibration
+from . import events as events
+from . import features as features
+from . import generation as generation
+from . import masses as masses
+from . import plots as plots
+from . import preprocessing as preprocessing
+from . import report as report
+from . import results as results
+from . import scores as scores
+from . import selection as selection
+from . import significance as significance
+from . import simulation as simulation
+from . import sources as sources
+from . import spectrum as spectrum
+from .config import AnalysisConfig as AnalysisConfig
+from .config import load_config as load_config
+from .errors import InputError as InputError
+from .jobs.calibrate import calibrate as calibrate
+from .jobs.generation import generate_events as generate_events
+from .jobs.hunt import Hunt as Hunt
+from .jobs.hunt import hunt as hunt
+from .jobs.ingest import read_events as read_events
+from .jobs.ingest import write_features as write_features
+from .jobs.run import run_analysis as run_analysis
+from .jobs.single_stages import masses_in_window as masses_in_window
+from .jobs.single_stages import scan_file as scan_file
+from .jobs.single_stages import score_events as score_events
+
+__version__: str

@@ -1,0 +1,2 @@
+from .presets import PRESETS as PRESETS
+from .samples import simulate_sample as simulate_sample

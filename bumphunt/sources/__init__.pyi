@@ -1,0 +1,1 @@
+from .lhco import iter_raw as iter_raw

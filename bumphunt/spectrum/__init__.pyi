@@ -1,0 +1,11 @@
+from .batched import fit_many as fit_many
+from .binning import mass_grid as mass_grid
+from .binning import to_hist as to_hist
+from .design import make_design as make_design
+from .fit import fit_spectrum as fit_spectrum
+from .goodness_toys import saturated_p_value as saturated_p_value
+from .minuit import minuit_fit as minuit_fit
+from .signal_fit import fit_background_given_signal as fit_background_given_signal
+from .signal_fit import fit_signal as fit_signal
+from .signal_shapes import crystal_ball_fractions as crystal_ball_fractions
+from .signal_shapes import voigt_fractions as voigt_fractions
