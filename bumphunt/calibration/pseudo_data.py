@@ -56,7 +56,7 @@ def smooth_box(
     rng: np.random.Generator,
     family: str = "auto",
     size: int | None = None,
-    spread: float = NEIGHBOUR_SPREAD,
+    spread: float | None = NEIGHBOUR_SPREAD,
 ) -> BlindEvents:
     """Return pseudo-data without a resonance made from a pool that may hold one, such as the data themselves.
 
@@ -76,8 +76,9 @@ def smooth_box(
         Background family of the fit.
     size : int, optional
         Mean number of events in the range; as many as the pool has there otherwise.
-    spread : float
-        Standard deviation in log mjj over which features are exchanged.
+    spread : float or None
+        Standard deviation in log mjj over which features are exchanged; None permutes them over the whole range. That
+        null is exact only where all features together are independent of mjj, and washes out everything else.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def smooth_box(
     )
     donors = rng.choice(inside, size=number, replace=False)
     # pairing by rank keeps the donors' features where they belong in mjj, up to the spread
-    place = np.log(mjj[donors]) + spread * rng.standard_normal(number)
+    place = rng.random(number) if spread is None else np.log(mjj[donors]) + spread * rng.standard_normal(number)
     features = pool.iloc[donors[np.argsort(place, kind="stable")]].reset_index(drop=True)
     table: pd.DataFrame = features.assign(mjj=np.sort(drawn))
     return BlindEvents(table.sample(frac=1.0, random_state=rng).reset_index(drop=True))

@@ -110,10 +110,10 @@ def show_config() -> None:
 )
 @click.option(
     "--source",
-    type=click.Choice(["subsample", "smooth"]),
+    type=click.Choice(["subsample", "smooth", "permuted"]),
     default="subsample",
     show_default=True,
-    help="Random parts of a POOL without signal, or masses from its smooth fit with features of neighbours.",
+    help="Random parts of a POOL without signal, or masses from its smooth fit with features of neighbours or of any.",
 )
 @config_option
 @seed_option

@@ -43,7 +43,7 @@ def calibrate(
     ----------
     pool : path
         Background events, of which boxes are made; a truth column is dropped unread, so that there must be no signal
-        in it unless ``source`` is smooth.
+        in it unless ``source`` is another.
     output : path
         Folder of single results, simulated signal and ``calibration.json``.
     null : int
@@ -56,9 +56,9 @@ def calibrate(
         Boxes at each point.
     size : int
         Events in a box; see ``source``.
-    source : {"subsample", "smooth"}
+    source : {"subsample", "smooth", "permuted"}
         A random part of the pool (:func:`bumphunt.calibration.pseudo_data.subsample_box`), or masses drawn from the
-        smooth fit with features of neighbours (:func:`bumphunt.calibration.pseudo_data.smooth_box`).
+        smooth fit with features of neighbours or of any event (:func:`bumphunt.calibration.pseudo_data.smooth_box`).
     signal_events : int, optional
         Signal simulated at each point, from which each box takes its own; ten boxes' worth otherwise.
     detectors : int

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bumphunt.calibration.experiments import ExperimentResult, analyse_box
-from bumphunt.calibration.pseudo_data import smooth_box, subsample_box, with_signal
+from bumphunt.calibration.pseudo_data import NEIGHBOUR_SPREAD, smooth_box, subsample_box, with_signal
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, drop_truth
@@ -28,7 +28,7 @@ from bumphunt.spectrum.binning import searched_range
 
 logger = logging.getLogger(__name__)
 
-Source = Literal["subsample", "smooth"]
+Source = Literal["subsample", "smooth", "permuted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +44,8 @@ class Injection:
 class Experiment:
     """One pseudo-experiment.
 
-    ``pool`` is a file of background events, ``size`` the events of a box (of all masses with
-    ``source`` subsample, in the searched range with smooth); ``injection`` None leaves the box without signal.
+    ``pool`` is a file of background events, ``size`` the events of a box (of all masses with ``source`` subsample, in
+    the searched range with smooth or permuted); ``injection`` None leaves the box without signal.
     """
 
     number: int
@@ -90,7 +90,8 @@ def _smooth(pool: BlindEvents, experiment: Experiment, rng: np.random.Generator)
     edges = searched_range(
         pool["mjj"].to_numpy(dtype=np.float64), ratio=search.bin_ratio, low=search.low, high=search.high
     )
-    return smooth_box(pool, edges, size=experiment.size, family=search.family, rng=rng)
+    spread = None if experiment.source == "permuted" else NEIGHBOUR_SPREAD
+    return smooth_box(pool, edges, size=experiment.size, family=search.family, rng=rng, spread=spread)
 
 
 def run_experiments(

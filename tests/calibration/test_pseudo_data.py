@@ -47,6 +47,14 @@ def test_a_smooth_box_has_lost_the_resonance_and_kept_how_features_follow_mjj(po
     assert np.mean(slopes) == pytest.approx(np.corrcoef(np.log(inside["mjj"]), np.log(inside["mj1"]))[0, 1], abs=0.06)
 
 
+def test_a_permuted_box_has_lost_how_features_follow_mjj(pool):
+    box = smooth_box(pool, EDGES, size=15_000, rng=np.random.default_rng(1), spread=None)
+    assert box["event"].nunique() == len(box)
+    assert abs(np.corrcoef(np.log(box["mjj"]), np.log(box["mj1"]))[0, 1]) < 4 / np.sqrt(len(box))
+    kept = smooth_box(pool, EDGES, size=15_000, rng=np.random.default_rng(1))
+    assert np.corrcoef(np.log(kept["mjj"]), np.log(kept["mj1"]))[0, 1] > 6 / np.sqrt(len(kept))
+
+
 def test_signal_is_mixed_in_at_random_places(pool, make_events):
     signal = drop_truth(make_events(200, signal=300, seed=3).query("label == 1").assign(event=-1.0))
     box = subsample_box(pool, size=3_000, rng=np.random.default_rng(1))
