@@ -90,7 +90,7 @@ def _smooth(pool: BlindEvents, experiment: Experiment, rng: np.random.Generator)
     edges = searched_range(
         pool["mjj"].to_numpy(dtype=np.float64), ratio=search.bin_ratio, low=search.low, high=search.high
     )
-    return smooth_box(pool, edges, size=experiment.size, family=search.family, rng=rng)
+    return smooth_box(pool, edges, size=experiment.size, family=search.family, rng=rng, sqrt_s=experiment.config.sqrt_s)
 
 
 def run_experiments(

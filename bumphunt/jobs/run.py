@@ -191,7 +191,7 @@ def _discovery_fit(
     """Write the workspace of the selected events in the best window and return pyhf's fit of it."""
     signal = resonance_signal(search.edges, mass=best.centre, width=config.limit.width)
     if best.fit is not None:
-        selected = build_workspace(best.fit, signal, channel="mjj_selected", sqrt_s=config.sqrt_s)
+        selected = build_workspace(best.fit, signal, channel="mjj_selected")
     else:
         inside = float(signal[task.window.bins(search.edges)].sum())
         selected = build_counting_workspace(best, inside, channel="mjj_selected")
@@ -218,7 +218,7 @@ def _limit(
             window=task.window.bins(search.edges),
             sqrt_s=config.sqrt_s,
         )
-        inclusive = build_workspace(masked, signal, channel="mjj_inclusive", sqrt_s=config.sqrt_s)
+        inclusive = build_workspace(masked, signal, channel="mjj_inclusive")
         write_json(output / "workspace_inclusive.json", inclusive)
         return upper_limit(inclusive, mass=best.centre, width=config.limit.width) if config.limit.enabled else None
     except FitError as error:
