@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bumphunt.results import Answers, Check, Interval, MassFit, Projection, ScanResult, WindowResult, pdg_round
 from bumphunt.significance.scan import combine_windows, window_significance
 from bumphunt.spectrum.binning import mass_grid
+from bumphunt.spectrum.spectrum import as_spectrum
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -29,9 +30,13 @@ def scan():
     for first in (3, 5):
         masked = np.zeros(len(counts), dtype=bool)
         masked[first : first + 2] = True
-        windows.append(window_significance(counts, edges, masked, family="dijet3"))
+        windows.append(window_significance(as_spectrum(counts, edges, masked=masked), family="dijet3"))
     # one that could not be searched: NaN in it, and no fit
-    windows.append(window_significance(counts[:4], edges[:5], np.array([False, True, True, False]), family="dijet3"))
+    windows.append(
+        window_significance(
+            as_spectrum(counts[:4], edges[:5], masked=np.array([False, True, True, False])), family="dijet3"
+        )
+    )
     return combine_windows(windows, searched_low=3000.0, searched_high=5000.0)
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents
-from bumphunt.spectrum.binning import count
 from bumphunt.spectrum.fit import fit_spectrum
+from bumphunt.spectrum.spectrum import Spectrum
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ def smooth_box(
     family: str = "auto",
     size: int | None = None,
     spread: float | None = NEIGHBOUR_SPREAD,
+    sqrt_s: float | None,
 ) -> BlindEvents:
     """Return pseudo-data without a resonance made from a pool that may hold one, such as the data themselves.
 
@@ -79,6 +80,8 @@ def smooth_box(
     spread : float or None
         Standard deviation in log mjj over which features are exchanged; None permutes them over the whole range. That
         null is exact only where all features together are independent of mjj, and washes out everything else.
+    sqrt_s : float or None
+        Collision energy in GeV.
 
     Raises
     ------
@@ -87,7 +90,7 @@ def smooth_box(
     """
     mjj = pool["mjj"].to_numpy(dtype=np.float64)
     inside = np.flatnonzero((mjj >= edges[0]) & (mjj < edges[-1]))
-    fit = fit_spectrum(count(mjj[inside], edges), edges, family=family)
+    fit = fit_spectrum(Spectrum.from_events(mjj[inside], edges, sqrt_s=sqrt_s), family=family)
     scale = 1.0 if size is None else size / max(len(inside), 1)
     per_bin = rng.poisson(fit.expected * scale)
     number = int(per_bin.sum())

@@ -8,8 +8,8 @@ import numpy as np
 from bumphunt.calibration.experiments import ExperimentResult
 from bumphunt.calibration.false_alarms import FalseAlarms, false_alarms
 from bumphunt.calibration.pulls import PullSummary, summarise_pulls
-from bumphunt.pipeline.verdict import EVIDENCE
 from bumphunt.results import Interval, Result
+from bumphunt.significance.checks import EVIDENCE
 
 QUANTITIES = ("m_resonance", "m_x", "m_y", "n_signal")
 

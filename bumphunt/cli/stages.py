@@ -1,6 +1,7 @@
 """Single stages of the analysis."""
 
 import json
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +39,13 @@ def score(events: Path, output: Path, window: tuple[float, float], config_path: 
     click.echo(f"wrote {write_table(scored, output)}")
 
 
+def _positive(_: click.Context, option: click.Parameter, value: float | None) -> float | None:
+    # click's ranges let NaN and infinity through
+    if value is not None and not 0 < value < math.inf:
+        raise click.BadParameter(f"{value:g} must be positive and finite.", param=option)
+    return value
+
+
 @main.command()
 @click.argument("spectrum", type=path_type)
 @click.option(
@@ -60,7 +68,8 @@ def score(events: Path, output: Path, window: tuple[float, float], config_path: 
 )
 @click.option(
     "--luminosity",
-    type=click.FloatRange(min=0, min_open=True),
+    type=float,
+    callback=_positive,
     help="Integrated luminosity in 1/fb; limits on cross sections.",
 )
 @config_option
@@ -79,7 +88,10 @@ def scan(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Search SPECTRUM (counts as JSON, or events) for a bump, without any score."""
+    """Search SPECTRUM for a bump, without any score.
+
+    SPECTRUM holds counts as JSON (- for standard input), a histogram (UHI JSON, file.root:name) or events.
+    """
     from bumphunt.jobs.single_stages import scan_file
     from bumphunt.rng import generator
     from bumphunt.significance.summary import scan_summary, scan_text
@@ -99,7 +111,7 @@ def scan(
         found,
         luminosity=luminosity or config.limit.luminosity,
         rng=generator(seed, "goodness"),
-        sqrt_s=config.sqrt_s,
+        thresholds=config.checks,
     )
     click.echo(json.dumps(summary) if as_json else scan_text(found, summary))
 

@@ -55,7 +55,9 @@ class AnalysisConfig(Section):
     masses: MassesConfig = Field(default_factory=MassesConfig)
     limit: LimitConfig = Field(default_factory=LimitConfig)
     checks: ChecksConfig = Field(default_factory=ChecksConfig)
-    sqrt_s: float = Field(13_000.0, gt=100.0, lt=1e6, description="collision energy in GeV")
+    sqrt_s: float | None = Field(
+        13_000.0, gt=100.0, lt=1e6, description="collision energy in GeV; null: none is meant by the background's form"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -85,5 +87,5 @@ class AnalysisConfig(Section):
         for key, mass in given:
             if mass is not None and mass < LEAST_DIJET_MASS:
                 raise ValueError(f"{key}: {mass:g} looks like TeV; give GeV")
-            if mass is not None and mass > self.sqrt_s:
+            if mass is not None and self.sqrt_s is not None and mass > self.sqrt_s:
                 raise ValueError(f"{key}: {mass:g} GeV is above the collision energy sqrt_s of {self.sqrt_s:g} GeV")

@@ -91,7 +91,9 @@ def _smooth(pool: BlindEvents, experiment: Experiment, rng: np.random.Generator)
         pool["mjj"].to_numpy(dtype=np.float64), ratio=search.bin_ratio, low=search.low, high=search.high
     )
     spread = None if experiment.source == "permuted" else NEIGHBOUR_SPREAD
-    return smooth_box(pool, edges, size=experiment.size, family=search.family, rng=rng, spread=spread)
+    return smooth_box(
+        pool, edges, size=experiment.size, family=search.family, rng=rng, spread=spread, sqrt_s=experiment.config.sqrt_s
+    )
 
 
 def run_experiments(

@@ -18,7 +18,10 @@ from bumphunt.results import MassFit, ScanResult
 from bumphunt.rng import generator
 from bumphunt.significance.spectrum_scan import scan_spectrum
 from bumphunt.sources.counts import looks_like_counts, read_counts
-from bumphunt.spectrum.binning import count, searched_range
+from bumphunt.sources.root_histograms import read_root_histogram
+from bumphunt.spectrum.binning import searched_range
+from bumphunt.spectrum.families.registry import check_family
+from bumphunt.spectrum.spectrum import Spectrum
 
 
 def with_window(config: AnalysisConfig, window: tuple[float, float]) -> AnalysisConfig:
@@ -87,6 +90,48 @@ def masses_in_window(
     return fit
 
 
+def read_spectrum(path: str | Path, *, config: AnalysisConfig | None = None) -> Spectrum:
+    """Read the spectrum that a file holds, or count its events in bins.
+
+    Parameters
+    ----------
+    path : path
+        Counts as JSON or UHI (:func:`bumphunt.sources.counts.read_counts`; ``-`` is standard input), a histogram in a
+        ROOT file (``file.root:name``), or an events file. Events with weights make a spectrum with variances.
+    config : AnalysisConfig, optional
+        Its section ``search`` says how events are binned; it has the collision energy.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or what it holds cannot be a spectrum.
+    """
+    config = config or AnalysisConfig()
+    histogram = read_root_histogram(path)
+    try:
+        if histogram is not None:
+            return Spectrum.from_histogram(histogram, sqrt_s=config.sqrt_s)
+        if looks_like_counts(path):
+            found = read_counts(path)
+            return Spectrum(counts=found.counts, edges=found.edges, variances=found.variances, sqrt_s=config.sqrt_s)
+    except InputError as error:
+        text = str(error)
+        raise InputError(text if text.startswith(str(path)) else f"{path}: {text}") from error
+    events = read_events(path)
+    mjj = events["mjj"].to_numpy(dtype=np.float64)
+    settings = config.search
+    edges = searched_range(mjj, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
+    if "weight" not in events.columns:
+        return Spectrum.from_events(mjj, edges, sqrt_s=config.sqrt_s)
+    weights = events["weight"].to_numpy(dtype=np.float64)
+    return Spectrum(
+        counts=np.histogram(mjj, bins=edges, weights=weights)[0],
+        variances=np.histogram(mjj, bins=edges, weights=weights**2)[0],
+        edges=edges,
+        sqrt_s=config.sqrt_s,
+    )
+
+
 def scan_file(
     path: str | Path,
     *,
@@ -98,12 +143,12 @@ def scan_file(
     method: Literal["counting", "q0", "bumphunter"] = "counting",
     mode: Literal["excess", "deficit"] = "excess",
 ) -> ScanResult:
-    """Scan a spectrum (counts as JSON) or the inclusive mjj spectrum of an events file.
+    """Scan a spectrum, or the inclusive mjj spectrum of an events file.
 
     Parameters
     ----------
     path : path
-        Counts for :func:`bumphunt.sources.counts.read_counts`, or an events file.
+        As in :func:`read_spectrum`.
     family, window, n_toys
         As in :func:`bumphunt.significance.spectrum_scan.scan_spectrum`.
     seed : int
@@ -114,16 +159,9 @@ def scan_file(
         As in :func:`bumphunt.significance.spectrum_scan.scan_spectrum`.
     """
     config = config or AnalysisConfig()
-    if looks_like_counts(path):
-        counts, edges = read_counts(path)
-    else:
-        mjj = read_events(path)["mjj"].to_numpy(dtype=np.float64)
-        settings = config.search
-        edges = searched_range(mjj, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
-        counts = count(mjj, edges)
+    check_family(family)
     return scan_spectrum(
-        counts,
-        edges,
+        read_spectrum(path, config=config),
         family=family,
         window=window,
         n_toys=n_toys,
@@ -131,7 +169,6 @@ def scan_file(
         method=method,
         mode=mode,
         resolutions=(config.limit.width,),
-        sqrt_s=config.sqrt_s,
     )
 
 

@@ -172,7 +172,12 @@ def _without_signal(events: SelectedEvents, weights: FloatArray) -> SelectedEven
     counts, _ = np.histogram(events.mjj[events.outside], spectrum.edges, weights=weights)
     try:
         fit = fit_spectrum(
-            counts, spectrum.edges, family=spectrum.family, masked=spectrum.masked, window=spectrum.window
+            counts,
+            spectrum.edges,
+            family=spectrum.family,
+            masked=spectrum.masked,
+            window=spectrum.window,
+            sqrt_s=spectrum.sqrt_s,
         )
     except BumphuntError:
         return events

@@ -34,7 +34,7 @@ def discovery_fit(search: Search, best: BestWindow) -> tuple[Workspace, dict[str
     config, window = best.task.config, best.result
     signal = resonance_signal(search.edges, mass=window.centre, width=config.limit.width)
     if window.fit is not None:
-        workspace = build_workspace(window.fit, signal, channel="mjj_selected", sqrt_s=config.sqrt_s)
+        workspace = build_workspace(window.fit, signal, channel="mjj_selected")
     else:
         inside = float(signal[best.task.window.bins(search.edges)].sum())
         workspace = build_counting_workspace(window, inside, channel="mjj_selected")
@@ -67,7 +67,7 @@ def inclusive_limit(search: Search, best: BestWindow) -> tuple[Workspace | None,
             window=task.window.bins(search.edges),
             sqrt_s=config.sqrt_s,
         )
-        workspace = build_workspace(masked, signal, channel="mjj_inclusive", sqrt_s=config.sqrt_s)
+        workspace = build_workspace(masked, signal, channel="mjj_inclusive")
         if not config.limit.enabled:
             return workspace, None
         return workspace, upper_limit(workspace, mass=mass, width=config.limit.width)

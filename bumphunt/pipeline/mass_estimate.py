@@ -97,6 +97,7 @@ def estimate_masses(
                 varied=varied,
                 detector_prior=DETECTOR_PRIOR,
                 widths=config.masses.box_widths,
+                sqrt_s=config.sqrt_s,
             )
         except FitError as error:
             logger.info("mass fit at a cut of %g: %s", fraction, error)

@@ -12,8 +12,10 @@ from bumphunt.pipeline.windows import WindowTask
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow, mass_windows, window_on_grid
 from bumphunt.results import SpectrumFit
-from bumphunt.spectrum.binning import count, searched_range
+from bumphunt.spectrum.binning import searched_range
+from bumphunt.spectrum.families.registry import check_family
 from bumphunt.spectrum.fit import fit_spectrum
+from bumphunt.spectrum.spectrum import Spectrum
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -73,6 +75,7 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
         If no window can be searched, a feature is missing or constant, or events have weights.
     """
     settings = config.search
+    check_family(settings.family)
     if "weight" in blind.columns and float(np.ptp(blind["weight"].to_numpy(dtype=np.float64))) > 0:
         raise InputError(
             "the events carry different weights, but training, counts and intervals here are for unweighted events; "
@@ -123,7 +126,7 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
             f"no window between {edges[0]:.0f} and {edges[-1]:.0f} GeV holds {MINIMUM_TRAINING} events in the region "
             "and in either sideband; give more events or wider windows"
         )
-    inclusive = fit_spectrum(count(mjj, edges), edges, family="auto", sqrt_s=config.sqrt_s)
+    inclusive = fit_spectrum(Spectrum.from_events(mjj, edges, sqrt_s=config.sqrt_s), family="auto")
     return Search(
         events=events,
         rows=rows,

@@ -10,12 +10,9 @@ from bumphunt.pipeline.mass_estimate import estimate_masses, selected_at
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, fold_counts
 from bumphunt.results import Answers, Check, MassFit, ScanResult, UpperLimit, WindowResult
-from bumphunt.significance.checks import mass_fit_check, window_checks
+from bumphunt.significance.checks import EVIDENCE, mass_fit_check, verdict, window_checks
 from bumphunt.significance.limits import cross_section_limit
 from bumphunt.significance.scan import combine_windows
-
-EVIDENCE, DISCOVERY = 3.0, 5.0
-"""Global significances from which masses are given, and a discovery is claimed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,12 +85,7 @@ def answers(
 
     With a luminosity (1/fb) the limit is given on sigma x B x acceptance in fb as well.
     """
-    if scan.z_global < EVIDENCE:
-        status = "none"
-    elif not all(check.passed for check in checks):
-        status = "unverified_excess"
-    else:
-        status = "discovery" if scan.z_global >= DISCOVERY else "evidence"
+    status = verdict(scan.z_global, checks)
     return Answers(
         status=status,
         discovery=status == "discovery",

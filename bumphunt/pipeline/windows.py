@@ -1,6 +1,6 @@
 """One window of the search, from training to local significance: the unit of work that runs in parallel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,18 +14,15 @@ from bumphunt.scores.protocol import Classifier
 from bumphunt.scores.trees import BoostedTrees
 from bumphunt.scores.weak_supervision import leakage, nested_scores, out_of_fold_scores
 from bumphunt.selection import select_fraction
-from bumphunt.significance.checks import fold_excesses
+from bumphunt.significance.checks import NEIGHBOURHOOD, fold_excesses
 from bumphunt.significance.direct import direct_estimate
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.binning import count
+from bumphunt.spectrum.spectrum import Spectrum
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
-
-
-NEIGHBOURHOOD = 2
-"""Bins beyond the guard in which a strong signal's tails would spoil the sidebands as a reference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,21 +128,18 @@ def measure(
 ) -> WindowResult:
     """Return the local significance of the window in the spectrum of the selected events."""
     region = task.window.signal_region(task.mjj)
-    found = window_significance(
-        count(task.mjj[selected], task.edges),
-        task.edges,
+    spectrum = Spectrum.from_events(task.mjj[selected], task.edges, sqrt_s=task.config.sqrt_s).with_window(
         task.window.bins(task.edges),
         masked=task.window.masked_bins(task.edges, guard=task.config.search.guard_bins),
+    )
+    found = window_significance(
+        spectrum,
         neighbourhood=task.window.masked_bins(task.edges, guard=task.config.search.guard_bins + NEIGHBOURHOOD),
         family=task.config.search.family,
-        cut_fraction=fraction,
-        n_window=int(region.sum()),
         inclusive=count(task.mjj, task.edges),
         null_width=task.config.search.null_width,
-        leakage=leak[0],
-        leakage_error=leak[1],
-        sqrt_s=task.config.sqrt_s,
     )
+    found = replace(found, cut_fraction=fraction, n_window=int(region.sum()), leakage=leak[0], leakage_error=leak[1])
     in_fold = fold_counts(selected & region, folds)
     found = found.with_folds(fold_excesses(in_fold, found.n_expected))
     lower, upper = _clear_sidebands(task)

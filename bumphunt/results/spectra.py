@@ -14,6 +14,8 @@ class SpectrumFit(Result):
     ``expected`` and ``error`` are the fitted events per bin and their standard error; ``masked`` are the
     bins left out of the fit, ``window`` those of them where signal is looked for, ``window_expected`` and
     ``window_error`` the sum over these, ``window_log_covariance`` the covariance of the logarithms in there.
+    ``sqrt_s`` is the collision energy in GeV that the family was written in, None where none was meant; results of
+    version 1 do not name it.
     """
 
     edges: FloatArray
@@ -32,6 +34,7 @@ class SpectrumFit(Result):
     ndf: int
     p_value: float
     window_log_covariance: FloatArray | None = None
+    sqrt_s: float | None = 13_000.0
 
     def __str__(self) -> str:
         return f"{self.family}: chi2/ndf = {self.chi2:.1f}/{self.ndf}, p = {self.p_value:.3g}"
@@ -47,7 +50,9 @@ class WindowResult(Result):
     of a background fit from which the neighbourhood of the window is left out as well, where the tails of a
     strong signal lie. ``n_direct`` and ``n_direct_error`` are a second estimate of the background that fits no
     spectrum (:mod:`bumphunt.significance.direct`), NaN where there is none.
-    ``note`` says why a window was not searched, and is empty otherwise.
+    ``note`` says why a window was not searched, and is empty otherwise. ``z_stat`` is the significance with the
+    statistical error of the fit alone, where ``z_local`` has the form of the background in it as well, and
+    ``n_form_error`` the part of ``n_expected_error`` that the form adds; NaN and 0 where none was asked for.
     """
 
     low: float
@@ -67,6 +72,8 @@ class WindowResult(Result):
     note: str
     n_direct: float = math.nan
     n_direct_error: float = math.nan
+    z_stat: float = math.nan
+    n_form_error: float = 0.0
 
     @property
     def centre(self) -> float:
@@ -89,7 +96,10 @@ class WindowResult(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScanResult(Result):
-    """All windows and cuts that were looked at, the best of them, and the global answer."""
+    """All windows and cuts that were looked at, the best of them, and the global answer.
+
+    ``notes`` are sentences that belong to the answer, such as how weighted contents were made counts.
+    """
 
     windows: tuple[WindowResult, ...]
     best: int | None
@@ -103,6 +113,7 @@ class ScanResult(Result):
     n_trials: int
     n_toys: int
     is_bound: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def best_window(self) -> WindowResult | None:

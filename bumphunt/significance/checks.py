@@ -1,13 +1,124 @@
-"""Quality checks of an excess, each with a threshold that is declared before the data are seen."""
+"""Quality checks of an excess, each with a threshold that is declared before the data are seen.
+
+The search with a score and the scan of a bare spectrum share them, and the verdict that follows from them. Each check
+says in words what a failure looks like.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtrc
+from scipy.special import chdtrc, gammaincc
 
 from bumphunt.config import ChecksConfig
-from bumphunt.results import Check, WindowResult
+from bumphunt.results import Check, SpectrumFit, WindowResult
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+EVIDENCE, DISCOVERY = 3.0, 5.0
+"""Global significances from which masses are given, and a discovery is claimed."""
+
+NEIGHBOURHOOD = 2
+"""Bins beside a window (beyond its guard) in which a strong signal's tails would spoil the sidebands as a reference."""
+
+DEEP_DEFICIT = 3.0
+"""Standard deviations below the expectation from which a bin beside the window cannot be the tail of a signal."""
+
+
+def verdict(z_global: float, checks: Sequence[Check]) -> str:
+    """Return the status of a search: ``none``, ``evidence``, ``discovery`` or ``unverified_excess``.
+
+    Parameters
+    ----------
+    z_global : float
+        Global significance.
+    checks : sequence of Check
+        An excess that fails one of them is unverified.
+    """
+    if z_global < EVIDENCE:
+        return "none"
+    if not all(check.passed for check in checks):
+        return "unverified_excess"
+    return "discovery" if z_global >= DISCOVERY else "evidence"
+
+
+def neighbourhood_of(window: BoolArray, fit: SpectrumFit) -> BoolArray:
+    """Return the bins beside a window that tails of a signal may fill: not those with far too few events.
+
+    Parameters
+    ----------
+    window : bool array of shape (bins,)
+        The window.
+    fit : SpectrumFit
+        The background.
+    """
+    near = window.copy()
+    for _ in range(NEIGHBOURHOOD):
+        near[1:] |= near[:-1].copy()
+        near[:-1] |= near[1:].copy()
+    pulls = (fit.counts - fit.expected) / np.sqrt(fit.expected + fit.error**2 + 1e-9)
+    return np.asarray(near & ~window & (pulls > -DEEP_DEFICIT), dtype=np.bool_)
+
+
+def spectrum_checks(window: WindowResult, *, thresholds: ChecksConfig) -> tuple[Check, ...]:
+    """Return the checks of the best window of a bare spectrum, of which there is no score to judge.
+
+    Parameters
+    ----------
+    window : WindowResult
+        With the fit of its sidebands; a window without a fit has nothing that could be checked.
+    thresholds : ChecksConfig
+        Declared beforehand.
+    """
+    if window.fit is None:
+        return ()
+    return _goodness("goodness_of_fit", window.sideband_p_value, thresholds.sideband_p_value), deficit_check(
+        window.fit, threshold=thresholds.sideband_p_value
+    )
+
+
+def deficit_check(fit: SpectrumFit, *, threshold: float) -> Check:
+    """Return the check that no bin outside the window is empty or short of events: it makes an excess beside it.
+
+    Parameters
+    ----------
+    fit : SpectrumFit
+        Background fitted outside the window.
+    threshold : float
+        Smallest p-value of the deepest deficit, all bins counted as trials, that passes.
+    """
+    outside = np.flatnonzero(~fit.masked)
+    # the fit may be too high by one of its own errors before a deficit is believed
+    expected = np.maximum(fit.expected - fit.error, 0.0)[outside]
+    p_values = gammaincc(fit.counts[outside] + 1.0, np.maximum(expected, 1e-12))
+    deepest = int(np.argmin(p_values))
+    p_value = float(-np.expm1(len(outside) * np.log1p(-min(float(p_values[deepest]), 1.0 - 1e-16))))
+    place = outside[deepest]
+    low, high, seen, wanted = fit.edges[place], fit.edges[place + 1], fit.counts[place], fit.expected[place]
+    what = "a dead bin" if seen == 0 else "a deficit"
+    found = f": {low:.0f}-{high:.0f} GeV holds {seen:.0f} events where {wanted:.0f} are expected, {what}"
+    return Check(
+        name="no_deficit",
+        passed=p_value >= threshold,
+        value=p_value,
+        threshold=threshold,
+        meaning="p-value of the deepest deficit of a single bin outside the window, at least the threshold; a failure "
+        "is a bin without its events (a dead region, a hole of the trigger), which pulls the background down and makes "
+        "an excess beside it" + (found if p_value < threshold else ""),
+    )
+
+
+def _goodness(name: str, p_value: float, threshold: float) -> Check:
+    return Check(
+        name=name,
+        passed=p_value >= threshold,
+        value=p_value,
+        threshold=threshold,
+        meaning="goodness-of-fit p-value of the background outside the best window and its neighbourhood, at least the "
+        "threshold; a failure looks like sidebands that wander around the fitted curve, and what it predicts in the "
+        "window is then no background",
+    )
 
 
 def fold_excesses(observed: FloatArray, expected: float) -> FloatArray:
@@ -34,28 +145,23 @@ def window_checks(window: WindowResult, fold_counts: FloatArray, *, thresholds: 
     distance = max(abs(window.leakage - 0.5) - 2.0 * window.leakage_error, 0.0)
     folds_p_value = fold_agreement(fold_counts)
     return (
-        Check(
-            name="sideband_fit",
-            passed=window.sideband_p_value >= thresholds.sideband_p_value,
-            value=window.sideband_p_value,
-            threshold=thresholds.sideband_p_value,
-            meaning="goodness-of-fit p-value of the background outside the best window and its neighbourhood, "
-            "at least the threshold",
-        ),
+        _goodness("sideband_fit", window.sideband_p_value, thresholds.sideband_p_value),
         Check(
             name="sculpting",
             passed=distance <= thresholds.leakage,
             value=distance,
             threshold=thresholds.leakage,
             meaning="how far the score tells the inner from the outer sidebands, which a score blind to mjj cannot "
-            "(distance of the AUC from 0.5 beyond two standard errors), at most the threshold",
+            "(distance of the AUC from 0.5 beyond two standard errors), at most the threshold; a failure looks like a "
+            "hump that the cut itself makes in the spectrum, wherever the window is put",
         ),
         Check(
             name="fold_agreement",
             passed=folds_p_value >= thresholds.fold_p_value,
             value=folds_p_value,
             threshold=thresholds.fold_p_value,
-            meaning="p-value for the folds to disagree as much as they do, at least the threshold",
+            meaning="p-value for the folds to disagree as much as they do, at least the threshold; a failure looks "
+            "like an excess in the events of one fold that the others do not have",
         ),
         *_agreement(window, thresholds.estimates_pull),
     )
@@ -73,7 +179,7 @@ def _agreement(window: WindowResult, threshold: float) -> tuple[Check, ...]:
             value=pull,
             threshold=threshold,
             meaning="difference of the fitted background and the one from the sidebands' efficiencies, in standard "
-            "deviations, at most the threshold",
+            "deviations, at most the threshold; a failure looks like two backgrounds, one without an excess",
         ),
     )
 
@@ -85,5 +191,6 @@ def mass_fit_check(converged: bool) -> Check:
         passed=converged,
         value=float(converged),
         threshold=1.0,
-        meaning="1 when the likelihood fit of the three masses converged",
+        meaning="1 when the likelihood fit of the three masses converged; a failure looks like an excess without a "
+        "place in the plane of jet masses",
     )

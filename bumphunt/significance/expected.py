@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import InputError
-from bumphunt.results import Result, SpectrumFit
+from bumphunt.results import Result
 from bumphunt.significance.asymptotics import expected_discovery_z
 from bumphunt.significance.limits import expected_window_limits
 from bumphunt.spectrum.fit import fit_spectrum
-from bumphunt.spectrum.functions import SQRT_S
+from bumphunt.spectrum.spectrum import UNSET, Energy, Spectrum, as_spectrum
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -75,6 +76,15 @@ def blinded(counts: FloatArray, window: BoolArray) -> FloatArray:
     return hidden
 
 
+@overload
+def expected_significance(
+    counts: FloatArray,
+    edges: Spectrum,
+    *,
+    n_signal: Sequence[float] | FloatArray = (),
+    family: str = "auto",
+) -> ExpectedSignificance: ...
+@overload
 def expected_significance(
     counts: FloatArray,
     edges: FloatArray,
@@ -83,7 +93,17 @@ def expected_significance(
     masked: BoolArray | None = None,
     n_signal: Sequence[float] | FloatArray = (),
     family: str = "auto",
-    sqrt_s: float = SQRT_S,
+    sqrt_s: float | None,
+) -> ExpectedSignificance: ...
+def expected_significance(
+    counts: FloatArray,
+    edges: FloatArray | Spectrum,
+    *,
+    window: BoolArray | None = None,
+    masked: BoolArray | None = None,
+    n_signal: Sequence[float] | FloatArray = (),
+    family: str = "auto",
+    sqrt_s: Energy = UNSET,
 ) -> ExpectedSignificance:
     """Return what a window is expected to show, from a fit of its sidebands.
 
@@ -91,18 +111,18 @@ def expected_significance(
     ----------
     counts : array of shape (bins,)
         Event counts with NaN in the window (:func:`blinded`); a number there is refused, so that nothing can leak.
-    edges : array of shape (bins + 1,)
-        Bin edges in GeV.
-    window : bool array of shape (bins,)
-        The blinded bins.
+    edges : array of shape (bins + 1,), or Spectrum
+        Bin edges in GeV; or the spectrum, with window, masked bins and energy, whose own counts are not looked at.
+    window : bool array of shape (bins,), optional
+        The blinded bins, with edges.
     masked : bool array of shape (bins,), optional
         Bins left out of the fit, where wider than the window.
     n_signal : sequence of float
         Signal events inside the window to give the significance of.
     family : str
         Background family.
-    sqrt_s : float
-        Collision energy in GeV.
+    sqrt_s : float or None
+        Collision energy in GeV, with edges; 13 TeV where a user leaves it out.
 
     Raises
     ------
@@ -111,17 +131,25 @@ def expected_significance(
     FitError
         If the sidebands cannot be fitted.
     """
-    counts, window = np.asarray(counts, dtype=np.float64), np.asarray(window, dtype=np.bool_)
+    counts = np.asarray(counts, dtype=np.float64)
+    if isinstance(edges, Spectrum):
+        window = edges.window
+    if window is None or not np.any(window):
+        raise InputError("there is no window to hide; give the blinded bins as window")
     if not np.isnan(counts[window]).all():
         raise InputError("the counts of a blinded window must be NaN; pass them through blinded(counts, window)")
     hidden = np.where(window, 0.0, counts)
-    left_out = window if masked is None else np.asarray(masked, dtype=np.bool_)
-    fit: SpectrumFit = fit_spectrum(hidden, edges, family=family, masked=left_out, window=window, sqrt_s=sqrt_s)
+    if isinstance(edges, Spectrum):
+        spectrum = edges.with_counts(hidden)
+    else:
+        left_out = window if masked is None else masked
+        spectrum = as_spectrum(hidden, edges, masked=left_out, window=window, sqrt_s=sqrt_s)
+    fit = fit_spectrum(spectrum, family=family)
     strengths = np.asarray(n_signal, dtype=np.float64)
     background, error = fit.window_expected, fit.window_error
     return ExpectedSignificance(
-        low=float(np.asarray(edges)[:-1][window].min()),
-        high=float(np.asarray(edges)[1:][window].max()),
+        low=float(spectrum.edges[:-1][window].min()),
+        high=float(spectrum.edges[1:][window].max()),
         n_expected=background,
         n_expected_error=error,
         n_signal=strengths,

@@ -7,6 +7,7 @@ upcrossings.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +19,17 @@ from bumphunt.significance.trials import global_p_value, mean_upcrossings
 from bumphunt.spectrum.batched import TINY, ManyFits, fit_many
 from bumphunt.spectrum.choice import resolve_family
 from bumphunt.spectrum.design import Design, make_design
-from bumphunt.spectrum.functions import SQRT_S, gaussian_fractions
+from bumphunt.spectrum.functions import gaussian_fractions
 from bumphunt.spectrum.profiling import ENVELOPE, PENALTY
 from bumphunt.spectrum.signal_fit import fit_signal
+from bumphunt.spectrum.spectrum import UNSET, Energy, Spectrum, SpectrumLike, as_spectrum
 from bumphunt.statistics import p_from_z, z_from_p
 
 FloatArray = npt.NDArray[np.float64]
 BLOCK = 1000
+"""Toys treated together."""
+RESOLUTION = 0.033
+"""Resolution of the dijet mass as a fraction of it, where none is given."""
 CURVES = 400
 """Toys of which the whole curve is fitted, to count upcrossings."""
 
@@ -235,25 +240,45 @@ def largest_z(counts: FloatArray, design: Design, shapes: FloatArray) -> FloatAr
     return best
 
 
+@overload
 def likelihood_scan(
-    counts: FloatArray,
-    edges: FloatArray,
+    counts: Spectrum,
     *,
     family: str = "auto",
     masses: Sequence[float] | FloatArray | None = None,
-    widths: Sequence[float] = (0.033,),
+    widths: Sequence[float] = (RESOLUTION,),
     n_toys: int = 1000,
     rng: np.random.Generator,
-    sqrt_s: float = SQRT_S,
+) -> LikelihoodScan: ...
+@overload
+def likelihood_scan(
+    counts: SpectrumLike,
+    edges: FloatArray | None = None,
+    *,
+    family: str = "auto",
+    masses: Sequence[float] | FloatArray | None = None,
+    widths: Sequence[float] = (RESOLUTION,),
+    n_toys: int = 1000,
+    rng: np.random.Generator,
+    sqrt_s: float | None,
+) -> LikelihoodScan: ...
+def likelihood_scan(
+    counts: SpectrumLike,
+    edges: FloatArray | None = None,
+    *,
+    family: str = "auto",
+    masses: Sequence[float] | FloatArray | None = None,
+    widths: Sequence[float] = (RESOLUTION,),
+    n_toys: int = 1000,
+    rng: np.random.Generator,
+    sqrt_s: Energy = UNSET,
 ) -> LikelihoodScan:
     """Fit a resonance at every mass and width of a grid.
 
     Parameters
     ----------
-    counts : array of shape (bins,)
-        Event counts.
-    edges : array of shape (bins + 1,)
-        Bin edges in GeV.
+    counts, edges, sqrt_s
+        As in :func:`bumphunt.spectrum.fit.fit_spectrum`.
     family : str
         Background family, ``auto`` or ``gp``, chosen once, on the data; or ``envelope``, the family profiled at
         every mass and in every toy.
@@ -265,15 +290,14 @@ def likelihood_scan(
         Toys for the global p-value; none with one mass and width.
     rng : numpy.random.Generator
         Throws the toys.
-    sqrt_s : float
-        Collision energy in GeV.
 
     Raises
     ------
     FitError
         If the background or every signal fit of the data fails.
     """
-    counts, edges = np.asarray(counts, dtype=np.float64), np.asarray(edges, dtype=np.float64)
+    spectrum = as_spectrum(counts, edges, sqrt_s=sqrt_s).effective()
+    counts, edges = spectrum.counts, spectrum.edges
     spread = np.asarray(widths, dtype=np.float64)
     if spread.ndim != 1 or len(spread) == 0 or (spread <= 0).any() or (spread > 0.5).any():
         raise InputError(f"widths {list(widths)} must be fractions of the mass between 0 and 0.5, such as 0.033")
@@ -285,10 +309,10 @@ def likelihood_scan(
             "not searched"
         )
     profiled = family == "envelope"
-    thrown = resolve_family(counts, edges, family="auto" if profiled else family, sqrt_s=sqrt_s)
+    thrown = resolve_family(spectrum, family="auto" if profiled else family)
     names = ENVELOPE if profiled else (thrown,)
-    designs = [make_design(edges, family=name, sqrt_s=sqrt_s) for name in names]
-    design = make_design(edges, family=thrown, sqrt_s=sqrt_s)
+    designs = [make_design(spectrum, family=name) for name in names]
+    design = make_design(spectrum, family=thrown)
     shapes = signal_shapes(edges, places, spread)
     null = fit_many(counts[None, :], design)
     if not null.converged[0]:

@@ -72,12 +72,23 @@ def cross_section_limit(n_signal: float, *, luminosity: float, acceptance: float
     >>> round(cross_section_limit(278.0, luminosity=139.0, acceptance=0.5), 6)
     4.0
     """
-    if luminosity <= 0 or not 0 < acceptance <= 1:
-        raise InputError(
-            f"luminosity {luminosity:g} /fb and acceptance {acceptance:g} give no cross section; "
-            "the first must be positive, the second between 0 and 1"
-        )
+    check_luminosity(luminosity)
+    if not 0 < acceptance <= 1:
+        raise InputError(f"acceptance {acceptance:g} gives no cross section; it must lie between 0 and 1")
     return n_signal / (luminosity * acceptance)
+
+
+def check_luminosity(luminosity: float) -> float:
+    """Return an integrated luminosity as it is, or refuse what is none: NaN, infinity, zero and below.
+
+    Raises
+    ------
+    InputError
+        With the value.
+    """
+    if not 0 < luminosity < np.inf:
+        raise InputError(f"luminosity {luminosity:g} /fb gives no cross section; it must be positive and finite")
+    return luminosity
 
 
 def window_limit(

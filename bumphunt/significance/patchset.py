@@ -11,7 +11,6 @@ import numpy as np
 from bumphunt.errors import InputError
 from bumphunt.results import SpectrumFit
 from bumphunt.significance.workspace import EVENTS_PER_MU, build_workspace, resonance_signal
-from bumphunt.spectrum.functions import SQRT_S
 
 NO_RECORD = "ins0000000"
 """The schema asks for a HEPData record; this stands for none."""
@@ -90,7 +89,6 @@ def resonance_patchset(
     width: float,
     channel: str,
     efficiency_error: float = 0.0,
-    sqrt_s: float = SQRT_S,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return background and patch set of narrow resonances at several masses in the window of one fit.
 
@@ -106,8 +104,6 @@ def resonance_patchset(
         Name of the channel.
     efficiency_error : float
         Relative error of the signal's efficiency.
-    sqrt_s : float
-        Collision energy in GeV.
 
     Raises
     ------
@@ -126,7 +122,6 @@ def resonance_patchset(
             fit,
             resonance_signal(fit.edges, mass=mass, width=width),
             channel=channel,
-            sqrt_s=sqrt_s,
             efficiency_error=efficiency_error,
         )
         for mass in masses

@@ -5,6 +5,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,10 @@ import numpy.typing as npt
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import ScanResult, SpectrumFit, WindowResult
 from bumphunt.significance.p_values import counting_p_value, on_off_p_value, sidak, widened_p_value
+from bumphunt.spectrum.families.registry import check_family
 from bumphunt.spectrum.fit import fit_spectrum
-from bumphunt.spectrum.functions import SQRT_S
+from bumphunt.spectrum.profiling import error_with_form
+from bumphunt.spectrum.spectrum import Spectrum
 from bumphunt.statistics import z_from_p
 
 FloatArray = npt.NDArray[np.float64]
@@ -21,62 +24,56 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 def window_significance(
-    counts: FloatArray,
-    edges: FloatArray,
-    window: BoolArray,
+    spectrum: Spectrum,
     *,
-    masked: BoolArray | None = None,
     family: str = "auto",
-    cut_fraction: float = 1.0,
-    n_window: int | None = None,
-    leakage: float = 0.5,
-    leakage_error: float = 0.0,
-    null_width: float = 1.0,
     inclusive: FloatArray | None = None,
     neighbourhood: BoolArray | None = None,
-    sqrt_s: float = SQRT_S,
+    null_width: float = 1.0,
+    form: bool = False,
 ) -> WindowResult:
     """Fit the background with one window masked and compare it with the events inside.
 
     Parameters
     ----------
-    counts : array of shape (bins,)
-        Selected events per bin of ``edges`` (GeV).
-    window : bool array of shape (bins,)
-        The bins in which events are counted.
-    masked : bool array of shape (bins,), optional
-        Bins left out of the fit, where wider than the window.
+    spectrum : Spectrum
+        Counts with the window in which events are counted, and the bins left out of the fit.
     family : str
         Background family or ``auto``.
-    cut_fraction, n_window, leakage, leakage_error
-        Carried to the result: part of events kept, events in the window before the cut, and how well
-        the score tells the inner from the outer halves of the sidebands, with its error.
-    null_width : float
-        Standard deviation of the significance without signal, where it was found to exceed one; the
-        significance is divided by it.
     inclusive : array of shape (bins,), optional
         Events per bin before selection. Where so few selected events lie outside the window that no
         shape can be fitted to them, this is their shape: on against off, and no fit is given. Signal in
         the window only makes the answer more cautious.
     neighbourhood : bool array of shape (bins,), optional
         Bins to leave out, with the masked ones, where the goodness of the sidebands is judged.
-    sqrt_s : float
-        Collision energy in GeV.
+    null_width : float
+        Standard deviation of the significance without signal, where it was found to exceed one; the
+        significance is divided by it.
+    form : bool
+        Let the form of the background be a systematic error (:func:`bumphunt.spectrum.profiling.error_with_form`):
+        ``z_stat`` is then the significance with the statistical error alone, and ``z_local`` with both, never larger.
 
     Returns
     -------
     WindowResult
         With a ``note`` and p = 1 where nothing can be said; never an exception for one bad window of a scan.
+
+    Raises
+    ------
+    InputError
+        If there is no such family, which would fail everywhere.
     """
-    low, high = float(edges[:-1][window].min()), float(edges[1:][window].max())
-    observed = int(counts[window].sum())
-    left_out = window if masked is None else masked
+    check_family(family)
+    counts, window = spectrum.counts, spectrum.window
+    if not window.any():
+        raise InputError("the spectrum has no window, so there is nothing to compare with the background")
+    observed = round(float(counts[window].sum()))
     fit: SpectrumFit | None = None
     note = ""
     expected = error = math.nan
     p_local = 1.0
     try:
-        fit = fit_spectrum(counts, edges, family=family, masked=left_out, window=window, sqrt_s=sqrt_s)
+        fit = fit_spectrum(spectrum, family=family)
     except (FitError, InputError) as problem:
         note = f"not searched: {problem}"
     else:
@@ -86,34 +83,73 @@ def window_significance(
         else:
             p_local = counting_p_value(observed, expected, error)
     if note and inclusive is not None and inclusive[window].sum() > 0:
-        off = float(counts[~left_out].sum())
-        tau = float(inclusive[~left_out].sum() / inclusive[window].sum())
+        outside = ~spectrum.masked
+        off = float(counts[outside].sum())
+        tau = float(inclusive[outside].sum() / inclusive[window].sum())
         expected, error, note, fit = off / tau, math.sqrt(max(off, 1.0)) / tau, "", None
         p_local = on_off_p_value(observed, off, tau)
     p_local = widened_p_value(p_local, null_width)
-    sideband_p_value = fit.p_value if fit is not None else 1.0
-    if fit is not None and neighbourhood is not None:
-        try:
-            clear = fit_spectrum(counts, edges, family=family, masked=left_out | neighbourhood, sqrt_s=sqrt_s)
-            sideband_p_value = clear.p_value
-        except (FitError, InputError):
-            pass  # too few bins are left: the fit itself is then the best judge
-    return WindowResult(
-        low=low,
-        high=high,
-        cut_fraction=cut_fraction,
-        n_window=observed if n_window is None else n_window,
+    found = WindowResult(
+        low=float(spectrum.edges[:-1][window].min()),
+        high=float(spectrum.edges[1:][window].max()),
+        cut_fraction=1.0,
+        n_window=observed,
         n_observed=observed,
         n_expected=expected,
         n_expected_error=error,
         z_local=z_from_p(p_local),
         p_local=p_local,
         z_folds=np.array([]),
-        leakage=leakage,
-        leakage_error=leakage_error,
-        sideband_p_value=sideband_p_value,
+        leakage=0.5,
+        leakage_error=0.0,
+        sideband_p_value=1.0 if fit is None else clear_p_value(spectrum, fit, neighbourhood, family=family),
         fit=fit,
         note=note,
+    )
+    return with_form(found, spectrum, null_width=null_width) if form else found
+
+
+def clear_p_value(spectrum: Spectrum, fit: SpectrumFit, neighbourhood: BoolArray | None, *, family: str) -> float:
+    """Return the goodness of the sidebands clear of a window's neighbourhood, where the tails of a signal lie.
+
+    Where too few bins are left, the fit itself is the best judge.
+    """
+    if neighbourhood is None:
+        return fit.p_value
+    try:
+        return fit_spectrum(spectrum.with_window(spectrum.masked | neighbourhood), family=family).p_value
+    except (FitError, InputError):
+        return fit.p_value
+
+
+def with_form(found: WindowResult, spectrum: Spectrum, *, null_width: float = 1.0) -> WindowResult:
+    """Return a window's result with the form of the background as a systematic error.
+
+    ``z_stat`` keeps the significance with the statistical error, which is what a calibration of the null is about;
+    ``z_local`` and ``p_local`` have the error of the form added and are never more significant. ``n_expected_error`` is
+    then the whole error.
+
+    Parameters
+    ----------
+    found : WindowResult
+        From :func:`window_significance`, of the same spectrum.
+    spectrum : Spectrum
+        Counts with window and masked bins.
+    null_width : float
+        As there.
+    """
+    if found.fit is None or found.note:
+        return replace(found, z_stat=found.z_local)
+    total = error_with_form(spectrum, found.fit)
+    p_total = widened_p_value(counting_p_value(found.n_observed, found.n_expected, total), null_width)
+    p_local = max(found.p_local, p_total)
+    return replace(
+        found,
+        p_local=p_local,
+        z_local=z_from_p(p_local),
+        z_stat=found.z_local,
+        n_expected_error=total,
+        n_form_error=math.sqrt(max(total**2 - found.n_expected_error**2, 0.0)),
     )
 
 

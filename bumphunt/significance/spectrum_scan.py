@@ -8,7 +8,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -16,28 +16,45 @@ import numpy.typing as npt
 from bumphunt.errors import InputError
 from bumphunt.results import ScanResult, WindowResult
 from bumphunt.significance.bumphunter import bump_hunt
-from bumphunt.significance.likelihood_scan import likelihood_scan
-from bumphunt.significance.scan import combine_windows, window_significance
+from bumphunt.significance.checks import neighbourhood_of
+from bumphunt.significance.likelihood_scan import RESOLUTION, likelihood_scan
+from bumphunt.significance.scan import clear_p_value, combine_windows, window_significance
 from bumphunt.significance.toys import most_significant, throw, window_curves
 from bumphunt.significance.trials import global_p_value, mean_upcrossings
 from bumphunt.significance.window_likelihood import window_roots
-from bumphunt.spectrum.binning import spectrum_arrays
 from bumphunt.spectrum.choice import resolve_family
-from bumphunt.spectrum.fit import fit_spectrum, make_design
-from bumphunt.spectrum.functions import SQRT_S
+from bumphunt.spectrum.design import make_design
+from bumphunt.spectrum.families.registry import check_family
+from bumphunt.spectrum.fit import fit_spectrum
+from bumphunt.spectrum.spectrum import UNSET, Energy, Spectrum, SpectrumLike, as_spectrum
 from bumphunt.statistics import p_from_z, z_from_p
-
-if TYPE_CHECKING:
-    import hist
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Method = Literal["counting", "q0", "bumphunter"]
+Mode = Literal["excess", "deficit"]
 BLOCK = 2000
+"""Toys whose significances are held at a time."""
+REACH = 1.5
+"""Half the width, in resolutions, of the window that is described around a resonance found by ``q0``."""
 
 
+@overload
 def scan_spectrum(
-    counts: "FloatArray | Sequence[float] | hist.Hist[Any]",
+    counts: Spectrum,
+    *,
+    family: str = "auto",
+    window: tuple[float, float] | None = None,
+    widths: Sequence[int] = (2, 3, 4),
+    n_toys: int = 2000,
+    rng: np.random.Generator,
+    method: Method = "counting",
+    resolutions: Sequence[float] = (RESOLUTION,),
+    mode: Mode = "excess",
+) -> ScanResult: ...
+@overload
+def scan_spectrum(
+    counts: SpectrumLike,
     edges: FloatArray | Sequence[float] | None = None,
     *,
     family: str = "auto",
@@ -46,18 +63,33 @@ def scan_spectrum(
     n_toys: int = 2000,
     rng: np.random.Generator,
     method: Method = "counting",
-    resolutions: Sequence[float] = (0.033,),
-    mode: Literal["excess", "deficit"] = "excess",
-    sqrt_s: float = SQRT_S,
+    resolutions: Sequence[float] = (RESOLUTION,),
+    mode: Mode = "excess",
+    sqrt_s: float | None,
+) -> ScanResult: ...
+def scan_spectrum(
+    counts: SpectrumLike,
+    edges: FloatArray | Sequence[float] | None = None,
+    *,
+    family: str = "auto",
+    window: tuple[float, float] | None = None,
+    widths: Sequence[int] = (2, 3, 4),
+    n_toys: int = 2000,
+    rng: np.random.Generator,
+    method: Method = "counting",
+    resolutions: Sequence[float] = (RESOLUTION,),
+    mode: Mode = "excess",
+    sqrt_s: Energy = UNSET,
 ) -> ScanResult:
     """Search one spectrum for an excess, with the background refitted around every window.
 
     Parameters
     ----------
-    counts : array of shape (bins,) or histogram
-        Event counts, or a :class:`hist.Hist` (or any UHI histogram) with one axis in GeV.
+    counts : Spectrum, array of shape (bins,) or histogram
+        A :class:`~bumphunt.spectrum.spectrum.Spectrum`; or whole event counts; or any UHI histogram with one axis in
+        GeV. Weighted contents with one common weight are searched as effective counts, which a note of the result says.
     edges : array of shape (bins + 1,), optional
-        Bin edges in GeV; not with a histogram, which has its own.
+        Bin edges in GeV, with an array of counts.
     family : str
         Background family as in :func:`bumphunt.spectrum.fit.fit_spectrum`; ``auto`` and ``gp`` are chosen once.
     window : (low, high), optional
@@ -75,40 +107,71 @@ def scan_spectrum(
         Resolutions of the resonance as fractions of its mass, for ``q0``; several let the width float.
     mode : str
         ``excess``, or ``deficit`` for ``bumphunter``.
-    sqrt_s : float
-        Collision energy in GeV.
+    sqrt_s : float or None
+        Collision energy in GeV, with bare counts or a histogram; None where none is meant, 13 TeV where a user leaves
+        it out. A spectrum has its own.
 
     Raises
     ------
     InputError
-        If the spectrum, the window or the method cannot be used.
+        If the spectrum, the window, the family or the method cannot be used.
     FitError
         If the background cannot be fitted.
     """
-    values, bins = spectrum_arrays(counts, edges)
     if method not in ("counting", "q0", "bumphunter"):
         raise InputError(f"unknown method {method!r}; use counting, q0 or bumphunter")
     if mode != "excess" and method != "bumphunter":
         raise InputError(f"method {method} looks for excesses only; use bumphunter for a deficit")
+    check_family(family)
+    if method == "bumphunter" and family == "envelope":
+        raise InputError("method bumphunter fits one background; use a family or auto, or another method")
+    given = as_spectrum(counts, edges, sqrt_s=sqrt_s)
+    given.check_whole()
+    spectrum = given.effective().whole()
+    if not spectrum.counts.any():
+        raise InputError("the spectrum holds no events; give counts")
     if window is not None:
         if method == "bumphunter":
             raise InputError("method bumphunter looks at every window; leave the window out, or use counting or q0")
-        return _one_window(values, bins, _window_bins(bins, window), family, method, sqrt_s)
-    if method == "q0":
-        return _resonance(values, bins, family, resolutions, n_toys, rng, sqrt_s)
-    if method == "bumphunter":
-        return _bump_hunt(values, bins, family, widths, n_toys, rng, mode, sqrt_s)
-    return _counting(values, bins, family, widths, n_toys, rng, sqrt_s)
+        inside = spectrum.with_window(_window_bins(spectrum.edges, window))
+        found = _one_window(inside, family, method)
+    elif method == "q0":
+        found = _resonance(spectrum, family, resolutions, n_toys, rng)
+    elif method == "bumphunter":
+        found = _bump_hunt(spectrum, family, widths, n_toys, rng, mode)
+    else:
+        found = _counting(spectrum, family, widths, n_toys, rng)
+    return replace(_judged(spectrum, found), notes=_notes(given))
 
 
-def _one_window(
-    counts: FloatArray, edges: FloatArray, masked: BoolArray, family: str, method: Method, sqrt_s: float
-) -> ScanResult:
-    found = window_significance(counts, edges, masked, family=family, sqrt_s=sqrt_s)
+def _judged(spectrum: Spectrum, found: ScanResult) -> ScanResult:
+    """Judge the goodness of the best window's background clear of the tails that a signal there has."""
+    best = found.best_window
+    if best is None or best.fit is None:
+        return found
+    near = neighbourhood_of(best.fit.masked, best.fit)
+    around = spectrum.with_window(best.fit.masked)
+    judged = replace(best, sideband_p_value=clear_p_value(around, best.fit, near, family=best.fit.family))
+    windows = tuple(judged if number == found.best else window for number, window in enumerate(found.windows))
+    return replace(found, windows=windows)
+
+
+def _notes(given: Spectrum) -> tuple[str, ...]:
+    weight = given.weight()
+    if weight == 1.0:
+        return ()
+    return (
+        f"the contents are weighted: their variances are {weight:.3g} times as large; all events here are effective "
+        f"ones, contents over {weight:.3g}",
+    )
+
+
+def _one_window(spectrum: Spectrum, family: str, method: Method) -> ScanResult:
+    found = window_significance(spectrum, family=family)
     chosen = found.fit.family if found.fit is not None else family
     if found.fit is not None and (method == "q0" or found.note):
         # where the error of the background means little, as with a few events, the likelihood of the counts still does
-        z = float(window_roots(counts[None, :], edges, masked, family=chosen, sqrt_s=sqrt_s)[0])
+        z = float(window_roots(spectrum.counts[None, :], spectrum, family=chosen)[0])
         if np.isfinite(z):
             found = replace(found, p_local=p_from_z(z), z_local=z, note="")
     combined = combine_windows([found], searched_low=found.low, searched_high=found.high)
@@ -122,26 +185,21 @@ def _one_window(
 
 
 def _counting(
-    counts: FloatArray,
-    edges: FloatArray,
-    family: str,
-    widths: Sequence[int],
-    n_toys: int,
-    rng: np.random.Generator,
-    sqrt_s: float,
+    spectrum: Spectrum, family: str, widths: Sequence[int], n_toys: int, rng: np.random.Generator
 ) -> ScanResult:
-    masks = _masks(len(counts), widths)
-    family = resolve_family(counts, edges, family=family, sqrt_s=sqrt_s)
-    results = [window_significance(counts, edges, masked, family=family, sqrt_s=sqrt_s) for masked in masks]
-    combined = combine_windows(results, searched_low=float(edges[0]), searched_high=float(edges[-1]))
+    masks = _masks(len(spectrum.counts), widths)
+    family = resolve_family(spectrum, family=family)
+    results = [window_significance(spectrum.with_window(masked), family=family) for masked in masks]
+    low, high = float(spectrum.edges[0]), float(spectrum.edges[-1])
+    combined = combine_windows(results, searched_low=low, searched_high=high)
     usable = [not result.note for result in results]
-    background = fit_spectrum(counts, edges, family=_thrown(family), sqrt_s=sqrt_s)
+    background = fit_spectrum(spectrum, family=_thrown(family))
     searched = [masked for masked, use in zip(masks, usable, strict=True) if use]
     widths_of = np.array([int(masked.sum()) for masked in searched])
     exceed, crossings = 0, 0.0
     for block in _blocks(n_toys):
         toys = throw(background.expected, n_toys=block, rng=rng)
-        z = window_curves(toys, edges, searched, family=family, sqrt_s=sqrt_s)
+        z = window_curves(toys, spectrum, searched, family=family)
         exceed += int(np.sum(most_significant(z) >= combined.z_local))
         crossings += block * sum(mean_upcrossings(z[:, widths_of == width]) for width in np.unique(widths_of))
     p_global, method, is_bound = global_p_value(
@@ -158,17 +216,11 @@ def _counting(
 
 
 def _resonance(
-    counts: FloatArray,
-    edges: FloatArray,
-    family: str,
-    resolutions: Sequence[float],
-    n_toys: int,
-    rng: np.random.Generator,
-    sqrt_s: float,
+    spectrum: Spectrum, family: str, resolutions: Sequence[float], n_toys: int, rng: np.random.Generator
 ) -> ScanResult:
-    found = likelihood_scan(counts, edges, family=family, widths=resolutions, n_toys=n_toys, rng=rng, sqrt_s=sqrt_s)
-    reach = 1.5 * found.best_width * found.best_mass
-    result = _around(counts, edges, found.best_mass - reach, found.best_mass + reach, found.family, sqrt_s)
+    found = likelihood_scan(spectrum, family=family, widths=resolutions, n_toys=n_toys, rng=rng)
+    reach = REACH * found.best_width * found.best_mass
+    result = _around(spectrum, found.best_mass - reach, found.best_mass + reach, found.family)
     return ScanResult(
         windows=(replace(result, p_local=found.p_local, z_local=found.z_local, note=""),),
         best=0,
@@ -186,21 +238,13 @@ def _resonance(
 
 
 def _bump_hunt(
-    counts: FloatArray,
-    edges: FloatArray,
-    family: str,
-    widths: Sequence[int],
-    n_toys: int,
-    rng: np.random.Generator,
-    mode: Literal["excess", "deficit"],
-    sqrt_s: float,
+    spectrum: Spectrum, family: str, widths: Sequence[int], n_toys: int, rng: np.random.Generator, mode: Mode
 ) -> ScanResult:
-    if family == "envelope":
-        raise InputError("method bumphunter fits one background; use a family or auto, or another method")
-    chosen = resolve_family(counts, edges, family=family, sqrt_s=sqrt_s)
-    design = make_design(edges, family=chosen, sqrt_s=sqrt_s)
+    chosen = resolve_family(spectrum, family=family)
+    design = make_design(spectrum, family=chosen)
+    counts, edges = spectrum.counts, spectrum.edges
     found = bump_hunt(counts, edges, design=design, widths=widths, n_toys=n_toys, rng=rng, mode=mode)
-    result = _around(counts, edges, found.low, found.high, chosen, sqrt_s)
+    result = _around(spectrum, found.low, found.high, chosen)
     sign = "" if mode == "excess" else "deficit, "
     return ScanResult(
         windows=(replace(result, p_local=found.p_local, z_local=found.z_local, note=""),),
@@ -218,13 +262,13 @@ def _bump_hunt(
     )
 
 
-def _around(counts: FloatArray, edges: FloatArray, low: float, high: float, family: str, sqrt_s: float) -> WindowResult:
+def _around(spectrum: Spectrum, low: float, high: float, family: str) -> WindowResult:
     """Describe the place that another method found: its counts against the sidebands."""
-    centres = 0.5 * (edges[:-1] + edges[1:])
+    centres = spectrum.centres
     inside = np.asarray((centres > low) & (centres < high), dtype=np.bool_)
     if not inside.any():
         inside[int(np.argmin(np.abs(centres - 0.5 * (low + high))))] = True
-    return window_significance(counts, edges, inside, family=family, sqrt_s=sqrt_s)
+    return window_significance(spectrum.with_window(inside), family=family)
 
 
 def _thrown(family: str) -> str:

@@ -4,13 +4,16 @@ from typing import Any
 
 import numpy as np
 
+from bumphunt.config import ChecksConfig
 from bumphunt.errors import FitError
-from bumphunt.results import ScanResult
-from bumphunt.significance.limits import window_limit
-from bumphunt.spectrum.functions import SQRT_S
+from bumphunt.results import Check, ScanResult
+from bumphunt.significance.checks import spectrum_checks, verdict
+from bumphunt.significance.limits import check_luminosity, window_limit
 from bumphunt.spectrum.goodness_toys import saturated_p_value
+from bumphunt.statistics import SMALLEST_P
 
 GOODNESS_TOYS = 500
+"""Toys of the goodness of fit, for spectra of few events."""
 
 
 def scan_summary(
@@ -19,7 +22,7 @@ def scan_summary(
     luminosity: float | None = None,
     acceptance: float = 1.0,
     rng: np.random.Generator,
-    sqrt_s: float = SQRT_S,
+    thresholds: ChecksConfig | None = None,
 ) -> dict[str, Any]:
     """Return a scan as plain data.
 
@@ -33,24 +36,29 @@ def scan_summary(
         Acceptance times efficiency of the signal.
     rng : numpy.random.Generator
         Throws the toys of the goodness of fit.
-    sqrt_s : float
-        Collision energy in GeV.
+    thresholds : ChecksConfig, optional
+        Thresholds of the checks that the search of events has, too.
 
     Returns
     -------
     dict
-        All of the scan but its windows; ``window`` and ``fit`` of the best one, ``goodness``, ``upper_limit`` on
-        signal events inside the window, ``not_searched``.
+        All of the scan but its windows; ``status`` and ``checks`` as in ``result.json``; ``window`` and ``fit`` of the
+        best one, ``goodness``, ``upper_limit`` on signal events inside the window, ``not_searched``.
     """
+    if luminosity is not None:
+        check_luminosity(luminosity)
     summary: dict[str, Any] = {name: value for name, value in found.to_dict().items() if name != "windows"}
     best = found.best_window
     fit = None if best is None else best.fit
+    checks = () if best is None else spectrum_checks(best, thresholds=thresholds or ChecksConfig())
+    summary["status"] = verdict(found.z_global, checks)
+    summary["checks"] = [check.to_dict() for check in checks]
     summary["window"] = None if best is None else {k: v for k, v in best.to_dict().items() if k != "fit"}
     summary["fit"] = None if fit is None else fit.to_dict()
     summary["goodness"] = None
     if fit is not None:
         summary["goodness"] = {"chi2": fit.chi2, "ndf": fit.ndf, "p_value": fit.p_value}
-        summary["goodness"]["p_value_toys"] = saturated_p_value(fit, n_toys=GOODNESS_TOYS, rng=rng, sqrt_s=sqrt_s)
+        summary["goodness"]["p_value_toys"] = saturated_p_value(fit, n_toys=GOODNESS_TOYS, rng=rng)
     summary["upper_limit"] = None
     if best is not None and np.isfinite(best.n_expected):
         try:
@@ -104,8 +112,11 @@ def _uncovered(low: float, high: float, searched: list[Any]) -> bool:
 
 
 def scan_text(found: ScanResult, summary: dict[str, Any]) -> str:
-    """Return a scan in a few lines for people."""
-    lines = [str(found)]
+    """Return a scan in a few lines for people, what speaks against it before any significance."""
+    failed = [Check.from_dict(check) for check in summary["checks"] if not check["passed"]]
+    lines = [_against(failed)] if failed else []
+    lines.append(_headline(found))
+    lines.extend(found.notes)
     best = found.best_window
     goodness = summary["goodness"]
     if best is not None and best.fit is not None and goodness is not None:
@@ -124,3 +135,22 @@ def scan_text(found: ScanResult, summary: dict[str, Any]) -> str:
     lines.append(f"searched {found.searched_low:.0f}-{found.searched_high:.0f} GeV; outside it: not searched")
     lines.extend(f"not searched: {p['low']:.0f}-{p['high']:.0f} GeV, {p['reason']}" for p in summary["not_searched"])
     return "\n".join(lines)
+
+
+def _against(failed: list[Check]) -> str:
+    """Return the line that tells why the spectrum supports no claim."""
+    parts = []
+    for check in failed:
+        if check.name == "goodness_of_fit":
+            parts.append(f"the goodness of fit fails (p = {max(check.value, SMALLEST_P):.2g} < {check.threshold:g})")
+        else:
+            parts.append(check.meaning.rpartition(": ")[2])
+    return f"no claim: {'; '.join(parts)}. What follows is no significance of a resonance"
+
+
+def _headline(found: ScanResult) -> str:
+    """Return the best window; a global p-value that is an upper bound makes the significance a lower one."""
+    text, said = str(found), f", {found.z_global:.2f} global"
+    if found.z_global < 0:  # the data are quieter than most toys, which has no significance
+        return text.replace(said, f", nothing globally (p = {found.p_global:.2g})")
+    return text.replace(said, f", at least {found.z_global:.2f} global") if found.is_bound else text

@@ -1,14 +1,17 @@
 """Pseudo-experiments of one spectrum: thrown from a fit, refitted with every window masked in turn."""
 
 from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, ndtri
 
-from bumphunt.spectrum.fit import fit_many, make_design
+from bumphunt.spectrum.batched import fit_many
+from bumphunt.spectrum.design import make_design
 from bumphunt.spectrum.functions import SQRT_S
 from bumphunt.spectrum.profiling import ENVELOPE, envelope_interval
+from bumphunt.spectrum.spectrum import UNSET, Energy, Spectrum, Unset
 from bumphunt.statistics import SMALLEST_P
 
 FloatArray = npt.NDArray[np.float64]
@@ -20,8 +23,19 @@ def throw(expected: FloatArray, *, n_toys: int, rng: np.random.Generator) -> Flo
     return rng.poisson(expected, size=(n_toys, len(expected))).astype(np.float64)
 
 
+@overload
+def window_z(counts: FloatArray, edges: Spectrum, *, family: str) -> FloatArray: ...
+@overload
 def window_z(
-    counts: FloatArray, edges: FloatArray, masked: BoolArray, *, family: str, sqrt_s: float = SQRT_S
+    counts: FloatArray, edges: FloatArray, masked: BoolArray, *, family: str, sqrt_s: float | None
+) -> FloatArray: ...
+def window_z(
+    counts: FloatArray,
+    edges: FloatArray | Spectrum,
+    masked: BoolArray | None = None,
+    *,
+    family: str,
+    sqrt_s: Energy = UNSET,
 ) -> FloatArray:
     """Return the local significance of one window for many spectra, the background refitted for each.
 
@@ -29,14 +43,14 @@ def window_z(
     ----------
     counts : array of shape (toys, bins)
         Spectra.
-    edges : array of shape (bins + 1,)
-        Bin edges in GeV.
-    masked : bool array of shape (bins,)
-        The window.
+    edges : array of shape (bins + 1,), or Spectrum
+        Bin edges in GeV; or their spectrum, with window and collision energy, whose own counts are not looked at.
+    masked : bool array of shape (bins,), optional
+        The window, with edges.
     family : str
         Background family with its kernel, if it has one, or ``envelope``.
-    sqrt_s : float
-        Collision energy in GeV.
+    sqrt_s : float or None
+        Collision energy in GeV, with edges; 13 TeV where a user leaves it out.
 
     Returns
     -------
@@ -44,11 +58,16 @@ def window_z(
         As :func:`bumphunt.significance.p_values.counting_p_value`, in standard deviations; NaN where
         the refit did not converge.
     """
-    if family == "envelope":
-        expected, error, converged = _envelope(counts, edges, masked, sqrt_s)
+    if isinstance(edges, Spectrum):
+        spectrum = edges
     else:
-        expected, error, _, converged = _prediction(counts, edges, masked, family, sqrt_s)
-    observed = counts[:, masked].sum(axis=1)
+        energy = SQRT_S if isinstance(sqrt_s, Unset) else sqrt_s
+        spectrum = Spectrum(counts=np.zeros(len(edges) - 1), edges=edges, masked=masked, sqrt_s=energy)  # type: ignore[arg-type]
+    if family == "envelope":
+        expected, error, converged = _envelope(counts, spectrum)
+    else:
+        expected, error, _, converged = _prediction(counts, spectrum, family)
+    observed = counts[:, spectrum.window].sum(axis=1)
     # betainc of (on, off + 1) is the p-value of at least `observed`; with nothing observed it is 1
     tau = expected / np.maximum(error**2, 1e-12 * expected**2 + 1e-300)
     p_value = np.where(observed > 0, betainc(np.maximum(observed, 1.0), expected * tau + 1.0, 1.0 / (1.0 + tau)), 1.0)
@@ -57,27 +76,26 @@ def window_z(
 
 
 def _prediction(
-    counts: FloatArray, edges: FloatArray, masked: BoolArray, family: str, sqrt_s: float
+    counts: FloatArray, spectrum: Spectrum, family: str
 ) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
     """Return expected events in the window, their error, the deviance outside, and whether the fits converged."""
-    design = make_design(edges, family=family, masked=masked, sqrt_s=sqrt_s)
+    design = make_design(spectrum, family=family)
     fits = fit_many(counts, design)
-    gradient = fits.expected[:, masked] @ design.basis[masked]
+    inside = fits.expected[:, spectrum.window]
+    gradient = inside @ design.basis[spectrum.window]
     variance = np.einsum("tp,tpq,tq->t", gradient, fits.covariance, gradient)
-    expected = fits.expected[:, masked].sum(axis=1)
+    expected = inside.sum(axis=1)
     return expected, np.sqrt(np.maximum(variance, 0.0)), fits.deviance, fits.converged
 
 
-def _envelope(
-    counts: FloatArray, edges: FloatArray, masked: BoolArray, sqrt_s: float
-) -> tuple[FloatArray, FloatArray, BoolArray]:
+def _envelope(counts: FloatArray, spectrum: Spectrum) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Do the same by discrete profiling over families (arXiv:1408.6865)."""
-    parts = [_prediction(counts, edges, masked, family, sqrt_s) for family in ENVELOPE]
+    parts = [_prediction(counts, spectrum, family) for family in ENVELOPE]
     expected: FloatArray = np.stack([part[0] for part in parts], axis=1)
     error: FloatArray = np.stack([part[1] for part in parts], axis=1)
     converged: BoolArray = np.stack([part[3] for part in parts], axis=1)
     deviance = np.where(converged, np.stack([part[2] for part in parts], axis=1), np.inf)
-    sizes = np.array([make_design(edges, family=family, sqrt_s=sqrt_s).n_free for family in ENVELOPE], dtype=np.float64)
+    sizes = np.array([make_design(spectrum, family=family).n_free for family in ENVELOPE], dtype=np.float64)
     best, low, high = envelope_interval(deviance, expected, error, sizes)
     value: FloatArray = np.take_along_axis(expected, best[:, None], axis=1)[:, 0]
     usable = np.asarray(converged.any(axis=1), dtype=np.bool_)
@@ -85,11 +103,9 @@ def _envelope(
     return value, np.asarray(spread, dtype=np.float64), usable
 
 
-def window_curves(
-    counts: FloatArray, edges: FloatArray, windows: Sequence[BoolArray], *, family: str, sqrt_s: float = SQRT_S
-) -> FloatArray:
+def window_curves(counts: FloatArray, spectrum: Spectrum, windows: Sequence[BoolArray], *, family: str) -> FloatArray:
     """Return the local significance of every window for many spectra, shape (toys, windows); NaN for a failed refit."""
-    return np.stack([window_z(counts, edges, masked, family=family, sqrt_s=sqrt_s) for masked in windows], axis=1)
+    return np.stack([window_z(counts, spectrum.with_window(window), family=family) for window in windows], axis=1)
 
 
 def most_significant(z: FloatArray) -> FloatArray:

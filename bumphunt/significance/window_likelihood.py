@@ -11,33 +11,27 @@ import numpy.typing as npt
 
 from bumphunt.spectrum.batched import fit_many
 from bumphunt.spectrum.design import make_design
-from bumphunt.spectrum.functions import SQRT_S
+from bumphunt.spectrum.spectrum import Spectrum
 
 FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 
-def window_roots(
-    counts: FloatArray, edges: FloatArray, masked: BoolArray, *, family: str, sqrt_s: float = SQRT_S
-) -> FloatArray:
+def window_roots(counts: FloatArray, spectrum: Spectrum, *, family: str) -> FloatArray:
     """Return the signed root of the window's likelihood ratio for many spectra, shape (rows,); NaN where a fit failed.
 
     Parameters
     ----------
     counts : array of shape (rows, bins)
-        Spectra on ``edges`` (GeV).
-    masked : bool array of shape (bins,)
-        The window.
+        Spectra.
+    spectrum : Spectrum
+        Their binning, window and collision energy; its own counts are not looked at.
     family : str
         Background family, not ``auto``.
-    sqrt_s : float
-        Collision energy in GeV.
     """
     counts = np.atleast_2d(np.asarray(counts, dtype=np.float64))
-    with_window = fit_many(
-        counts, make_design(edges, family=family, merged=masked, sqrt_s=sqrt_s), with_covariance=False
-    )
-    outside = make_design(edges, family=family, masked=masked, sqrt_s=sqrt_s)
+    masked = spectrum.window
+    with_window = fit_many(counts, make_design(spectrum, family=family, merged=masked), with_covariance=False)
+    outside = make_design(spectrum, family=family)
     without = fit_many(counts, outside, with_covariance=False)
     gain = with_window.deviance - without.deviance
     if outside.penalty.any():

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import SpectrumFit, UpperLimit, WindowResult
-from bumphunt.spectrum.functions import SQRT_S, design_matrix, family, gaussian_fractions
+from bumphunt.spectrum.families.registry import parametric_family
+from bumphunt.spectrum.functions import design_matrix, gaussian_fractions
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -29,7 +30,6 @@ def build_workspace(
     signal: FloatArray,
     *,
     channel: str,
-    sqrt_s: float = SQRT_S,
     max_events: float | None = None,
     efficiency_error: float = 0.0,
 ) -> dict[str, Any]:
@@ -44,8 +44,6 @@ def build_workspace(
         Crystal Ball or a template (:mod:`bumphunt.spectrum.signal_shapes`).
     channel : str
         Name of the channel.
-    sqrt_s : float
-        Collision energy of the background family, GeV.
     max_events : float, optional
         Upper bound of the signal in events; by default well above what was observed.
     efficiency_error : float
@@ -56,7 +54,7 @@ def build_workspace(
         raise InputError("the fit has no window, so there is nothing to test for signal")
     log_covariance = fit.window_log_covariance
     if log_covariance is None:  # a result stored before the fit carried it
-        log_derivatives = design_matrix(fit.edges, family(fit.family), sqrt_s=sqrt_s)[window]
+        log_derivatives = design_matrix(fit.edges, parametric_family(fit.family), sqrt_s=fit.sqrt_s)[window]
         log_covariance = log_derivatives @ fit.covariance @ log_derivatives.T
     values, vectors = np.linalg.eigh(log_covariance)
     kept = values > 1e-4 * max(values.max(), 1e-12)

@@ -1,19 +1,39 @@
-"""Binned spectra from JSON: ``{"edges": [...], "counts": [...]}`` or a UHI histogram."""
+"""Binned spectra from JSON: ``{"edges": [...], "counts": [...]}`` or a UHI histogram.
+
+Here the layout is read; whether the numbers can be a spectrum is for :class:`bumphunt.spectrum.spectrum.Spectrum`, the
+same for every source.
+"""
 
 import json
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from bumphunt.errors import InputError
 
-FloatArray = npt.NDArray[np.float64]
+STANDARD_INPUT = "-"
+"""In place of a path: the bytes come through a pipe."""
+
+MAX_BINS = 1_000_000
+"""Bins of a spectrum, at most: a file that asks for more is damaged or hostile."""
+
+_HINT = 'give {"edges": [...], "counts": [...]} with edges in GeV, or UHI JSON with one axis'
+
+
+class Contents(NamedTuple):
+    """What a file holds, unchecked: contents and edges of the bins, and their variances where it has them."""
+
+    counts: Any
+    edges: Any
+    variances: Any | None
 
 
 def looks_like_counts(path: str | Path) -> bool:
-    """Tell from its first character whether a file is JSON."""
+    """Tell from its first character whether a file is JSON; standard input always is."""
+    if str(path) == STANDARD_INPUT:
+        return True
     try:
         with Path(path).open("rb") as stream:
             return stream.read(256).lstrip()[:1] == b"{"
@@ -21,59 +41,87 @@ def looks_like_counts(path: str | Path) -> bool:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def read_counts(path: str | Path) -> tuple[FloatArray, FloatArray]:
-    """Read counts and bin edges of a spectrum.
+def read_counts(path: str | Path) -> Contents:
+    """Read contents and bin edges of a spectrum.
 
     Parameters
     ----------
     path : path
-        JSON with ``edges`` (GeV) and ``counts``, or the UHI serialisation of a histogram with one
-        axis (that of ``hist`` and ``boost-histogram``), whose flow bins are left out.
-
-    Returns
-    -------
-    counts : array of shape (bins,)
-    edges : array of shape (bins + 1,)
+        JSON with ``edges`` (GeV), ``counts`` and perhaps ``variances`` or ``errors``; or the UHI serialisation of a
+        histogram with one axis (that of ``hist`` and ``boost-histogram``), dense or sparse, whose flow bins are left
+        out. ``-`` is standard input.
 
     Raises
     ------
     InputError
-        If the file is not JSON of either kind, or its numbers cannot be a spectrum.
+        If the file is not JSON of either kind.
     """
     try:
-        data = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({' '.join(str(error).split())})") from error
+        text = sys.stdin.buffer.read() if str(path) == STANDARD_INPUT else Path(path).read_bytes()
+        data = json.loads(text.decode("utf-8"))
+    except RecursionError as error:
+        raise InputError(f"{path}: cannot be read as JSON (nested too deeply); {_HINT}") from error
+    except (OSError, ValueError) as error:  # ValueError: no JSON, another encoding, or a number of thousands of digits
+        raise InputError(f"{path}: cannot be read as JSON ({' '.join(str(error).split())[:200]})") from error
     try:
-        counts, edges = _uhi(data) if "axes" in data else (data["counts"], data["edges"])
-        counts, edges = np.asarray(counts, dtype=np.float64), np.asarray(edges, dtype=np.float64)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: no spectrum found ({type(error).__name__}: {error}); "
-            'give {"edges": [...], "counts": [...]} with edges in GeV, or UHI JSON with one axis'
-        ) from error
-    if counts.ndim != 1 or edges.shape != (len(counts) + 1,):
-        raise InputError(f"{path}: {counts.size} counts and {edges.size} edges; one more edge than counts is needed")
-    if not (np.isfinite(counts).all() and np.isfinite(edges).all()):
-        raise InputError(f"{path}: NaN or infinity among counts or edges; repair or leave out those bins")
-    if (counts < 0).any():
-        raise InputError(f"{path}: count {counts.min():g} is negative; give event counts, not differences")
-    if not (np.diff(edges) > 0).all():
-        raise InputError(f"{path}: edges must rise; found {edges[int(np.argmin(np.diff(edges))) + 1]:g} out of order")
-    if edges[-1] < 20.0:
-        raise InputError(f"{path}: edges end at {edges[-1]:g}, which looks like TeV; give GeV: multiply by 1000")
-    return counts, edges
+        if not isinstance(data, dict):
+            raise TypeError(f"the outermost value is a {type(data).__name__}")
+        return _uhi(data) if "axes" in data else _plain(data)
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        raise InputError(f"{path}: no spectrum found ({reason}); {_HINT}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
-def _uhi(data: dict[str, Any]) -> tuple[Any, Any]:
+def _plain(data: dict[str, Any]) -> Contents:
+    if "errors" in data and "variances" in data:
+        raise InputError("errors and variances are given; leave one of them out")
+    variances = data.get("variances")
+    if "errors" in data:
+        variances = [float(error) ** 2 for error in data["errors"]]
+    return Contents(data["counts"], data["edges"], variances)
+
+
+def _uhi(data: dict[str, Any]) -> Contents:
     if len(data["axes"]) != 1:
         raise ValueError(f"the histogram has {len(data['axes'])} axes; project it to one, the mass")
     axis, storage = data["axes"][0], data["storage"]
-    if axis["type"] == "regular":
-        edges = np.linspace(axis["lower"], axis["upper"], int(axis["bins"]) + 1)
-    else:
-        edges = np.asarray(axis["edges"], dtype=np.float64)
-    counts = np.asarray(storage["values"], dtype=np.float64)
-    if axis.get("underflow", len(counts) == len(edges) + 1):
-        counts = counts[1:]
-    return counts[: len(edges) - 1], edges
+    kind = str(storage.get("type", "double"))
+    if "mean" in kind:
+        raise InputError(f"the histogram is a profile (storage {kind}), not counts; give a histogram of events")
+    edges = _edges(axis)
+    n_bins = len(edges) - 1
+    flow = bool(axis.get("underflow", len(storage["values"]) == n_bins + 2))
+    variances = storage.get("variances")
+    return Contents(
+        _inside(storage["values"], storage.get("index"), n_bins, flow),
+        edges,
+        None if variances is None else _inside(variances, storage.get("index"), n_bins, flow),
+    )
+
+
+def _edges(axis: dict[str, Any]) -> Any:
+    if axis["type"] == "variable":
+        return axis["edges"]
+    if axis["type"] != "regular":
+        raise ValueError(f"the axis is of type {str(axis['type'])[:40]!r}; a mass needs a regular or variable one")
+    bins = int(axis["bins"])
+    if not 1 <= bins <= MAX_BINS:
+        raise InputError(f"{bins:.6g} bins are no spectrum; between 1 and {MAX_BINS} are read")
+    return np.linspace(float(axis["lower"]), float(axis["upper"]), bins + 1)
+
+
+def _inside(values: Any, index: Any, n_bins: int, flow: bool) -> Any:
+    """Return the contents of the bins without flow, those of a sparse histogram put in their places."""
+    if index is not None:
+        if len(index) != 1 or len(index[0]) != len(values):
+            raise ValueError("the index of the sparse storage does not fit its values")
+        dense = [0.0] * (n_bins + 2)
+        for place, value in zip(index[0], values, strict=True):
+            if not 0 <= int(place) < len(dense):
+                raise ValueError(f"bin {place} of the sparse storage is none of the axis")
+            dense[int(place)] = value
+        values = dense
+    first = 1 if flow else 0
+    return values[first : first + n_bins]

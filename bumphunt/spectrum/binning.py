@@ -57,40 +57,6 @@ def to_hist(counts: Sequence[float] | FloatArray, edges: FloatArray) -> "hist.Hi
     return spectrum
 
 
-def spectrum_arrays(spectrum: Any, edges: Sequence[float] | FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
-    """Return counts and edges of a spectrum given as arrays, or as a histogram with one axis.
-
-    Parameters
-    ----------
-    spectrum : array of shape (bins,) or histogram
-        Counts; or anything with ``values()`` and one entry in ``axes`` with ``edges``, as :class:`hist.Hist`, whose
-        flow bins are left out.
-    edges : array of shape (bins + 1,), optional
-        Bin edges in GeV, with an array.
-
-    Raises
-    ------
-    InputError
-        If edges are missing or given twice, or the numbers cannot be a spectrum.
-    """
-    if hasattr(spectrum, "axes") and hasattr(spectrum, "values"):
-        if edges is not None:
-            raise InputError("a histogram has its own edges; leave them out")
-        if len(spectrum.axes) != 1:
-            raise InputError(f"the histogram has {len(spectrum.axes)} axes; project it to one, the mass")
-        counts, bins = spectrum.values(), np.asarray(spectrum.axes[0].edges, dtype=np.float64)
-    elif edges is None:
-        raise InputError("counts without bin edges; give edges in GeV, or a histogram")
-    else:
-        counts, bins = spectrum, np.asarray(edges, dtype=np.float64)
-    values = np.asarray(counts, dtype=np.float64)
-    if values.ndim != 1 or bins.shape != (len(values) + 1,):
-        raise InputError(f"{values.size} counts do not fit {bins.size} bin edges; one more edge than counts is needed")
-    if not np.isfinite(values).all() or (values < 0).any():
-        raise InputError("counts must be finite and not negative")
-    return values, bins
-
-
 def searched_range(
     mjj: FloatArray,
     *,

@@ -1,43 +1,46 @@
 """Which family: the simplest dijet form that suffices, or the kernel of a Gaussian process. Both without the window."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import chdtrc
 
 from bumphunt.errors import FitError
 from bumphunt.spectrum.batched import derivatives, fit_many
 from bumphunt.spectrum.design import make_design
-from bumphunt.spectrum.functions import SQRT_S
+from bumphunt.spectrum.families.registry import check_family
 from bumphunt.spectrum.gaussian_process import AMPLITUDE, LENGTHS, Kernel
+from bumphunt.spectrum.spectrum import Spectrum
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
+NESTED = ("dijet3", "dijet4", "dijet5")
+"""Families among which ``auto`` chooses, each with one parameter more than the one before."""
+
+GAIN_P_VALUE = 0.05
+"""``auto`` takes one more parameter where a gain as large has a smaller p-value than this."""
 
 
-def resolve_family(
-    counts: FloatArray, edges: FloatArray, *, family: str, masked: BoolArray | None = None, sqrt_s: float = SQRT_S
-) -> str:
-    """Return the family that ``auto`` or ``gp`` means for these counts, and any other name as it is.
+def resolve_family(spectrum: Spectrum, *, family: str) -> str:
+    """Return the family that ``auto`` or ``gp`` means for these counts, and any other known name as it is.
 
     Parameters
     ----------
-    counts : array of shape (bins,)
-        Event counts on ``edges`` (GeV), of which the ``masked`` ones are not looked at.
+    spectrum : Spectrum
+        Its masked bins are not looked at.
     family : str
         ``auto``, ``gp`` or another family.
-    sqrt_s : float
-        Collision energy in GeV.
+
+    Raises
+    ------
+    InputError
+        If there is no such family.
     """
+    check_family(family)
     if family == "auto":
-        return choose_family(counts, edges, masked=masked, sqrt_s=sqrt_s)
+        return choose_family(spectrum)
     if family == "gp":
-        return choose_kernel(counts, edges, masked=masked, sqrt_s=sqrt_s).family
+        return choose_kernel(spectrum).family
     return family
 
 
-def choose_kernel(
-    counts: FloatArray, edges: FloatArray, *, masked: BoolArray | None = None, sqrt_s: float = SQRT_S
-) -> Kernel:
+def choose_kernel(spectrum: Spectrum) -> Kernel:
     """Return the kernel with the largest marginal likelihood of the counts outside the mask.
 
     The integral over the coefficients is Laplace's: ``log L(c) - |c|^2 / 2 - log det(F + P) / 2`` at the maximum, with
@@ -48,11 +51,11 @@ def choose_kernel(
     FitError
         If no kernel of the grid can be fitted.
     """
-    data = np.asarray(counts, dtype=np.float64)[None, :]
+    data = spectrum.counts[None, :]
     best: tuple[float, Kernel] | None = None
     for length in LENGTHS:
         kernel = Kernel(length=length, amplitude=AMPLITUDE)
-        design = make_design(edges, family=kernel.family, masked=masked, sqrt_s=sqrt_s)
+        design = make_design(spectrum, family=kernel.family)
         fit = fit_many(data, design)
         if not fit.converged[0]:
             continue
@@ -69,15 +72,7 @@ def choose_kernel(
     return best[1]
 
 
-def choose_family(
-    counts: FloatArray,
-    edges: FloatArray,
-    *,
-    masked: BoolArray | None = None,
-    candidates: tuple[str, ...] = ("dijet3", "dijet4", "dijet5"),
-    threshold: float = 0.05,
-    sqrt_s: float = SQRT_S,
-) -> str:
+def choose_family(spectrum: Spectrum, *, candidates: tuple[str, ...] = NESTED, threshold: float = GAIN_P_VALUE) -> str:
     """Return the first nested family that the next one does not improve significantly.
 
     The gain in deviance of one more parameter is chi2-distributed with one degree of freedom where
@@ -85,9 +80,7 @@ def choose_family(
     """
     previous: tuple[str, float] | None = None
     for name in candidates:
-        many = fit_many(
-            np.asarray(counts, dtype=np.float64)[None, :], make_design(edges, family=name, masked=masked, sqrt_s=sqrt_s)
-        )
+        many = fit_many(spectrum.counts[None, :], make_design(spectrum, family=name))
         if not many.converged[0]:
             break
         deviance = float(many.deviance[0])

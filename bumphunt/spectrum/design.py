@@ -1,14 +1,16 @@
 """The linear algebra that all fits of one binning share."""
 
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import InputError
+from bumphunt.spectrum.families.registry import parametric_family
 from bumphunt.spectrum.functions import SQRT_S, design_matrix
-from bumphunt.spectrum.functions import family as family_by_name
 from bumphunt.spectrum.gaussian_process import is_gaussian_process, parse_kernel, process_basis
+from bumphunt.spectrum.spectrum import UNSET, Energy, Spectrum, Unset
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -50,39 +52,58 @@ class Design:
         return int(np.sum(self.penalty == 0))
 
 
+@overload
+def make_design(
+    edges: Spectrum, *, family: str, masked: BoolArray | None = None, merged: BoolArray | None = None
+) -> Design: ...
+@overload
 def make_design(
     edges: FloatArray,
     *,
     family: str,
     masked: BoolArray | None = None,
     merged: BoolArray | None = None,
-    sqrt_s: float = SQRT_S,
+    sqrt_s: float | None,
+) -> Design: ...
+def make_design(
+    edges: FloatArray | Spectrum,
+    *,
+    family: str,
+    masked: BoolArray | None = None,
+    merged: BoolArray | None = None,
+    sqrt_s: Energy = UNSET,
 ) -> Design:
     """Prepare the fit of ``family`` on ``edges``.
 
     Parameters
     ----------
-    edges : array of shape (bins + 1,)
-        Bin edges in GeV.
+    edges : array of shape (bins + 1,), or Spectrum
+        Bin edges in GeV; a spectrum gives its masked bins and its collision energy as well.
     family : str
         Name of a parametric family, or a Gaussian process with its kernel, ``gp(length,amplitude)``.
     masked : bool array of shape (bins,), optional
         Bins left out of the likelihood.
     merged : bool array of shape (bins,), optional
-        Bins that enter the likelihood as one count, their sum.
-    sqrt_s : float
-        Collision energy in GeV.
+        Bins that enter the likelihood as one count, their sum; of a spectrum they are then not masked.
+    sqrt_s : float or None
+        Collision energy in GeV, with edges; None where none is meant, 13 TeV where a user leaves it out.
 
     Raises
     ------
     InputError
         If the edges or the family cannot be used, or too few bins are left.
     """
+    energy = SQRT_S if isinstance(sqrt_s, Unset) else sqrt_s
+    if isinstance(edges, Spectrum):
+        energy = edges.sqrt_s
+        if masked is None:
+            masked = edges.masked if merged is None else edges.masked & ~merged
+        edges = edges.edges
     if is_gaussian_process(family):
-        basis, penalty = process_basis(edges, parse_kernel(family), sqrt_s=sqrt_s)
+        basis, penalty = process_basis(edges, parse_kernel(family), sqrt_s=energy)
         to_parameters = np.eye(basis.shape[1])
     else:
-        basis, triangle = np.linalg.qr(design_matrix(edges, family_by_name(family), sqrt_s=sqrt_s))
+        basis, triangle = np.linalg.qr(design_matrix(edges, parametric_family(family), sqrt_s=energy))
         to_parameters, penalty = np.linalg.inv(triangle), np.zeros(basis.shape[1])
     n_bins = len(basis)
     used = np.ones(n_bins, dtype=bool) if masked is None else ~np.asarray(masked, dtype=bool)

@@ -1,72 +1,71 @@
-"""Background families and signal shapes of a mass spectrum.
+"""The basis functions of a background family on one binning, and the Gaussian shape of a resonance."""
 
-Every background family here is log-linear in its parameters,
-
-    log f(m) = sum_k theta_k b_k(x),    x = m / sqrt(s),
-
-so that a binned Poisson fit has one minimum and can be solved for thousands of spectra at once.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
 from bumphunt.errors import InputError
+from bumphunt.spectrum.families.base import Family
 
 FloatArray = npt.NDArray[np.float64]
 
-SQRT_S = 13_000.0
+SQRT_S: Final = 13_000.0
 """Centre-of-mass energy of the LHC Olympics and of Run 2, GeV."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """A log-linear background family: its name, formula and the basis functions of ``x = m / sqrt(s)``."""
-
-    name: str
-    formula: str
-    basis: Callable[[FloatArray], FloatArray]
-    n_parameters: int
+SCALE_WITHOUT_ENERGY: Final = 2.0
+"""Where no collision energy is meant, families are written in x = m / (this times the upper end of the spectrum): x
+then ends at one half, as that of dijets does, so that (1 - x) forces no zero at the end of the range."""
 
 
-def _dijet(n_parameters: int) -> Callable[[FloatArray], FloatArray]:
-    def basis(x: FloatArray) -> FloatArray:
-        log_x = np.log(x)
-        columns = [np.ones_like(x), np.log1p(-x), -log_x, -(log_x**2), -(log_x**3)]
-        return np.stack(columns[:n_parameters], axis=-1)
+def mass_scale(edges: FloatArray, sqrt_s: float | None) -> float:
+    """Return the mass in GeV at which x is one: the collision energy, or twice the upper end of the spectrum.
 
-    return basis
-
-
-def _power_exponential(x: FloatArray) -> FloatArray:
-    return np.stack([np.ones_like(x), -np.log(x), -x], axis=-1)
-
-
-FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in (
-        Family(name="dijet3", formula="p0 (1-x)^p1 / x^p2", basis=_dijet(3), n_parameters=3),
-        Family(name="dijet4", formula="p0 (1-x)^p1 / x^(p2 + p3 log x)", basis=_dijet(4), n_parameters=4),
-        Family(name="dijet5", formula="p0 (1-x)^p1 / x^(p2 + p3 log x + p4 log^2 x)", basis=_dijet(5), n_parameters=5),
-        Family(name="powexp", formula="p0 exp(-p2 x) / x^p1", basis=_power_exponential, n_parameters=3),
-    )
-}
-"""Families by name. The dijet forms are those of the CMS and ATLAS dijet searches (arXiv:1911.03947, eq. 1)."""
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mass_scale(np.array([9.0, 10.6]), None)
+    21.2
+    """
+    return SCALE_WITHOUT_ENERGY * float(edges[-1]) if sqrt_s is None else float(sqrt_s)
 
 
-def family(name: str) -> Family:
-    """Return the family called ``name``, or raise :class:`InputError` listing those there are."""
-    try:
-        return FAMILIES[name]
-    except KeyError:
-        raise InputError(f"unknown background family {name!r}; use one of {', '.join(FAMILIES)}, gp or auto") from None
+def check_edges(edges: FloatArray, sqrt_s: float | None) -> None:
+    """Refuse bin edges that do not rise, or reach beyond the collision energy.
+
+    Raises
+    ------
+    InputError
+        With the remedy.
+    """
+    if edges.ndim != 1 or len(edges) < 2:
+        raise InputError("bin edges must be a strictly increasing list of at least two masses in GeV")
+    steps = np.diff(edges)
+    if not np.all(steps > 0):
+        wrong = int(np.argmin(steps)) + 1
+        found = "appears twice" if steps[wrong - 1] == 0 else "out of order"
+        raise InputError(f"bin edges must rise, a strictly increasing list of masses in GeV; {edges[wrong]:g} {found}")
+    if edges[0] <= 0:
+        raise InputError(f"bin edges start at {edges[0]:g} GeV; masses lie above 0: leave the bins below out")
+    if sqrt_s is not None and edges[-1] >= sqrt_s:
+        raise InputError(
+            f"bin edges run from {edges[0]:g} to {edges[-1]:g} GeV; they must lie between 0 and sqrt_s = {sqrt_s:g} "
+            "GeV: set sqrt_s to the collision energy of these data, or to None (null) where none is meant"
+        )
 
 
-def design_matrix(edges: FloatArray, shape: Family, *, sqrt_s: float = SQRT_S) -> FloatArray:
+def design_matrix(edges: FloatArray, shape: Family, *, sqrt_s: float | None) -> FloatArray:
     """Return the basis functions at the bin centres, shape (bins, parameters).
+
+    Parameters
+    ----------
+    edges : array of shape (bins + 1,)
+        Bin edges in GeV.
+    shape : Family
+        The family.
+    sqrt_s : float or None
+        Collision energy in GeV, see :func:`mass_scale`.
 
     Raises
     ------
@@ -74,14 +73,9 @@ def design_matrix(edges: FloatArray, shape: Family, *, sqrt_s: float = SQRT_S) -
         If the edges are not increasing or reach beyond the collision energy.
     """
     edges = np.asarray(edges, dtype=np.float64)
-    if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):
-        raise InputError("bin edges must be a strictly increasing list of at least two masses in GeV")
-    if edges[0] <= 0 or edges[-1] >= sqrt_s:
-        raise InputError(
-            f"bin edges run from {edges[0]:g} to {edges[-1]:g} GeV; they must lie between 0 and {sqrt_s:g} GeV"
-        )
+    check_edges(edges, sqrt_s)
     centres = 0.5 * (edges[:-1] + edges[1:])
-    return shape.basis(centres / sqrt_s)
+    return shape.basis(centres / mass_scale(edges, sqrt_s))
 
 
 def gaussian_fractions(edges: FloatArray, *, mass: float, width: float) -> FloatArray:

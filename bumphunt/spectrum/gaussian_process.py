@@ -13,14 +13,15 @@ grows towards the middle of the mask. The length is chosen by the marginal likel
 :data:`SHORTEST`, several times a narrow resonance, so that the process cannot swallow a signal.
 """
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import InputError
-from bumphunt.spectrum.functions import SQRT_S, Family, design_matrix
+from bumphunt.spectrum.families.base import Family
+from bumphunt.spectrum.families.registry import KERNEL
+from bumphunt.spectrum.functions import design_matrix
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -34,10 +35,10 @@ AMPLITUDE = 10.0
 """Amplitude, on purpose far above any departure from the parabola: a smaller one, though more likely, holds the fit
 back towards the parabola, and its bias would exceed the error that it saves (undersmoothing)."""
 
-_NAME = re.compile(r"gp(?:\(([0-9.eE+-]+),\s*([0-9.eE+-]+)\))?$")
 _PARABOLA = Family(
     name="log-parabola",
     formula="p0 / x^(p1 + p2 log x)",
+    latex=r"p_0 / x^{p_1 + p_2 \ln x}",
     basis=lambda x: np.stack([np.ones_like(x), -np.log(x), -(np.log(x) ** 2)], axis=-1),
     n_parameters=3,
 )
@@ -58,7 +59,7 @@ class Kernel:
 
 def is_gaussian_process(family: str) -> bool:
     """Tell whether a family name means a Gaussian process."""
-    return _NAME.match(family) is not None
+    return KERNEL.match(family) is not None
 
 
 def parse_kernel(family: str) -> Kernel:
@@ -74,11 +75,14 @@ def parse_kernel(family: str) -> Kernel:
     InputError
         If the name has no kernel, or one of zero or negative length.
     """
-    found = _NAME.match(family)
+    found = KERNEL.match(family)
     if found is None or found.group(1) is None:
         raise InputError(f"{family!r} has no kernel; give gp(length,amplitude), or let fit_spectrum choose it")
-    kernel = Kernel(length=float(found.group(1)), amplitude=float(found.group(2)))
-    if kernel.length < SHORTEST or kernel.amplitude <= 0:
+    try:
+        kernel = Kernel(length=float(found.group(1)), amplitude=float(found.group(2)))
+    except ValueError as error:
+        raise InputError(f"{family!r}: length and amplitude must be numbers, as in gp(0.45,10)") from error
+    if not SHORTEST <= kernel.length < np.inf or not 0 < kernel.amplitude < np.inf:
         raise InputError(
             f"{family}: the length must be at least {SHORTEST:g} in log m, or the process would swallow a "
             "resonance, and the amplitude positive"
@@ -86,7 +90,7 @@ def parse_kernel(family: str) -> Kernel:
     return kernel
 
 
-def process_basis(edges: FloatArray, kernel: Kernel, *, sqrt_s: float = SQRT_S) -> tuple[FloatArray, FloatArray]:
+def process_basis(edges: FloatArray, kernel: Kernel, *, sqrt_s: float | None) -> tuple[FloatArray, FloatArray]:
     """Return the basis of a fit with this kernel and the prior precision of its coefficients.
 
     Parameters
@@ -95,7 +99,7 @@ def process_basis(edges: FloatArray, kernel: Kernel, *, sqrt_s: float = SQRT_S) 
         Bin edges in GeV.
     kernel : Kernel
         Length and amplitude.
-    sqrt_s : float
+    sqrt_s : float or None
         Collision energy in GeV.
 
     Returns

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.spectrum.functions import SQRT_S, design_matrix
-from bumphunt.spectrum.functions import family as family_by_name
+from bumphunt.spectrum.families.registry import parametric_family
+from bumphunt.spectrum.functions import design_matrix
 from bumphunt.spectrum.goodness import poisson_deviance
+from bumphunt.spectrum.spectrum import UNSET, Energy, SpectrumLike, as_spectrum
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -28,13 +29,13 @@ class MinuitFit:
 
 
 def minuit_fit(
-    counts: FloatArray,
-    edges: FloatArray,
+    counts: SpectrumLike,
+    edges: FloatArray | None = None,
     *,
     family: str = "dijet3",
     masked: BoolArray | None = None,
     signal: FloatArray | None = None,
-    sqrt_s: float = SQRT_S,
+    sqrt_s: Energy = UNSET,
     start: FloatArray | None = None,
     strategy: int = 1,
 ) -> MinuitFit:
@@ -42,18 +43,14 @@ def minuit_fit(
 
     Parameters
     ----------
-    counts : array of shape (bins,)
-        Event counts.
-    edges : array of shape (bins + 1,)
-        Bin edges in GeV.
+    counts, edges, sqrt_s
+        As in :func:`bumphunt.spectrum.fit.fit_spectrum`.
     family : str
         A parametric family.
     masked : bool array of shape (bins,), optional
         Bins left out.
     signal : array of shape (bins,), optional
         Part of the signal in each bin.
-    sqrt_s : float
-        Collision energy in GeV.
     start : array of shape (parameters,), optional
         First coefficients in the orthonormal basis; least squares on log counts otherwise.
     strategy : int
@@ -61,11 +58,11 @@ def minuit_fit(
     """
     from iminuit import Minuit
 
-    counts = np.asarray(counts, dtype=np.float64)
-    used = np.ones(len(counts), dtype=bool) if masked is None else ~np.asarray(masked, dtype=bool)
-    basis, triangle = np.linalg.qr(design_matrix(edges, family_by_name(family), sqrt_s=sqrt_s))
-    width = np.diff(edges)
-    data, rows, widths = counts[used], basis[used], width[used]
+    spectrum = as_spectrum(counts, edges, masked=masked, sqrt_s=sqrt_s)
+    used = ~spectrum.masked
+    matrix = design_matrix(spectrum.edges, parametric_family(family), sqrt_s=spectrum.sqrt_s)
+    basis, triangle = np.linalg.qr(matrix)
+    data, rows, widths = spectrum.counts[used], basis[used], np.diff(spectrum.edges)[used]
     shape = None if signal is None else np.asarray(signal, dtype=np.float64)[used]
     weighted = rows * np.sqrt(np.maximum(data, 0.3))[:, None]
     if start is None:

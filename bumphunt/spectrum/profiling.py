@@ -12,16 +12,18 @@ import numpy.typing as npt
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import SpectrumFit
-from bumphunt.spectrum.functions import SQRT_S
+from bumphunt.spectrum.families.registry import profiled_names
+from bumphunt.spectrum.family_fit import fit_family
+from bumphunt.spectrum.spectrum import Spectrum
 
 FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
 PENALTY = 1.0
 """Charge per parameter in twice the negative log-likelihood: the value that paper recommends (its section 5)."""
 
-ENVELOPE = ("dijet3", "dijet4", "dijet5", "powexp")
+ENVELOPE = profiled_names()
+"""Families that are profiled."""
 
 
 def envelope_interval(
@@ -70,42 +72,25 @@ def envelope_interval(
     return best.astype(np.int64), low, high
 
 
-def fit_envelope(
-    counts: FloatArray,
-    edges: FloatArray,
-    *,
-    masked: BoolArray,
-    window: BoolArray | None = None,
-    families: tuple[str, ...] = ENVELOPE,
-    penalty: float = PENALTY,
-    sqrt_s: float = SQRT_S,
-) -> SpectrumFit:
-    """Return the best family's fit with the error in the window widened to that of the envelope.
+def fit_all(spectrum: Spectrum, *, families: tuple[str, ...] = ENVELOPE) -> list[SpectrumFit]:
+    """Return the fits of all families that can be fitted.
 
     Parameters
     ----------
-    counts : array of shape (bins,)
-        Event counts on ``edges`` (GeV).
-    masked, window : bool array of shape (bins,)
-        As in :func:`bumphunt.spectrum.fit.fit_spectrum`.
+    spectrum : Spectrum
+        Counts, masked bins and window.
     families : tuple of str
-        Families to profile.
-    penalty : float
-        Charge per parameter.
-    sqrt_s : float
-        Collision energy in GeV.
+        Families to fit; what is wrong with the spectrum itself shows in the first.
 
     Raises
     ------
     FitError
         If no family can be fitted.
     """
-    from bumphunt.spectrum.fit import fit_spectrum
-
     fits: list[SpectrumFit] = []
     for name in families:
         try:
-            fits.append(fit_spectrum(counts, edges, family=name, masked=masked, window=window, sqrt_s=sqrt_s))
+            fits.append(fit_family(spectrum, family=name))
         except FitError:
             continue
         except InputError:
@@ -113,6 +98,66 @@ def fit_envelope(
                 raise
     if not fits:
         raise FitError(f"none of {', '.join(families)} could be fitted; use a wider range or finer bins")
+    return fits
+
+
+def fit_envelope(spectrum: Spectrum, *, families: tuple[str, ...] = ENVELOPE, penalty: float = PENALTY) -> SpectrumFit:
+    """Return the best family's fit with the error in the window widened to that of the envelope.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        Counts, masked bins and window.
+    families : tuple of str
+        Families to profile.
+    penalty : float
+        Charge per parameter.
+
+    Raises
+    ------
+    FitError
+        If no family can be fitted.
+    """
+    fits = fit_all(spectrum, families=families)
+    best, low, high = _interval(fits, penalty=penalty)
+    chosen = fits[best]
+    if not chosen.window.any() or chosen.window_error <= 0:
+        return chosen
+    error = max(high - chosen.window_expected, chosen.window_expected - low)
+    widening = error / chosen.window_error
+    log_covariance = chosen.window_log_covariance
+    return dataclasses.replace(
+        chosen,
+        window_error=error,
+        window_log_covariance=None if log_covariance is None else log_covariance * widening**2,
+    )
+
+
+def error_with_form(spectrum: Spectrum, chosen: SpectrumFit, *, families: tuple[str, ...] = ENVELOPE) -> float:
+    """Return the standard error of a fit's expectation in the window when the form of the background is uncertain, too.
+
+    The envelope of the families that describe the sidebands about as well is taken around the expectation of the
+    ``chosen`` one, whose own error is the least that is returned. What it exceeds that by is the systematic error of
+    the form.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        Counts, masked bins and window.
+    chosen : SpectrumFit
+        The nominal fit.
+    families : tuple of str
+        Families to profile.
+    """
+    try:
+        fits = fit_all(spectrum, families=families)
+    except (FitError, InputError):
+        return chosen.window_error  # no other form can be fitted to these bins
+    _, low, high = _interval(fits, penalty=PENALTY)
+    return max(chosen.window_error, high - chosen.window_expected, chosen.window_expected - low)
+
+
+def _interval(fits: list[SpectrumFit], *, penalty: float) -> tuple[int, float, float]:
     best, low, high = envelope_interval(
         np.array([[fit.deviance for fit in fits]]),
         np.array([[fit.window_expected for fit in fits]]),
@@ -120,14 +165,4 @@ def fit_envelope(
         np.array([float(len(fit.parameters)) for fit in fits]),
         penalty=penalty,
     )
-    chosen = fits[int(best[0])]
-    if not chosen.window.any() or chosen.window_error <= 0:
-        return chosen
-    error = max(high[0] - chosen.window_expected, chosen.window_expected - low[0])
-    widening = float(error) / chosen.window_error
-    log_covariance = chosen.window_log_covariance
-    return dataclasses.replace(
-        chosen,
-        window_error=float(error),
-        window_log_covariance=None if log_covariance is None else log_covariance * widening**2,
-    )
+    return int(best[0]), float(low[0]), float(high[0])

@@ -34,7 +34,7 @@ def test_a_smooth_box_has_lost_the_resonance_and_kept_how_features_follow_mjj(po
     assert before.counts[resonance].sum() > before.window_expected + 4 * np.sqrt(before.window_expected)
     pulls, slopes = [], []
     for seed in range(30):
-        box = smooth_box(pool, EDGES, size=15_000, rng=np.random.default_rng(seed))
+        box = smooth_box(pool, EDGES, size=15_000, rng=np.random.default_rng(seed), sqrt_s=13_000.0)
         assert box["event"].nunique() == len(box)
         fit = fit_spectrum(count(box["mjj"].to_numpy(), EDGES), EDGES, masked=resonance)
         observed = fit.counts[resonance].sum()
@@ -48,10 +48,10 @@ def test_a_smooth_box_has_lost_the_resonance_and_kept_how_features_follow_mjj(po
 
 
 def test_a_permuted_box_has_lost_how_features_follow_mjj(pool):
-    box = smooth_box(pool, EDGES, size=15_000, rng=np.random.default_rng(1), spread=None)
+    box = smooth_box(pool, EDGES, size=15_000, rng=np.random.default_rng(1), spread=None, sqrt_s=13_000.0)
     assert box["event"].nunique() == len(box)
     assert abs(np.corrcoef(np.log(box["mjj"]), np.log(box["mj1"]))[0, 1]) < 4 / np.sqrt(len(box))
-    kept = smooth_box(pool, EDGES, size=15_000, rng=np.random.default_rng(1))
+    kept = smooth_box(pool, EDGES, size=15_000, rng=np.random.default_rng(1), sqrt_s=13_000.0)
     assert np.corrcoef(np.log(kept["mjj"]), np.log(kept["mj1"]))[0, 1] > 6 / np.sqrt(len(kept))
 
 

@@ -21,7 +21,9 @@ def experiment(signal, background, number, rng, events=20_000):
 
 
 def measured(table, events, **options):
-    return box_yield(*events, masses=MASSES, edges=EDGES, window=WINDOW, masked=MASKED, table=table, **options)
+    return box_yield(
+        *events, masses=MASSES, edges=EDGES, window=WINDOW, masked=MASKED, table=table, sqrt_s=13_000.0, **options
+    )
 
 
 @pytest.mark.parametrize("number", [0, 300])

@@ -10,6 +10,7 @@ from bumphunt.preprocessing.splits import window_on_grid
 from bumphunt.selection import select_fraction
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.binning import count, mass_grid
+from bumphunt.spectrum.spectrum import as_spectrum
 
 EDGES = mass_grid(2_850.0, 5_000.0, ratio=1.03)
 CONFIG = config_from_dict(
@@ -53,10 +54,12 @@ def test_its_numbers_are_those_of_its_parts(task, outcome):
     for result in outcome.results:
         selected = select_fraction(outcome.score.astype(float), outcome.folds, fraction=result.cut_fraction)
         again = window_significance(
-            count(task.mjj[selected], EDGES),
-            EDGES,
-            window.bins(EDGES),
-            masked=window.masked_bins(EDGES, guard=CONFIG.search.guard_bins),
+            as_spectrum(
+                count(task.mjj[selected], EDGES),
+                EDGES,
+                window=window.bins(EDGES),
+                masked=window.masked_bins(EDGES, guard=CONFIG.search.guard_bins),
+            ),
             family="dijet3",
             null_width=CONFIG.search.null_width,
         )

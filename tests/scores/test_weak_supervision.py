@@ -13,6 +13,7 @@ from bumphunt.scores.weak_supervision import leakage, out_of_fold_scores, rank_w
 from bumphunt.selection import select_fraction
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.binning import mass_grid
+from bumphunt.spectrum.spectrum import as_spectrum
 
 EDGES = mass_grid(3_000.0, 5_300.0, ratio=1.03)
 WINDOW = MassWindow(low=EDGES[7], high=EDGES[11], sideband_low=EDGES[0], sideband_high=EDGES[18])
@@ -163,7 +164,7 @@ def excess(seed, shape, *, balanced, number=12_000):
     score = scores(features, mjj, folds, weights=weights, seed=seed)
     counts = np.histogram(mjj[select_fraction(score, folds, fraction=0.1)], bins=EDGES)[0].astype(float)
     bins = WINDOW.bins(EDGES)
-    found = window_significance(counts, EDGES, bins, family="dijet3")
+    found = window_significance(as_spectrum(counts, EDGES, masked=bins), family="dijet3")
     near = lower | region | upper
     return found.z_local, leakage(score, lower, region, upper)[0], stats.spearmanr(score[near], mjj[near]).statistic
 

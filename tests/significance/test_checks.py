@@ -9,6 +9,7 @@ from bumphunt.config import ChecksConfig
 from bumphunt.significance.checks import fold_agreement, fold_excesses, mass_fit_check, window_checks
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.binning import mass_grid
+from bumphunt.spectrum.spectrum import as_spectrum
 
 THRESHOLDS = ChecksConfig()
 
@@ -18,7 +19,11 @@ def sound():
     counts = np.round(5e3 * (edges[:-1] / 3000) ** -7.0)
     masked = np.zeros(len(counts), dtype=bool)
     masked[4:6] = True
-    return window_significance(counts, edges, masked, family="dijet3", leakage=0.503, leakage_error=0.002)
+    return replace(
+        window_significance(as_spectrum(counts, edges, masked=masked), family="dijet3"),
+        leakage=0.503,
+        leakage_error=0.002,
+    )
 
 
 def outcome(window, folds):

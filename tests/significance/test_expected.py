@@ -6,6 +6,7 @@ import pytest
 from bumphunt.errors import InputError
 from bumphunt.significance.expected import blinded, expected_significance
 from bumphunt.significance.scan import window_significance
+from bumphunt.spectrum.spectrum import as_spectrum
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_the_median_of_toys_is_what_was_expected(edges, smooth, window):
     )
     rng = np.random.default_rng(2)
     found = [
-        window_significance(counts, edges, window, family="dijet3").z_local
+        window_significance(as_spectrum(counts, edges, masked=window), family="dijet3").z_local
         for counts in rng.poisson(smooth(2e4) + inside * window / window.sum(), (200, len(edges) - 1)).astype(float)
     ]
     assert np.median(found) == pytest.approx(promise.z[0], abs=0.2)

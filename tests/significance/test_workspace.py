@@ -23,6 +23,7 @@ from bumphunt.significance.workspace import (
 from bumphunt.spectrum.binning import mass_grid
 from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.functions import SQRT_S
+from bumphunt.spectrum.spectrum import as_spectrum
 from bumphunt.statistics import z_from_p
 
 EDGES = mass_grid(3_000.0, 5_500.0, ratio=1.04)
@@ -202,9 +203,11 @@ def test_few_events_have_a_limit_too(observed):
 
 def test_a_window_without_a_fit_still_makes_a_workspace():
     found = window_significance(
-        np.array([0.0, 0.0, 40.0, 0.0, 0.0]),
-        np.array([3_000.0, 3_200.0, 3_400.0, 3_700.0, 4_000.0, 4_300.0]),
-        np.array([False, False, True, False, False]),
+        as_spectrum(
+            np.array([0.0, 0.0, 40.0, 0.0, 0.0]),
+            np.array([3_000.0, 3_200.0, 3_400.0, 3_700.0, 4_000.0, 4_300.0]),
+            masked=np.array([False, False, True, False, False]),
+        ),
         family="dijet3",
         inclusive=np.array([4_000.0, 3_000.0, 2_500.0, 1_500.0, 1_000.0]),
     )

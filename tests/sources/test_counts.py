@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bumphunt.errors import InputError
+from bumphunt.jobs.single_stages import read_spectrum
 from bumphunt.sources.counts import looks_like_counts, read_counts
 
 EDGES = [3000.0, 3100.0, 3250.0, 3400.0]
@@ -41,10 +42,18 @@ def test_a_file_that_is_not_there(tmp_path):
 
 
 def test_plain_counts(tmp_path):
-    counts, edges = read_counts(written(tmp_path, plain(comment="further keys do no harm")))
-    np.testing.assert_array_equal(counts, COUNTS)
-    np.testing.assert_array_equal(edges, EDGES)
-    assert counts.dtype == edges.dtype == np.float64
+    found = read_spectrum(written(tmp_path, plain(comment="further keys do no harm")))
+    np.testing.assert_array_equal(found.counts, COUNTS)
+    np.testing.assert_array_equal(found.edges, EDGES)
+    assert found.counts.dtype == found.edges.dtype == np.float64
+    assert found.variances is None
+    assert found.sqrt_s == 13_000.0
+
+
+def sparse(histogram):
+    from uhi.io import to_sparse
+
+    return to_sparse(histogram._to_uhi_())
 
 
 def uhi(histogram):
@@ -66,9 +75,11 @@ def test_histograms_of_hist_without_their_flow(tmp_path, flow, storage, regular)
     )
     histogram = hist.Hist(axis, storage=getattr(hist.storage, storage)())
     histogram.fill([100.0, 3050.0, 3150.0, 3150.0, 3250.0, 9000.0, 9000.0])
-    counts, edges = read_counts(written(tmp_path, uhi(histogram)))
-    np.testing.assert_array_equal(counts, [1, 2, 1])
-    np.testing.assert_allclose(edges, [3000.0, 3100.0, 3200.0, 3300.0])
+    for data in (uhi(histogram), uhi(sparse(histogram))):
+        found = read_spectrum(written(tmp_path, data))
+        np.testing.assert_array_equal(found.counts, [1, 2, 1])
+        np.testing.assert_allclose(found.edges, [3000.0, 3100.0, 3200.0, 3300.0])
+        assert found.variances is None
 
 
 def test_two_axes_are_refused(tmp_path):
@@ -76,7 +87,7 @@ def test_two_axes_are_refused(tmp_path):
 
     histogram = hist.Hist(hist.axis.Regular(3, 3000, 3300, name="mjj"), hist.axis.Regular(2, 0, 500, name="mj1"))
     with pytest.raises(InputError, match="2 axes"):
-        read_counts(written(tmp_path, uhi(histogram)))
+        read_spectrum(written(tmp_path, uhi(histogram)))
 
 
 def test_axes_without_numbers_are_refused(tmp_path):
@@ -84,32 +95,49 @@ def test_axes_without_numbers_are_refused(tmp_path):
 
     histogram = hist.Hist(hist.axis.StrCategory(["a", "b"], name="kind"))
     with pytest.raises(InputError, match="no spectrum found"):
-        read_counts(written(tmp_path, uhi(histogram)))
+        read_spectrum(written(tmp_path, uhi(histogram)))
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
         ('{"edges": [1, 2', "cannot be read as JSON"),
-        ("", "cannot be read as JSON"),
-        ("[1, 2, 3]", "no spectrum found"),
         ("{}", "no spectrum found"),
         ({"edges": EDGES}, "counts"),
         ({"counts": COUNTS}, "edges"),
         (plain(counts=None), "one more edge"),
-        (plain(counts=["a", "b", "c"]), "no spectrum found"),
+        (plain(counts=["a", "b", "c"]), "real numbers, found 'a'"),
         (plain(counts=[[1, 2, 3]]), "one more edge"),
-        (plain(counts=[1, [2], 3]), "no spectrum found"),
-        (plain(edges=EDGES[:3]), "3 counts and 3 edges"),
+        (plain(counts=[1, [2], 3]), "plain list of real numbers"),
+        (plain(edges=EDGES[:3]), "3 counts do not fit 3 bin edges"),
         (plain(counts=[], edges=[]), "one more edge"),
         ('{"edges": [3000, 3100, 3250, 3400], "counts": [1, NaN, 3]}', "NaN or infinity"),
         ('{"edges": [3000, 3100, 3250, Infinity], "counts": [1, 2, 3]}', "NaN or infinity"),
         (plain(counts=[1, -2, 3]), "count -2 is negative"),
         (plain(edges=[3000.0, 3250.0, 3100.0, 3400.0]), "3100 out of order"),
         (plain(edges=[3000.0, 3100.0, 3100.0, 3400.0]), "must rise"),
+        (plain(edges=[3000.0, 3100.0, 3100.0, 3400.0]), "3100 appears twice"),
+        (plain(edges=[3000.0, 3100.0, 3250.0, 14_000.0]), "sqrt_s = 13000"),
+        (plain(edges=[3000.0], counts=[]), "no bins"),
+        (plain(counts=[1e300, 2, 3]), "no number of events"),
+        (plain(counts=[True, 2, 3]), "found 'True'"),
+        (plain(counts=[1, None, 3]), "NaN or infinity"),
+        (plain(counts=[int("9" * 400), 2, 3]), "real numbers"),
+        ('{"edges": [3000, 3100, 3250, 3400], "counts": [' + "9" * 5000 + ", 2, 3]}", "cannot be read as JSON"),
+        ('{"edges": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+        (plain(variances=[1, 2]), "3 finite variances"),
+        (plain(variances=[1, 2, -3]), "3 finite variances"),
+        (plain(variances=[1, 2, 3], errors=[1, 2, 3]), "leave one of them out"),
+        ({"axes": [{"type": "regular", "bins": 10**12, "lower": 0, "upper": 1}], "storage": {"values": []}}, "1e+12"),
+        ({"axes": [{"type": "variable", "edges": EDGES}], "storage": {"type": "mean", "values": [1, 2, 3]}}, "profile"),
+        (
+            {"axes": [{"type": "variable", "edges": EDGES}], "storage": {"type": "int", "index": [[9]], "values": [1]}},
+            "bin 9",
+        ),
         (plain(edges=[3.0, 3.1, 3.25, 3.4]), "looks like TeV"),
         ({"axes": [], "storage": {"values": []}}, "0 axes"),
         ({"axes": [{"type": "regular"}], "storage": {"values": [1]}}, "no spectrum found"),
+        (plain(errors=["a", 1, 2]), "no spectrum found"),
         ({"axes": [{"type": "variable", "edges": EDGES}]}, "storage"),
         ({"axes": 3, "storage": {"values": [1]}}, "no spectrum found"),
     ],
@@ -117,15 +145,39 @@ def test_axes_without_numbers_are_refused(tmp_path):
 def test_what_is_no_spectrum_is_refused_in_one_line(tmp_path, data, message):
     path = written(tmp_path, data)
     with pytest.raises(InputError) as caught:
-        read_counts(path)
+        read_spectrum(path)
     text = str(caught.value)
     assert message in text
     assert "spectrum.json" in text
     assert "\n" not in text
 
 
+@pytest.mark.parametrize(("text", "message"), [("", "cannot be read as JSON"), ("[1, 2, 3]", "no spectrum found")])
+def test_json_without_names_is_refused(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        read_counts(written(tmp_path, text))
+
+
 def test_text_of_another_encoding_is_refused(tmp_path):
     path = tmp_path / "spectrum.json"
     path.write_bytes(b'{"edges": "\xff\xfe"}')
     with pytest.raises(InputError, match="cannot be read as JSON"):
-        read_counts(path)
+        read_spectrum(path)
+
+
+def test_errors_are_roots_of_variances(tmp_path):
+    by_error = read_spectrum(written(tmp_path, plain(counts=[12, 7, 4], errors=[6, 5, 4])))
+    np.testing.assert_array_equal(by_error.variances, [36, 25, 16])
+    by_variance = read_spectrum(written(tmp_path, plain(counts=[12, 7, 4], variances=[36, 25, 16])))
+    np.testing.assert_array_equal(by_variance.variances, by_error.variances)
+    # plain counts are their own variance
+    assert read_spectrum(written(tmp_path, plain(counts=[12, 7, 4], variances=[12, 7, 4]))).variances is None
+
+
+def test_a_profile_of_hist_is_refused(tmp_path):
+    import hist
+
+    profile = hist.Hist(hist.axis.Regular(3, 3000, 3300, name="mjj"), storage=hist.storage.Mean())
+    profile.fill([3050.0, 3150.0], sample=[1.0, 2.0])
+    with pytest.raises(InputError, match="profile"):
+        read_spectrum(written(tmp_path, uhi(profile)))

@@ -7,7 +7,8 @@ import pytest
 from scipy import integrate, stats
 
 from bumphunt.errors import InputError
-from bumphunt.spectrum.functions import FAMILIES, SQRT_S, design_matrix, family, gaussian_fractions
+from bumphunt.spectrum.families.registry import FAMILIES, check_family, family_names, parametric_family
+from bumphunt.spectrum.functions import SQRT_S, design_matrix, gaussian_fractions
 
 EDGES = np.linspace(2_000.0, 6_000.0, 21)
 
@@ -25,19 +26,28 @@ def test_a_family_is_its_formula(name, sqrt_s):
     p = np.array([3.0, 9.0, 4.0, 0.5, 0.1])[: FAMILIES[name].n_parameters]
     centres = 0.5 * (EDGES[1:] + EDGES[:-1])
     theta = np.concatenate([[np.log(p[0])], p[1:]])
-    found = np.exp(design_matrix(EDGES, family(name), sqrt_s=sqrt_s) @ theta)
+    found = np.exp(design_matrix(EDGES, parametric_family(name), sqrt_s=sqrt_s) @ theta)
     np.testing.assert_allclose(found, FORMULAS[name](centres / sqrt_s, p), rtol=1e-12)
 
 
 def test_dijet_families_are_nested():
-    largest = design_matrix(EDGES, family("dijet5"))
+    largest = design_matrix(EDGES, parametric_family("dijet5"), sqrt_s=SQRT_S)
     for name, columns in (("dijet3", 3), ("dijet4", 4)):
-        np.testing.assert_array_equal(design_matrix(EDGES, family(name)), largest[:, :columns])
+        np.testing.assert_array_equal(
+            design_matrix(EDGES, parametric_family(name), sqrt_s=SQRT_S), largest[:, :columns]
+        )
 
 
 def test_an_unknown_family():
-    with pytest.raises(InputError, match=r"unknown background family 'dijet6'; use one of dijet3.* or auto"):
-        family("dijet6")
+    for refuse in (parametric_family, check_family):
+        with pytest.raises(InputError, match=r"unknown background family 'dijet33', did you mean 'dijet3'\? There"):
+            refuse("dijet33")
+    with pytest.raises(InputError, match="dijet3, dijet4, dijet5, powexp, gp, envelope, auto"):
+        check_family("spline")
+    with pytest.raises(InputError, match="unknown background family"):
+        parametric_family("auto")
+    for name in (*family_names(), "gp(0.45,10)"):
+        assert check_family(name) == name
 
 
 @pytest.mark.parametrize(
@@ -55,7 +65,7 @@ def test_an_unknown_family():
 )
 def test_edges_that_are_none(edges):
     with pytest.raises(InputError, match="GeV"):
-        design_matrix(np.array(edges), family("dijet3"))
+        design_matrix(np.array(edges), parametric_family("dijet3"), sqrt_s=SQRT_S)
 
 
 def test_gaussian_fractions_are_integrals():

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from bumphunt.errors import InputError
+from bumphunt.spectrum.batched import band, fit_many, sum_error
 from bumphunt.spectrum.choice import choose_kernel
 from bumphunt.spectrum.design import make_design
-from bumphunt.spectrum.fit import band, fit_many, fit_spectrum, sum_error
+from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.functions import gaussian_fractions
 from bumphunt.spectrum.gaussian_process import SHORTEST, Kernel, parse_kernel
+from bumphunt.spectrum.spectrum import as_spectrum
 
 
 def test_it_is_a_family_like_the_others(edges, smooth, window):
@@ -28,7 +30,7 @@ def test_it_is_a_family_like_the_others(edges, smooth, window):
 def test_marginal_likelihood_prefers_a_stiff_kernel_for_a_smooth_spectrum(edges, smooth):
     x = np.log(0.5 * (edges[1:] + edges[:-1]))
     wavy = smooth(3e6) * np.exp(0.2 * np.sin(2 * np.pi * (x - x[0]) / 0.5))
-    assert choose_kernel(smooth(3e6), edges).length > choose_kernel(wavy, edges).length
+    assert choose_kernel(as_spectrum(smooth(3e6), edges)).length > choose_kernel(as_spectrum(wavy, edges)).length
 
 
 def test_a_narrow_signal_is_not_swallowed(edges, smooth):
@@ -54,7 +56,9 @@ def test_the_error_grows_into_the_mask(edges, smooth, window):
 @pytest.mark.parametrize("total", [3e4, 1e3])
 def test_the_window_prediction_covers(edges, smooth, window, total):
     rng = np.random.default_rng(4)
-    design = make_design(edges, family=choose_kernel(smooth(total), edges, masked=window).family, masked=window)
+    design = make_design(
+        edges, family=choose_kernel(as_spectrum(smooth(total), edges, masked=window)).family, masked=window
+    )
     toys = rng.poisson(smooth(total), (1_500, len(edges) - 1)).astype(float)
     fits = fit_many(toys, design)
     assert fits.converged.all()

@@ -6,7 +6,8 @@ import pytest
 from bumphunt.errors import InputError
 from bumphunt.spectrum.batched import fit_many
 from bumphunt.spectrum.design import make_design
-from bumphunt.spectrum.functions import FAMILIES, gaussian_fractions
+from bumphunt.spectrum.families.registry import FAMILIES
+from bumphunt.spectrum.functions import gaussian_fractions
 from bumphunt.spectrum.minuit import minuit_fit
 from bumphunt.spectrum.signal_fit import fit_background_given_signal, fit_signal
 

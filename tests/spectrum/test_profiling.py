@@ -7,6 +7,7 @@ from bumphunt.errors import FitError
 from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.goodness_toys import saturated_p_value
 from bumphunt.spectrum.profiling import ENVELOPE, envelope_interval, fit_envelope
+from bumphunt.spectrum.spectrum import as_spectrum
 
 
 def test_a_family_that_fits_badly_has_no_say():
@@ -47,7 +48,7 @@ def test_the_envelope_is_never_narrower_and_covers(edges, smooth, window):
 
 def test_where_nothing_fits_it_is_an_error(edges):
     with pytest.raises(FitError, match="none of dijet3"):
-        fit_envelope(np.eye(len(edges) - 1)[2], edges, masked=np.zeros(len(edges) - 1, dtype=bool))
+        fit_envelope(as_spectrum(np.eye(len(edges) - 1)[2], edges))
 
 
 def test_goodness_from_toys_is_uniform_and_finds_a_bad_fit(edges, smooth, window):
