@@ -67,7 +67,7 @@ def profile_likelihood(toys: int) -> dict[str, Any]:
         number = toys if index == 0 else toys // 4
         z = np.concatenate(
             [
-                bumphunt.spectrum.fit_signal(block, design, shape).signed_root()
+                bumphunt.spectrum.fit_signal(block, design, shape).signed_sqrt_q0()
                 for block in blocks(smooth(total), number, 1, index)
             ]
         )

@@ -16,7 +16,7 @@ from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import WindowTask, event_folds, primary_score
 from bumphunt.results import SCHEMA_VERSION, Answers, BlindResult, BlindWindow
 from bumphunt.selection import select_fraction
-from bumphunt.significance.expected import blinded, expected_significance, signal_needed
+from bumphunt.significance.expected import expected_significance, mask_counts, signal_needed
 from bumphunt.spectrum.binning import count
 
 
@@ -77,7 +77,7 @@ def expect_window(task: WindowTask) -> tuple[BlindWindow, ...]:
     found = []
     for fraction in settings.cut_fractions:
         selected = select_fraction(score, folds, fraction=fraction)
-        counts = blinded(count(task.mjj[selected], task.edges), window)
+        counts = mask_counts(count(task.mjj[selected], task.edges), window)
         try:
             expected = expected_significance(
                 counts,

@@ -50,9 +50,9 @@ class WindowResult(Result):
     of a background fit from which the neighbourhood of the window is left out as well, where the tails of a
     strong signal lie. ``n_direct`` and ``n_direct_error`` are a second estimate of the background that fits no
     spectrum (:mod:`bumphunt.significance.direct`), NaN where there is none.
-    ``note`` says why a window was not searched, and is empty otherwise. ``z_stat`` is the significance with the
-    statistical error of the fit alone, where ``z_local`` has the form of the background in it as well, and
-    ``n_form_error`` the part of ``n_expected_error`` that the form adds; NaN and 0 where none was asked for.
+    ``note`` says why a window was not searched, and is empty otherwise. ``z_stat`` is the significance over the
+    nominal background form, where ``z_local`` has the form profiled; ``form_family`` is then the form that leaves the
+    least excess and ``n_form`` what it expects. They are NaN and empty where this was not asked for.
     """
 
     low: float
@@ -73,7 +73,8 @@ class WindowResult(Result):
     n_direct: float = math.nan
     n_direct_error: float = math.nan
     z_stat: float = math.nan
-    n_form_error: float = 0.0
+    form_family: str = ""
+    n_form: float = math.nan
 
     @property
     def centre(self) -> float:

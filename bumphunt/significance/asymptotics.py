@@ -90,7 +90,7 @@ class OnOff:
         """Return the discovery statistic, zero for a deficit (eq. 12)."""
         return np.asarray(np.where(self.best_signal() > 0, np.maximum(self.twice_nll(0.0), 0.0), 0.0), dtype=np.float64)
 
-    def signed_root(self) -> FloatArray:
+    def signed_sqrt_q0(self) -> FloatArray:
         """Return the signed root of the likelihood ratio of no signal."""
         return np.asarray(np.sign(self.best_signal()) * np.sqrt(np.maximum(self.twice_nll(0.0), 0.0)))
 

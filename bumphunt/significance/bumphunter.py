@@ -23,6 +23,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Mode = Literal["excess", "deficit"]
 BLOCK = 10_000
+"""Toys treated together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -61,7 +61,7 @@ class ExpectedSignificance(Result):
         )
 
 
-def blinded(counts: FloatArray, window: BoolArray) -> FloatArray:
+def mask_counts(counts: FloatArray, window: BoolArray) -> FloatArray:
     """Return counts with NaN in the window, the only form :func:`expected_significance` takes.
 
     Parameters
@@ -74,6 +74,9 @@ def blinded(counts: FloatArray, window: BoolArray) -> FloatArray:
     hidden = np.array(counts, dtype=np.float64)
     hidden[window] = np.nan
     return hidden
+
+
+blinded = mask_counts  # the old name, for one release
 
 
 @overload
@@ -110,7 +113,7 @@ def expected_significance(
     Parameters
     ----------
     counts : array of shape (bins,)
-        Event counts with NaN in the window (:func:`blinded`); a number there is refused, so that nothing can leak.
+        Event counts with NaN in the window (:func:`mask_counts`); a number there is refused, so that nothing can leak.
     edges : array of shape (bins + 1,), or Spectrum
         Bin edges in GeV; or the spectrum, with window, masked bins and energy, whose own counts are not looked at.
     window : bool array of shape (bins,), optional
@@ -137,7 +140,7 @@ def expected_significance(
     if window is None or not np.any(window):
         raise InputError("there is no window to hide; give the blinded bins as window")
     if not np.isnan(counts[window]).all():
-        raise InputError("the counts of a blinded window must be NaN; pass them through blinded(counts, window)")
+        raise InputError("the counts of a blinded window must be NaN; pass them through mask_counts(counts, window)")
     hidden = np.where(window, 0.0, counts)
     if isinstance(edges, Spectrum):
         spectrum = edges.with_counts(hidden)

@@ -30,6 +30,9 @@ BLOCK = 1000
 """Toys treated together."""
 RESOLUTION = 0.033
 """Resolution of the dijet mass as a fraction of it, where none is given."""
+NEAR_BEST, NEAR_BEST_OFFSET = 0.8, 0.2
+"""Signals are fitted whose guessed significance is above this part of the best guess less the offset; a test compares
+the largest root with that of a fit of every signal."""
 CURVES = 400
 """Toys of which the whole curve is fitted, to count upcrossings."""
 
@@ -144,7 +147,9 @@ def likely_z(counts: FloatArray, design: Design, shapes: FloatArray, null: ManyF
     return np.asarray(root * np.sqrt(kept), dtype=np.float64)
 
 
-def signed_roots(counts: FloatArray, design: Design, shapes: FloatArray, *, null: ManyFits | None = None) -> FloatArray:
+def signed_sqrt_q0(
+    counts: FloatArray, design: Design, shapes: FloatArray, *, null: ManyFits | None = None
+) -> FloatArray:
     """Return the signed root of the likelihood ratio of every signal in every spectrum, shape (rows, signals).
 
     Parameters
@@ -159,11 +164,16 @@ def signed_roots(counts: FloatArray, design: Design, shapes: FloatArray, *, null
         The background-only fits of the same rows.
     """
     null = fit_many(counts, design) if null is None else null
-    roots = [fit_signal(counts, design, shape, null=null).signed_root() for shape in shapes]
+    roots = [fit_signal(counts, design, shape, null=null).signed_sqrt_q0() for shape in shapes]
     return np.stack(roots, axis=1)
 
 
-def envelope_roots(counts: FloatArray, designs: Sequence[Design], shapes: FloatArray) -> tuple[FloatArray, FloatArray]:
+signed_roots = signed_sqrt_q0  # the old name, for one release
+
+
+def envelope_sqrt_q0(
+    counts: FloatArray, designs: Sequence[Design], shapes: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Return the signed roots with the background family profiled, and the signal events of the best family.
 
     Twice the negative log-likelihood of every family is charged
@@ -222,7 +232,7 @@ def largest_z(counts: FloatArray, design: Design, shapes: FloatArray) -> FloatAr
         block = counts[first : first + BLOCK]
         null = fit_many(block, design)
         guess = likely_z(block, design, shapes, null)
-        near = guess >= np.maximum(guess.max(axis=1, keepdims=True) * 0.8 - 0.2, 1e-9)
+        near = guess >= np.maximum(guess.max(axis=1, keepdims=True) * NEAR_BEST - NEAR_BEST_OFFSET, 1e-9)
         near[~null.converged] = False
         rows, signals = np.nonzero(near)
         part = ManyFits(
@@ -318,9 +328,9 @@ def likelihood_scan(
     if not null.converged[0]:
         raise FitError(f"the {thrown} fit of the whole spectrum did not converge")
     fits = fit_signal(np.repeat(counts[None, :], len(shapes), axis=0), design, shapes)
-    z, n_signal = fits.signed_root(), fits.n_signal
+    z, n_signal = fits.signed_sqrt_q0(), fits.n_signal
     if profiled:
-        z, n_signal = (part[0] for part in envelope_roots(counts[None, :], designs, shapes))
+        z, n_signal = (part[0] for part in envelope_sqrt_q0(counts[None, :], designs, shapes))
     if np.isnan(z).all():
         raise FitError("not one signal could be fitted; give more events or a wider range")
     best = int(np.nanargmax(z))
@@ -363,9 +373,9 @@ def _global(
     toys = throw(expected, n_toys=n_toys, rng=rng)
     if len(designs) == 1:
         best = largest_z(toys, designs[0], shapes)
-        curves = signed_roots(toys[:CURVES], designs[0], shapes).reshape(-1, *grid)
+        curves = signed_sqrt_q0(toys[:CURVES], designs[0], shapes).reshape(-1, *grid)
     else:
-        roots = envelope_roots(toys, designs, shapes)[0]
+        roots = envelope_sqrt_q0(toys, designs, shapes)[0]
         best = most_significant(roots)
         curves = roots[:CURVES].reshape(-1, *grid)
     exceed = int(np.sum(best >= z_local))

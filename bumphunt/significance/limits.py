@@ -22,6 +22,7 @@ from bumphunt.spectrum.signal_fit import fit_background_given_signal, fit_signal
 
 FloatArray = npt.NDArray[np.float64]
 BANDS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+"""Standard deviations at which expected limits are given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

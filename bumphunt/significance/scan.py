@@ -5,17 +5,16 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import ScanResult, SpectrumFit, WindowResult
+from bumphunt.significance.form import with_form
 from bumphunt.significance.p_values import counting_p_value, on_off_p_value, sidak, widened_p_value
 from bumphunt.spectrum.families.registry import check_family
 from bumphunt.spectrum.fit import fit_spectrum
-from bumphunt.spectrum.profiling import error_with_form
 from bumphunt.spectrum.spectrum import Spectrum
 from bumphunt.statistics import z_from_p
 
@@ -50,8 +49,8 @@ def window_significance(
         Standard deviation of the significance without signal, where it was found to exceed one; the
         significance is divided by it.
     form : bool
-        Let the form of the background be a systematic error (:func:`bumphunt.spectrum.profiling.error_with_form`):
-        ``z_stat`` is then the significance with the statistical error alone, and ``z_local`` with both, never larger.
+        Let the form of the background be a systematic (:func:`bumphunt.significance.form.with_form`): ``z_stat`` is
+        then the significance of the nominal form, and ``z_local`` with the form profiled, never larger.
 
     Returns
     -------
@@ -120,37 +119,6 @@ def clear_p_value(spectrum: Spectrum, fit: SpectrumFit, neighbourhood: BoolArray
         return fit_spectrum(spectrum.with_window(spectrum.masked | neighbourhood), family=family).p_value
     except (FitError, InputError):
         return fit.p_value
-
-
-def with_form(found: WindowResult, spectrum: Spectrum, *, null_width: float = 1.0) -> WindowResult:
-    """Return a window's result with the form of the background as a systematic error.
-
-    ``z_stat`` keeps the significance with the statistical error, which is what a calibration of the null is about;
-    ``z_local`` and ``p_local`` have the error of the form added and are never more significant. ``n_expected_error`` is
-    then the whole error.
-
-    Parameters
-    ----------
-    found : WindowResult
-        From :func:`window_significance`, of the same spectrum.
-    spectrum : Spectrum
-        Counts with window and masked bins.
-    null_width : float
-        As there.
-    """
-    if found.fit is None or found.note:
-        return replace(found, z_stat=found.z_local)
-    total = error_with_form(spectrum, found.fit)
-    p_total = widened_p_value(counting_p_value(found.n_observed, found.n_expected, total), null_width)
-    p_local = max(found.p_local, p_total)
-    return replace(
-        found,
-        p_local=p_local,
-        z_local=z_from_p(p_local),
-        z_stat=found.z_local,
-        n_expected_error=total,
-        n_form_error=math.sqrt(max(total**2 - found.n_expected_error**2, 0.0)),
-    )
 
 
 def combine_windows(windows: Sequence[WindowResult], *, searched_low: float, searched_high: float) -> ScanResult:

@@ -21,7 +21,7 @@ from bumphunt.significance.likelihood_scan import RESOLUTION, likelihood_scan
 from bumphunt.significance.scan import clear_p_value, combine_windows, window_significance
 from bumphunt.significance.toys import most_significant, throw, window_curves
 from bumphunt.significance.trials import global_p_value, mean_upcrossings
-from bumphunt.significance.window_likelihood import window_roots
+from bumphunt.significance.window_likelihood import window_sqrt_q0
 from bumphunt.spectrum.choice import resolve_family
 from bumphunt.spectrum.design import make_design
 from bumphunt.spectrum.families.registry import check_family
@@ -171,7 +171,7 @@ def _one_window(spectrum: Spectrum, family: str, method: Method) -> ScanResult:
     chosen = found.fit.family if found.fit is not None else family
     if found.fit is not None and (method == "q0" or found.note):
         # where the error of the background means little, as with a few events, the likelihood of the counts still does
-        z = float(window_roots(spectrum.counts[None, :], spectrum, family=chosen)[0])
+        z = float(window_sqrt_q0(spectrum.counts[None, :], spectrum, family=chosen)[0])
         if np.isfinite(z):
             found = replace(found, p_local=p_from_z(z), z_local=z, note="")
     combined = combine_windows([found], searched_low=found.low, searched_high=found.high)

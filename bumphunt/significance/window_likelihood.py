@@ -16,7 +16,7 @@ from bumphunt.spectrum.spectrum import Spectrum
 FloatArray = npt.NDArray[np.float64]
 
 
-def window_roots(counts: FloatArray, spectrum: Spectrum, *, family: str) -> FloatArray:
+def window_sqrt_q0(counts: FloatArray, spectrum: Spectrum, *, family: str) -> FloatArray:
     """Return the signed root of the window's likelihood ratio for many spectra, shape (rows,); NaN where a fit failed.
 
     Parameters

@@ -57,7 +57,7 @@ def build_workspace(
         log_derivatives = design_matrix(fit.edges, parametric_family(fit.family), sqrt_s=fit.sqrt_s)[window]
         log_covariance = log_derivatives @ fit.covariance @ log_derivatives.T
     values, vectors = np.linalg.eigh(log_covariance)
-    kept = values > 1e-4 * max(values.max(), 1e-12)
+    kept = values > SMALLEST_EIGENVALUE * max(values.max(), 1e-12)
     return _workspace(
         observed=fit.counts[window],
         expected=fit.expected[window],
@@ -84,6 +84,9 @@ def build_counting_workspace(found: WindowResult, signal_inside: float, *, chann
         max_events=None,
     )
 
+
+SMALLEST_EIGENVALUE = 1e-4
+"""Part of the largest eigenvalue of the background's covariance below which a variation is left out."""
 
 _LARGEST_SHIFT = 3.0
 """Largest logarithm of a variation: beyond a factor of twenty an interpolation says nothing."""

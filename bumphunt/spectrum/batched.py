@@ -16,10 +16,13 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 MAX_STEPS = 60
+"""Steps after which a fit counts as failed; nearly all need fewer than ten."""
 TOLERANCE = 1e-9
+"""Gain in deviance of the next step below which a fit has converged."""
 BLOCK = 1000
 """Toys treated together: their arrays then stay in the processor's cache."""
 TINY = 1e-300
+"""In place of an expected count of zero, of which there is no logarithm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

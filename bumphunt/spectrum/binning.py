@@ -13,6 +13,22 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 
+MIN_EVENTS = 200
+"""Events from which a range is looked for: fewer leave no peak that could be told from noise."""
+MIN_BINS = 12
+"""Bins of the shortest range: a window of four and sidebands of four on either side."""
+BINS_ABOVE_PEAK = 3
+"""Bins between the peak that the trigger's turn-on makes and the lower end of the range: 9 % in mass, over which the
+turn-on of the simulated samples has died away."""
+MIN_TAIL = 20
+"""Events above the upper end of the range, so that its last bins are not all empty."""
+PEAK_BINS = 80
+"""Logarithmic bins in which the peak is looked for."""
+PEAK_QUANTILES = (0.001, 0.999)
+"""Between these the peak is looked for: single events far out would make the bins too wide."""
+FALL, FALL_SIGMA = 0.15, 4.0
+"""The spectrum falls clearly where it lies below its maximum by this part and by so many standard deviations."""
+
 
 def mass_grid(low: float, high: float, *, ratio: float) -> FloatArray:
     """Return bin edges from ``low`` in GeV, each ``ratio`` times the one before, up to at most ``high``.
@@ -63,8 +79,8 @@ def searched_range(
     ratio: float,
     low: float | None = None,
     high: float | None = None,
-    bins_above_peak: int = 3,
-    min_tail: int = 20,
+    bins_above_peak: int = BINS_ABOVE_PEAK,
+    min_tail: int = MIN_TAIL,
 ) -> FloatArray:
     """Return the bin edges over which the inclusive spectrum can be searched.
 
@@ -91,11 +107,11 @@ def searched_range(
         If there are fewer than 200 events, or no range of at least twelve bins is left.
     """
     mjj = np.asarray(mjj, dtype=np.float64)
-    if len(mjj) < 200:
-        raise InputError(f"{len(mjj)} events are too few to fit a spectrum; at least 200 are needed")
+    if len(mjj) < MIN_EVENTS:
+        raise InputError(f"{len(mjj)} events are too few to fit a spectrum; at least {MIN_EVENTS} are needed")
     top = high if high is not None else float(np.sort(mjj)[-min_tail])
     start = low if low is not None else _peak(mjj) * ratio**bins_above_peak
-    if np.log(top / start) < 12 * np.log(ratio):
+    if np.log(top / start) < MIN_BINS * np.log(ratio):
         raise InputError(
             f"the spectrum between {start:.0f} and {top:.0f} GeV is too short to hold a window and two sidebands; "
             "give more events, or set search.low and search.high in the config"
@@ -109,13 +125,13 @@ def _peak(mjj: FloatArray) -> float:
     Counts are per logarithmic bin, which puts the peak slightly above that per GeV, on the safe side. A
     strong resonance further up may be higher still, and is not what is looked for.
     """
-    low, high = (float(end) for end in np.quantile(mjj, [0.001, 0.999]))
-    counts, edges = np.histogram(mjj, bins=np.geomspace(low, high, 80))
+    low, high = (float(end) for end in np.quantile(mjj, PEAK_QUANTILES))
+    counts, edges = np.histogram(mjj, bins=np.geomspace(low, high, PEAK_BINS))
     smooth = np.convolve(counts, np.ones(3) / 3, mode="same")
     best = 0
     for place, height in enumerate(smooth):
         if height > smooth[best]:
             best = place
-        elif smooth[best] - height > max(0.15 * smooth[best], 4.0 * np.sqrt(smooth[best])):
+        elif smooth[best] - height > max(FALL * smooth[best], FALL_SIGMA * np.sqrt(smooth[best])):
             break
     return float(edges[best])

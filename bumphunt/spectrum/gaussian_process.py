@@ -44,6 +44,10 @@ _PARABOLA = Family(
 )
 
 
+SMALLEST_DIRECTION = 1e-4
+"""Prior standard error of log counts below which a direction of the kernel changes no count that is ever seen."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
     """Length scale in log m and amplitude of the logarithm of the intensity."""
@@ -114,8 +118,7 @@ def process_basis(edges: FloatArray, kernel: Kernel, *, sqrt_s: float | None) ->
     log_mass = np.log(0.5 * (np.asarray(edges)[:-1] + np.asarray(edges)[1:]))
     distance = log_mass[:, None] - log_mass[None, :]
     values, vectors = np.linalg.eigh(kernel.amplitude**2 * np.exp(-0.5 * (distance / kernel.length) ** 2))
-    # a direction of prior standard error 1e-4 changes no count that is ever seen
-    kept = values > max(1e-8, 1e-9 * values[-1])
+    kept = values > max(SMALLEST_DIRECTION**2, 1e-9 * values[-1])
     basis = np.concatenate([mean, (vectors[:, kept] * np.sqrt(values[kept]))[:, ::-1]], axis=1)
     penalty = np.ones(basis.shape[1])
     penalty[:3] = 0.0

@@ -6,9 +6,12 @@ from scipy.special import chdtrc, xlogy
 
 FloatArray = npt.NDArray[np.float64]
 
+MIN_EXPECTED = 5.0
+"""Expected events in a merged bin from which Pearson's chi2 follows its distribution (the usual rule)."""
+
 
 def pearson_p_value(
-    counts: FloatArray, expected: FloatArray, *, n_parameters: float, min_expected: float = 5.0
+    counts: FloatArray, expected: FloatArray, *, n_parameters: float, min_expected: float = MIN_EXPECTED
 ) -> tuple[float, int, float]:
     """Return Pearson's chi2, its degrees of freedom and its p-value.
 

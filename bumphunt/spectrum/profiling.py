@@ -119,45 +119,6 @@ def fit_envelope(spectrum: Spectrum, *, families: tuple[str, ...] = ENVELOPE, pe
         If no family can be fitted.
     """
     fits = fit_all(spectrum, families=families)
-    best, low, high = _interval(fits, penalty=penalty)
-    chosen = fits[best]
-    if not chosen.window.any() or chosen.window_error <= 0:
-        return chosen
-    error = max(high - chosen.window_expected, chosen.window_expected - low)
-    widening = error / chosen.window_error
-    log_covariance = chosen.window_log_covariance
-    return dataclasses.replace(
-        chosen,
-        window_error=error,
-        window_log_covariance=None if log_covariance is None else log_covariance * widening**2,
-    )
-
-
-def error_with_form(spectrum: Spectrum, chosen: SpectrumFit, *, families: tuple[str, ...] = ENVELOPE) -> float:
-    """Return the standard error of a fit's expectation in the window when the form of the background is uncertain, too.
-
-    The envelope of the families that describe the sidebands about as well is taken around the expectation of the
-    ``chosen`` one, whose own error is the least that is returned. What it exceeds that by is the systematic error of
-    the form.
-
-    Parameters
-    ----------
-    spectrum : Spectrum
-        Counts, masked bins and window.
-    chosen : SpectrumFit
-        The nominal fit.
-    families : tuple of str
-        Families to profile.
-    """
-    try:
-        fits = fit_all(spectrum, families=families)
-    except (FitError, InputError):
-        return chosen.window_error  # no other form can be fitted to these bins
-    _, low, high = _interval(fits, penalty=PENALTY)
-    return max(chosen.window_error, high - chosen.window_expected, chosen.window_expected - low)
-
-
-def _interval(fits: list[SpectrumFit], *, penalty: float) -> tuple[int, float, float]:
     best, low, high = envelope_interval(
         np.array([[fit.deviance for fit in fits]]),
         np.array([[fit.window_expected for fit in fits]]),
@@ -165,4 +126,14 @@ def _interval(fits: list[SpectrumFit], *, penalty: float) -> tuple[int, float, f
         np.array([float(len(fit.parameters)) for fit in fits]),
         penalty=penalty,
     )
-    return int(best[0]), float(low[0]), float(high[0])
+    chosen = fits[int(best[0])]
+    if not chosen.window.any() or chosen.window_error <= 0:
+        return chosen
+    error = float(max(high[0] - chosen.window_expected, chosen.window_expected - low[0]))
+    widening = error / chosen.window_error
+    log_covariance = chosen.window_log_covariance
+    return dataclasses.replace(
+        chosen,
+        window_error=error,
+        window_log_covariance=None if log_covariance is None else log_covariance * widening**2,
+    )

@@ -18,8 +18,11 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 MAX_STEPS = 60
+"""Steps after which a fit counts as failed; nearly all need fewer than ten."""
 SCORING_STEPS = 8
+"""Steps of Fisher scoring before Newton's are tried, which are faster where the model is far from the data."""
 TOLERANCE = 1e-8
+"""Gain in deviance of the next step below which a fit has converged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,7 +50,7 @@ class SignalFits:
     background: FloatArray
     converged: BoolArray
 
-    def signed_root(self) -> FloatArray:
+    def signed_sqrt_q0(self) -> FloatArray:
         """Return the signed root of the likelihood ratio, standard normal without signal; NaN where not converged."""
         root = np.sign(self.n_signal) * np.sqrt(np.maximum(self.gain, 0.0))
         return np.asarray(np.where(self.converged, root, np.nan), dtype=np.float64)

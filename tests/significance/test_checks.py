@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from bumphunt.config import ChecksConfig
-from bumphunt.significance.checks import fold_agreement, fold_excesses, mass_fit_check, window_checks
+from bumphunt.significance.checks import (
+    deficit_check,
+    fold_agreement,
+    fold_excesses,
+    mass_fit_check,
+    neighbourhood_of,
+    spectrum_checks,
+    verdict,
+    window_checks,
+)
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.binning import mass_grid
 from bumphunt.spectrum.spectrum import as_spectrum
@@ -70,3 +79,70 @@ def test_excess_of_a_fold_in_its_own_standard_deviations():
 def test_masses_that_could_not_be_fitted():
     assert mass_fit_check(True).passed
     assert not mass_fit_check(False).passed
+
+
+def with_hole(depth, *, seed=1, total=3e4):
+    edges = mass_grid(3000, 6000, ratio=1.03)
+    truth = (edges[:-1] / 3000) ** -7.0
+    counts = np.random.default_rng(seed).poisson(total * truth / truth.sum())
+    counts[10] = round((1 - depth) * counts[10])
+    masked = np.zeros(len(counts), dtype=bool)
+    masked[12:15] = True
+    return window_significance(as_spectrum(counts, edges, masked=masked), family="dijet3")
+
+
+def test_a_deficit_is_named_with_its_bin_and_noise_is_none():
+    passed = [spectrum_checks(with_hole(0.0, seed=seed), thresholds=THRESHOLDS)[1].passed for seed in range(60)]
+    assert np.mean(passed) == 1.0
+    dead = spectrum_checks(with_hole(1.0), thresholds=THRESHOLDS)[1]
+    assert not dead.passed
+    assert dead.value < 1e-100
+    assert dead.meaning.endswith("a dead bin")
+    edges = mass_grid(3000, 6000, ratio=1.03)
+    assert f"{edges[10]:.0f}-{edges[11]:.0f} GeV holds 0 events" in dead.meaning
+    assert spectrum_checks(with_hole(0.3), thresholds=THRESHOLDS)[1].meaning.endswith("a deficit")
+
+
+def test_the_deficit_p_value_counts_every_bin_as_a_look():
+    """Uniform or above for noise: one bin in 23 below 1 % is no failure."""
+    p_values = np.array([deficit_check(with_hole(0.0, seed=s).fit, threshold=0.5).value for s in range(300)])
+    for level in (0.05, 0.2):
+        assert np.mean(p_values < level) < level + 0.03
+    assert np.mean(p_values < 0.5) > 0.1
+
+
+def test_the_neighbourhood_is_where_tails_are_and_not_where_events_lack():
+    window = with_hole(1.0)
+    near = np.flatnonzero(neighbourhood_of(window.fit.window, window.fit))
+    assert near.tolist() == [11, 15, 16]  # bin 10 is dead
+    sound = with_hole(0.0)
+    assert np.flatnonzero(neighbourhood_of(sound.fit.window, sound.fit)).tolist() == [10, 11, 15, 16]
+
+
+@pytest.mark.parametrize(
+    ("z", "passed", "status"),
+    [
+        (2.99, True, "none"),
+        (3.0, True, "evidence"),
+        (4.99, True, "evidence"),
+        (5.0, True, "discovery"),
+        (2.99, False, "none"),
+        (3.0, False, "unverified_excess"),
+        (9.0, False, "unverified_excess"),
+    ],
+)
+def test_the_verdict(z, passed, status):
+    checks = spectrum_checks(with_hole(0.0 if passed else 1.0), thresholds=THRESHOLDS)
+    assert verdict(z, checks) == status
+    assert verdict(9.0, ()) == "discovery"
+
+
+def test_each_check_says_what_a_failure_looks_like():
+    checks = [
+        *window_checks(replace(sound(), n_direct=10.0, n_direct_error=1.0), np.full(5, 20.0), thresholds=THRESHOLDS),
+        *spectrum_checks(sound(), thresholds=THRESHOLDS),
+        mass_fit_check(True),
+    ]
+    assert len({check.name for check in checks}) == 7
+    for check in checks:
+        assert "a failure" in check.meaning

@@ -6,12 +6,12 @@ from scipy import stats
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.significance.likelihood_scan import (
-    envelope_roots,
+    envelope_sqrt_q0,
     largest_z,
     likelihood_scan,
     mass_steps,
     signal_shapes,
-    signed_roots,
+    signed_sqrt_q0,
 )
 from bumphunt.significance.trials import global_p_value, gross_vitells, mean_upcrossings
 from bumphunt.spectrum.design import make_design
@@ -27,7 +27,7 @@ def search(edges):
 def test_the_signed_root_is_normal_without_signal(edges, smooth):
     toys = np.random.default_rng(1).poisson(smooth(3e5), (20_000, len(edges) - 1)).astype(float)
     shapes = signal_shapes(edges, np.array([3_600.0, 4_500.0]), np.array([0.033]))
-    roots = signed_roots(toys, make_design(edges, family="dijet3"), shapes)
+    roots = signed_sqrt_q0(toys, make_design(edges, family="dijet3"), shapes)
     assert np.isfinite(roots).all()
     for root in roots.T:
         assert stats.kstest(root, "norm").pvalue > 0.01
@@ -40,7 +40,7 @@ def test_only_promising_signals_are_fitted_and_none_is_missed(edges, smooth, sea
     design, shapes, _ = search
     for total in (2e4, 500.0):
         toys = np.random.default_rng(2).poisson(smooth(total), (300, len(edges) - 1)).astype(float)
-        whole = np.nanmax(signed_roots(toys, design, shapes), axis=1)
+        whole = np.nanmax(signed_sqrt_q0(toys, design, shapes), axis=1)
         np.testing.assert_allclose(largest_z(toys, design, shapes), np.maximum(whole, 0.0), atol=1e-4)
 
 
@@ -49,7 +49,7 @@ def test_upcrossings_agree_with_toys(edges, smooth, search):
     design, shapes, _ = search
     toys = np.random.default_rng(3).poisson(smooth(2e4), (30_000, len(edges) - 1)).astype(float)
     best = largest_z(toys, design, shapes)
-    crossings = mean_upcrossings(signed_roots(toys[:400], design, shapes))
+    crossings = mean_upcrossings(signed_sqrt_q0(toys[:400], design, shapes))
     for z, tolerance in ((2.5, 0.25), (3.0, 0.2), (3.5, 0.3)):
         assert gross_vitells(z, crossings) == pytest.approx(np.mean(best >= z), rel=tolerance)
 
@@ -82,17 +82,17 @@ def test_profiling_the_family_costs_significance_and_keeps_the_root_normal(edges
     designs = [make_design(edges, family=family) for family in ("dijet3", "dijet4", "powexp")]
     shapes = signal_shapes(edges, np.array([3_600.0]), np.array([0.033]))
     toys = np.random.default_rng(7).poisson(smooth(2e4), (3_000, len(edges) - 1)).astype(float)
-    roots, _ = envelope_roots(toys, designs, shapes)
+    roots, _ = envelope_sqrt_q0(toys, designs, shapes)
     assert np.isfinite(roots).all()
     assert np.std(roots) < 1.03
     for z in (1.0, 2.0):
         assert np.mean(roots > z) < 1.15 * stats.norm.sf(z)
-    alone = envelope_roots(toys, designs[:1], shapes)
-    np.testing.assert_allclose(alone[0], signed_roots(toys, designs[0], shapes), atol=1e-5)
+    alone = envelope_sqrt_q0(toys, designs[:1], shapes)
+    np.testing.assert_allclose(alone[0], signed_sqrt_q0(toys, designs[0], shapes), atol=1e-5)
     # a signal that one family needs and another describes counts for little
     x = 0.5 * (edges[1:] + edges[:-1]) / 13_000.0
     curved = smooth(2e5) * np.exp(3.0 * np.log(x / 0.3) ** 2)
-    envelope, single = (envelope_roots(curved[None], part, shapes)[0][0, 0] for part in (designs, designs[:1]))
+    envelope, single = (envelope_sqrt_q0(curved[None], part, shapes)[0][0, 0] for part in (designs, designs[:1]))
     assert abs(single) > 5 * abs(envelope) + 1
     found = likelihood_scan(curved, edges, family="envelope", n_toys=100, rng=np.random.default_rng(1))
     assert found.family == "envelope"

@@ -104,7 +104,7 @@ def test_the_asimov_significance_is_the_median_of_toys():
         off=rng.poisson(b * tau, 40_000).astype(float),
         tau=np.full(40_000, tau),
     )
-    assert np.median(toys.signed_root()) == pytest.approx(float(expected_discovery_z(s, b, error)), abs=0.05)
+    assert np.median(toys.signed_sqrt_q0()) == pytest.approx(float(expected_discovery_z(s, b, error)), abs=0.05)
 
 
 def test_exact_limits_of_few_events_solve_their_equation():

@@ -8,7 +8,7 @@ from bumphunt.significance.asymptotics import OnOff, tail_probabilities
 from bumphunt.significance.bumphunter import smallest_p_values, windows
 from bumphunt.significance.limits import window_limits
 from bumphunt.significance.trials import global_p_value
-from bumphunt.significance.window_likelihood import window_roots
+from bumphunt.significance.window_likelihood import window_sqrt_q0
 from bumphunt.spectrum.batched import fit_many
 from bumphunt.spectrum.binning import mass_grid
 from bumphunt.spectrum.design import make_design
@@ -32,7 +32,7 @@ def test_a_converged_fit_conserves_its_events_and_does_not_see_the_mask(counts):
 @given(spectra, st.integers(1, 300))
 def test_more_events_in_the_window_are_more_significant(counts, more):
     counts = np.stack([counts, counts + more * WINDOW])
-    low, high = window_roots(counts, as_spectrum(counts[0], EDGES, masked=WINDOW), family="dijet3")
+    low, high = window_sqrt_q0(counts, as_spectrum(counts[0], EDGES, masked=WINDOW), family="dijet3")
     assert np.isnan(low) or np.isnan(high) or high > low - 1e-6
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 from bumphunt.errors import InputError
 from bumphunt.significance.spectrum_scan import scan_spectrum
 from bumphunt.significance.summary import scan_summary, scan_text
-from bumphunt.significance.window_likelihood import window_roots
+from bumphunt.significance.window_likelihood import window_sqrt_q0
 from bumphunt.spectrum.functions import SQRT_S, gaussian_fractions
 from bumphunt.spectrum.spectrum import as_spectrum
 
@@ -60,7 +60,7 @@ def test_the_root_of_a_window_is_normal(edges, smooth, total):
     masked = np.zeros(len(edges) - 1, dtype=bool)
     masked[8:12] = True
     toys = np.random.default_rng(3).poisson(smooth(total), (6_000, len(edges) - 1)).astype(float)
-    roots = window_roots(toys, as_spectrum(toys[0], edges, masked=masked), family="dijet3")
+    roots = window_sqrt_q0(toys, as_spectrum(toys[0], edges, masked=masked), family="dijet3")
     assert np.isfinite(roots).mean() > 0.995
     roots = roots[np.isfinite(roots)]
     assert stats.kstest(roots, "norm").statistic < (0.02 if total > 1e3 else 0.06)

@@ -79,7 +79,7 @@ def test_a_fit_that_cannot_end_says_so(edges, smooth, window):
     counts[-1] = 0.0
     last = np.eye(len(counts))[-1]
     deficit = fit_signal(counts[None, :], make_design(edges, family="dijet3"), last)
-    assert np.isnan(deficit.signed_root()[0]) or deficit.n_signal[0] < 0
+    assert np.isnan(deficit.signed_sqrt_q0()[0]) or deficit.n_signal[0] < 0
 
 
 def test_bin_centres_are_as_good_as_integrals(edges, window):

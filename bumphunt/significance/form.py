@@ -1,0 +1,62 @@
+"""The form of the background as a systematic of one window's significance, by discrete profiling (arXiv:1408.6865).
+
+The nominal family is one of several that describe the sidebands. With the family as one more, discrete, nuisance
+parameter the likelihood ratio of no signal is the smallest over families f of ``z_f**2 + d_f``: the excess over that
+family's background, and how much worse than the best it describes the sidebands, charged
+:data:`bumphunt.spectrum.profiling.PENALTY` per parameter. A form that leaves less of an excess takes away from the
+significance as far as the sidebands believe in it, and none adds to it.
+"""
+
+import math
+from dataclasses import replace
+
+from bumphunt.errors import FitError, InputError
+from bumphunt.results import WindowResult
+from bumphunt.significance.p_values import counting_p_value, widened_p_value
+from bumphunt.spectrum.profiling import ENVELOPE, PENALTY, fit_all
+from bumphunt.spectrum.spectrum import Spectrum
+from bumphunt.statistics import p_from_z, z_from_p
+
+
+def with_form(
+    found: WindowResult, spectrum: Spectrum, *, families: tuple[str, ...] = ENVELOPE, null_width: float = 1.0
+) -> WindowResult:
+    """Return a window's result with the form of the background profiled.
+
+    Parameters
+    ----------
+    found : WindowResult
+        Of the nominal family, from :func:`bumphunt.significance.scan.window_significance`.
+    spectrum : Spectrum
+        The counts it was made from, with window and masked bins.
+    families : tuple of str
+        Forms to profile.
+    null_width : float
+        As there; the significance over every form is divided by it.
+
+    Returns
+    -------
+    WindowResult
+        ``z_stat`` is the nominal significance, which is what a calibration of the null is about; ``z_local`` and
+        ``p_local`` have the form in them and are never more significant. ``form_family`` is the form that takes away
+        most, ``n_form`` the background that it expects. Where nothing was searched, or no form fits, all stays as is.
+    """
+    nominal = replace(found, z_stat=found.z_local)
+    if found.fit is None or found.note:
+        return nominal
+    try:
+        fits = fit_all(spectrum, families=families)
+    except (FitError, InputError):
+        return nominal
+    charged = [fit.deviance + PENALTY * len(fit.parameters) for fit in fits]
+    lowest, name, expected = math.inf, "", math.nan
+    for fit, charge in zip(fits, charged, strict=True):
+        p_value = counting_p_value(found.n_observed, fit.window_expected, fit.window_error)
+        z = z_from_p(widened_p_value(p_value, null_width))
+        ratio = math.copysign(z**2, z) + charge - min(charged)
+        if ratio < lowest:
+            lowest, name, expected = ratio, fit.family, fit.window_expected
+    z = math.copysign(math.sqrt(abs(lowest)), lowest)
+    if z >= found.z_local:
+        return replace(nominal, form_family=found.fit.family, n_form=found.n_expected)
+    return replace(nominal, z_local=z, p_local=p_from_z(z), form_family=name, n_form=expected)
