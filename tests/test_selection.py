@@ -43,3 +43,21 @@ def test_tighter_cuts_are_nested():
 def test_a_fraction_that_is_none(fraction):
     with pytest.raises(InputError, match="between 0 and 1"):
         select_fraction(np.arange(4.0), np.zeros(4, dtype=int), fraction=fraction)
+
+
+def test_without_folds_there_is_one_threshold():
+    rng = np.random.default_rng(3)
+    score = rng.random(1_000)
+    selected = select_fraction(score, fraction=0.05)
+    assert selected.sum() == 50
+    assert score[selected].min() > score[~selected].max()
+
+
+@given(seed=st.integers(0, 50), fraction=st.sampled_from([0.01, 0.2, 0.5]))
+def test_ties_are_broken_by_the_events_own_numbers_whatever_the_order_of_rows(seed, fraction):
+    rng = np.random.default_rng(seed)
+    score, ties = rng.integers(0, 4, 200).astype(float), rng.random(200)
+    order = rng.permutation(200)
+    selected = select_fraction(score, fraction=fraction, ties=ties)
+    np.testing.assert_array_equal(select_fraction(score[order], fraction=fraction, ties=ties[order]), selected[order])
+    assert selected.sum() == round(200 * fraction)

@@ -6,10 +6,14 @@ A file is written under a temporary name and renamed, so that a reader never mee
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from bumphunt.errors import InputError
 from bumphunt.files import write_atomically
+
+Estimator = TypeVar("Estimator")
 
 TRUSTED_TYPES: tuple[str, ...] = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -54,6 +58,62 @@ def load_estimator(path: str | Path, *, trusted: Sequence[str] = TRUSTED_TYPES) 
         raise InputError(
             f"{source}: not a readable skops file ({error}); write it again with save_estimator"
         ) from error
+
+
+def save_learned(estimator: Any, path: str | Path) -> None:
+    """Write an estimator's settings and what it learned to a ``.skops`` file: arrays, numbers, trees and names."""
+    save_estimator(_plain(estimator), path)
+
+
+def load_learned(cls: type[Estimator], path: str | Path) -> Estimator:
+    """Read what :func:`save_learned` wrote of an estimator of this class.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or holds another estimator.
+    """
+    stored = load_estimator(path)
+    found = stored.get("estimator") if isinstance(stored, dict) else None
+    if found != cls.__name__:
+        raise InputError(f"{path}: holds {found or 'something else'}, not {cls.__name__}; load it as what it is")
+    try:
+        return _restored(cls, stored)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: written by another version ({error}); train and save it again") from error
+
+
+def _plain(value: Any) -> Any:
+    """Return an estimator, or what it learned, as what a file of known types can hold."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "get_params") and type(value).__module__.startswith("bumphunt."):
+        learned = {name: _plain(item) for name, item in vars(value).items() if name.endswith("_")}
+        return {"estimator": type(value).__name__, "parameters": value.get_params(deep=False), "learned": learned}
+    if hasattr(value, "save_raw"):
+        return {"booster": np.frombuffer(value.save_raw("ubj"), dtype=np.uint8)}
+    return value
+
+
+def _restored(cls: type[Estimator], stored: dict[str, Any]) -> Estimator:
+    model = cls(**stored["parameters"])
+    for name, value in stored["learned"].items():
+        setattr(model, name, _from_plain(value))
+    return model
+
+
+def _from_plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from_plain(item) for item in value]
+    if isinstance(value, dict) and "booster" in value:
+        import xgboost
+
+        return xgboost.Booster(params={"nthread": 1}, model_file=bytearray(value["booster"].tobytes()))
+    if isinstance(value, dict) and value.get("estimator") == "BoostedTrees":
+        from bumphunt.scores.trees import BoostedTrees
+
+        return _restored(BoostedTrees, value)
+    return value
 
 
 def save_network(network: Any, path: str | Path) -> None:

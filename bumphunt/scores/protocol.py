@@ -45,7 +45,7 @@ class Validation:
 
 
 class Classifier(Protocol):
-    """A base of weak supervision: it learns to tell one sample of events from another.
+    """A base of weak supervision: it learns to separate one sample of events from another.
 
     The classes are *regions of mjj*. Which events are signal is neither asked for nor known.
     """
@@ -67,6 +67,26 @@ class Classifier(Protocol):
 
     def member_scores(self, features: FloatArray) -> FloatArray:
         """Return the log-odds each member gives each event, shape (members, events)."""
+        ...
+
+
+@runtime_checkable
+class SharingClassifier(Protocol):
+    """A classifier whose trainings on parts of the same events share work, such as the binning of features.
+
+    What ``prepare`` returns is the classifier's own affair; it must not depend on which events are in the region.
+    """
+
+    def prepare(self, features: FloatArray, trains: BoolArray | None = None) -> Any:
+        """Return what all trainings on these events share; ``trains`` flags those that any of them trains on."""
+        ...
+
+    def fit_prepared(self, prepared: Any, positive: BoolArray, weights: FloatArray) -> Self:
+        """Train on prepared events; those of weight 0 do not train."""
+        ...
+
+    def prepared_scores(self, prepared: Any, events: BoolArray) -> FloatArray:
+        """Return the log-odds each member gives the flagged events, shape (members, flagged events)."""
         ...
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import FloatArray
 from bumphunt.scores.protocol import BoolArray, Classifier, Validation
+from bumphunt.scores.ranks import ranks
 
 IntArray = npt.NDArray[np.int64]
 Item = TypeVar("Item")
@@ -66,7 +67,7 @@ def out_of_fold_scores(
         If the rows do not agree, there are fewer than two folds, a feature is constant, NaN or
         infinite, or a fold leaves one class only to train on.
     """
-    _check_sample(features, region, weights, folds, least=2)
+    check_sample(features, region, weights, folds, least=2)
     _check_average(average)
 
     def score_fold(fold: int) -> FloatArray:
@@ -75,10 +76,10 @@ def out_of_fold_scores(
         return classifier.anomaly_score(held_out) if average == "score" else classifier.member_scores(held_out)
 
     numbers = [int(fold) for fold in np.unique(folds)]
-    ranks = np.empty(len(features), dtype=np.float64)
+    result = np.empty(len(features), dtype=np.float64)
     for fold, score in zip(numbers, _side_by_side(score_fold, numbers, threads), strict=True):
-        ranks[folds == fold] = rank_within(score, rng=rng) if average == "score" else mean_rank(score, rng=rng)
-    return ranks
+        result[folds == fold] = rank_within(score, rng=rng) if average == "score" else mean_rank(score, rng=rng)
+    return result
 
 
 def fold_models(
@@ -95,7 +96,7 @@ def fold_models(
     They are for events that are in no fold, such as simulated signal whose efficiency is asked for.
     Parameters and errors are those of :func:`out_of_fold_scores`.
     """
-    _check_sample(features, region, weights, folds, least=2)
+    check_sample(features, region, weights, folds, least=2)
     numbers = [int(fold) for fold in np.unique(folds)]
     trained = _side_by_side(
         lambda fold: _train_without(fold, features, region, weights, folds, make_classifier), numbers, threads
@@ -158,11 +159,11 @@ def nested_scores(
     InputError
         As for :func:`out_of_fold_scores`, or for fewer than three folds.
     """
-    _check_sample(features, region, weights, folds, least=3)
+    check_sample(features, region, weights, folds, least=3)
     _check_average(average)
     trains = weights > 0
     numbers = np.unique(folds)
-    ranks = np.empty(len(features), dtype=np.float64)
+    result = np.empty(len(features), dtype=np.float64)
     for fold in numbers:
         held_out = folds == fold
         members = []
@@ -180,8 +181,10 @@ def nested_scores(
             )
             members.append(classifier.member_scores(features[held_out]))
         scores = np.concatenate(members)
-        ranks[held_out] = mean_rank(scores, rng=rng) if average == "rank" else rank_within(scores.mean(axis=0), rng=rng)
-    return ranks
+        result[held_out] = (
+            mean_rank(scores, rng=rng) if average == "rank" else rank_within(scores.mean(axis=0), rng=rng)
+        )
+    return result
 
 
 def mean_rank(scores: FloatArray, *, rng: np.random.Generator) -> FloatArray:
@@ -196,7 +199,14 @@ def mean_rank(scores: FloatArray, *, rng: np.random.Generator) -> FloatArray:
     return rank_within(np.mean([rank_within(member, rng=rng) for member in scores], axis=0), rng=rng)
 
 
-def _check_sample(features: FloatArray, region: BoolArray, weights: FloatArray, folds: IntArray, *, least: int) -> None:
+def check_sample(features: FloatArray, region: BoolArray, weights: FloatArray, folds: IntArray, *, least: int) -> None:
+    """Refuse events that cannot be trained on and scored out of fold.
+
+    Raises
+    ------
+    InputError
+        As for :func:`out_of_fold_scores`; ``least`` folds must be there.
+    """
     if not (len(features) == len(region) == len(weights) == len(folds)):
         raise InputError("features, region, weights and folds must have one row per event")
     found = np.unique(folds)
@@ -217,7 +227,7 @@ def _check_sample(features: FloatArray, region: BoolArray, weights: FloatArray, 
     constant = np.flatnonzero(np.ptp(features, axis=0) == 0)
     if len(constant):
         raise InputError(
-            f"feature {constant[0]} has the same value in every event and can tell nothing apart; leave it out"
+            f"feature {constant[0]} has the same value in every event and carries no information; leave it out"
         )
 
 
@@ -235,16 +245,13 @@ def rank_within(score: FloatArray, *, rng: np.random.Generator) -> FloatArray:
     >>> rank_within(np.array([0.3, 0.1, 0.9, 0.2]), rng=np.random.default_rng(1)).tolist()
     [0.625, 0.125, 0.875, 0.375]
     """
-    order = np.lexsort((rng.random(len(score)), score))
-    ranks = np.empty(len(score), dtype=np.float64)
-    ranks[order] = (np.arange(len(score)) + 0.5) / len(score)
-    return ranks
+    return ranks(score, ties=rng.random(len(score)))
 
 
 def leakage(
     score: FloatArray, lower: BoolArray, middle: BoolArray, upper: BoolArray, *, exclude: float = 0.05
 ) -> tuple[float, float]:
-    """Return how well a score tells a middle range of mjj from those on either side, in background.
+    """Return how well a score separates a middle range of mjj from those on either side, in background.
 
     The area under the ROC curve of the middle against either side, averaged over the two, for events
     outside the most anomalous ``exclude`` of all. It is 0.5 where the score does not follow mjj, or
@@ -263,7 +270,7 @@ def leakage(
     Returns
     -------
     area, error : float
-        The area and its standard error were there nothing to tell.
+        The area, and its standard error for a score that does not separate them.
     """
     from scipy.stats import rankdata
 

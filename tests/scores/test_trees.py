@@ -46,8 +46,9 @@ def test_the_seed_is_all_there_is_to_chance():
 def test_members_differ_and_their_mean_is_the_score():
     model = BoostedTrees(members=3, max_iter=10).fit(*samples())
     test = samples(seed=3)[0]
-    each = np.array([member.decision_function(model.binned(test)) for member in model.classifiers_])
-    assert len(model.classifiers_) == 3
+    margins = [b.inplace_predict(model.binned(test), predict_type="margin") for b in model.boosters_]
+    each = np.array(margins, dtype=np.float64)
+    assert len(model.boosters_) == 3
     assert not np.array_equal(each[0], each[1])
     np.testing.assert_allclose(model.anomaly_score(test), each.mean(axis=0))
 

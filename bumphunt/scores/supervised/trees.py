@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import FloatArray
-from bumphunt.scores.persistence import TRUSTED_TYPES, load_estimator, save_estimator
+from bumphunt.scores.persistence import load_learned, save_learned
 from bumphunt.scores.protocol import Features, check_features
 from bumphunt.scores.trees import BoostedTrees
 
@@ -87,9 +87,7 @@ class _Trees(SupervisedClassifier):
         """Write the trained classifier to a ``.skops`` file, without pickle."""
         if not hasattr(self, "n_features_in_"):
             raise InputError(f"{type(self).__name__} is not fitted; call fit or load first")
-        learned = {name: value for name, value in vars(self).items() if name.endswith("_")}
-        content = {"estimator": type(self).__name__, "parameters": self.get_params(), "learned": learned}
-        save_estimator(content, path)
+        save_learned(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -100,14 +98,7 @@ class _Trees(SupervisedClassifier):
         InputError
             If the file is not of this kind of classifier.
         """
-        content = load_estimator(path, trusted=(*TRUSTED_TYPES, "bumphunt.scores.trees.BoostedTrees"))
-        found = content.get("estimator") if isinstance(content, dict) else None
-        if found != cls.__name__:
-            raise InputError(f"{path}: holds {found or 'something else'}, not {cls.__name__}; load it as what it is")
-        model = cls(**content["parameters"])
-        for name, value in content["learned"].items():
-            setattr(model, name, value)
-        return model
+        return load_learned(cls, path)
 
 
 class DecisionTree(_Trees):

@@ -1,0 +1,261 @@
+"""Repeated cross-fitting: out-of-fold ranks averaged over several ways to divide the events into folds.
+
+One division leaves the answer to luck: which events a model trains on shapes what it finds among the rest. Averaged
+over divisions the score depends on the events alone, as far as repeats reach, and finds more. In each of them an
+event is scored by a model that has not seen it, so that it has no say in its own score.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.errors import ConfigError, InputError
+from bumphunt.events import FloatArray
+from bumphunt.scores.protocol import BoolArray, Classifier, SharingClassifier
+from bumphunt.scores.ranks import RankTable, ranks
+from bumphunt.scores.weak_supervision import check_sample
+
+IntArray = npt.NDArray[np.int64]
+MakeClassifier = Callable[[int, int], Classifier]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RepeatedScores:
+    """The score of every event, and that of each division alone.
+
+    Parameters
+    ----------
+    score : array of shape (events,)
+        Rank, in (0, 1), of the average over repeats, without ties: the most anomalous 1 % are those above 0.99, in all
+        folds together.
+    single : float32 array of shape (repeats, events)
+        Rank within the fold, in (0, 1), in each repeat.
+    """
+
+    score: FloatArray
+    single: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RepeatedModels:
+    """The trained models of all repeats and folds, for events that are in no fold, such as simulated signal.
+
+    Parameters
+    ----------
+    models : tuple of tuples of Classifier
+        By repeat and fold: the model that has not seen the fold.
+    tables : tuple of tuples of RankTable
+        By repeat and fold: the scores this model gave the events of the fold.
+    average : RankTable
+        The averages of the events.
+    combine : {"log", "rank"}
+        What was averaged.
+    """
+
+    models: tuple[tuple[Classifier, ...], ...]
+    tables: tuple[tuple[RankTable, ...], ...]
+    average: RankTable
+    combine: str
+
+    def draw(self, n_events: int, *, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
+        """Return a random fold and a random tie number in each repeat for events from outside, (repeats, events)."""
+        folds = [rng.integers(len(row), size=n_events) for row in self.models]
+        return np.stack(folds).astype(np.int64), rng.random((len(self.models), n_events))
+
+    def score(self, features: FloatArray, *, folds: IntArray, ties: FloatArray) -> FloatArray:
+        """Return the score that events from outside would have had in the file, shape (events,), in [0, 1].
+
+        In each repeat an event belongs to one fold and is scored by that fold's model alone, as the events of the
+        file are. To average over all models would be fairer to an event than the data were treated, and its
+        efficiency would come out too high.
+
+        Parameters
+        ----------
+        features : array of shape (events, features)
+            As the models were trained on.
+        folds, ties : arrays of shape (repeats, events)
+            Fold, and order among equal scores in [0, 1), of each event in each repeat; :meth:`draw` makes them.
+
+        Raises
+        ------
+        InputError
+            If there is not one fold and tie number per repeat and event.
+        """
+        expected = (len(self.models), len(features))
+        if np.shape(folds) != expected or np.shape(ties) != expected:
+            raise InputError(
+                f"folds have shape {np.shape(folds)} and ties {np.shape(ties)}; give (repeats, events) = {expected}"
+            )
+        single = np.zeros(expected, dtype=np.float32)
+        for repeat, (models, tables, fold, tie) in enumerate(zip(self.models, self.tables, folds, ties, strict=True)):
+            for number, (model, table) in enumerate(zip(models, tables, strict=True)):
+                mine = fold == number
+                if mine.any():
+                    single[repeat, mine] = table.rank(model.anomaly_score(features[mine]), ties=tie[mine])
+        return self.average.rank(average_ranks(single, combine=self.combine), ties=ties[0])
+
+
+def repeated_scores(
+    features: FloatArray,
+    region: BoolArray,
+    weights: FloatArray,
+    folds: IntArray,
+    *,
+    make_classifier: MakeClassifier,
+    ties: FloatArray,
+    threads: int = 1,
+    combine: str = "log",
+) -> RepeatedScores:
+    """Score every event out of fold in each of several divisions, and average the ranks.
+
+    Parameters
+    ----------
+    features : array of shape (events, features)
+        What the classifier sees; mjj must not be among it.
+    region : bool array of shape (events,)
+        Events in the signal region, the positive class.
+    weights : array of shape (events,)
+        Training weights, zero for events in neither region nor sidebands; these are scored as well.
+    folds : int array of shape (repeats, events)
+        Fold of each event in each repeat, from 0 without a gap.
+    make_classifier : callable
+        (Repeat, fold) -> an untrained classifier with its own seed.
+    ties : array of shape (repeats, events)
+        Order of events of equal score, in each repeat. From the events' content, it keeps the order of rows out.
+    threads : int
+        Trainings side by side in this process; the scores do not depend on it.
+    combine : {"log", "rank"}
+        What is averaged over repeats; see :func:`average_ranks`.
+
+    Raises
+    ------
+    ConfigError
+        If ``combine`` is neither.
+    InputError
+        If the rows do not agree, a repeat has fewer than two folds, a feature is constant, NaN or infinite, or a
+        fold leaves one class only to train on.
+    """
+    check_combine(combine)
+    single = np.empty(np.shape(folds), dtype=np.float32)
+    for repeat, fold, _, raw in _trained(features, region, weights, folds, ties, make_classifier, threads):
+        held_out = folds[repeat] == fold
+        single[repeat, held_out] = ranks(raw, ties=ties[repeat, held_out])
+    return RepeatedScores(score=ranks(average_ranks(single, combine=combine), ties=ties[0]), single=single)
+
+
+def repeated_models(
+    features: FloatArray,
+    region: BoolArray,
+    weights: FloatArray,
+    folds: IntArray,
+    *,
+    make_classifier: MakeClassifier,
+    ties: FloatArray,
+    threads: int = 1,
+    combine: str = "log",
+) -> RepeatedModels:
+    """Return the models that :func:`repeated_scores` trains, for events that are in no fold.
+
+    Parameters and errors are those of :func:`repeated_scores`.
+    """
+    check_combine(combine)
+    single = np.empty(np.shape(folds), dtype=np.float32)
+    models: list[list[Classifier]] = [[] for _ in folds]
+    tables: list[list[RankTable]] = [[] for _ in folds]
+    for repeat, fold, model, raw in _trained(features, region, weights, folds, ties, make_classifier, threads):
+        held_out = folds[repeat] == fold
+        single[repeat, held_out] = ranks(raw, ties=ties[repeat, held_out])
+        models[repeat].append(model)
+        tables[repeat].append(RankTable.of(raw))
+    return RepeatedModels(
+        models=tuple(map(tuple, models)),
+        tables=tuple(map(tuple, tables)),
+        average=RankTable.of(average_ranks(single, combine=combine)),
+        combine=combine,
+    )
+
+
+def _trained(
+    features: FloatArray,
+    region: BoolArray,
+    weights: FloatArray,
+    folds: IntArray,
+    ties: FloatArray,
+    make_classifier: MakeClassifier,
+    threads: int,
+) -> Iterator[tuple[int, int, Classifier, FloatArray]]:
+    """Give repeat, fold, trained model and its raw scores of the fold, in order."""
+    if np.ndim(folds) != 2 or np.shape(ties) != np.shape(folds) or not len(folds):
+        raise InputError(
+            f"folds have shape {np.shape(folds)} and ties {np.shape(ties)}; give (repeats, events) of both"
+        )
+    for numbers in folds:
+        check_sample(features, region, weights, numbers, least=2)
+        if not np.array_equal(np.unique(numbers), np.arange(numbers.max() + 1)):
+            raise InputError("the folds of a repeat must be numbered from 0 without a gap")
+    tasks = [(repeat, fold) for repeat, numbers in enumerate(folds) for fold in range(int(numbers.max()) + 1)]
+    first = make_classifier(*tasks[0])
+    prepared = first.prepare(features, weights > 0) if isinstance(first, SharingClassifier) else None
+
+    def work(task: tuple[int, int]) -> tuple[int, int, Classifier, FloatArray]:
+        repeat, fold = task
+        held_out = folds[repeat] == fold
+        classifier = make_classifier(repeat, fold)
+        if prepared is not None and isinstance(classifier, SharingClassifier):
+            classifier.fit_prepared(prepared, region, np.where(held_out, 0.0, weights))
+            return repeat, fold, classifier, classifier.prepared_scores(prepared, held_out).mean(axis=0)
+        training = (weights > 0) & ~held_out
+        classifier.fit(features[training], region[training], weights=weights[training])
+        return repeat, fold, classifier, classifier.anomaly_score(features[held_out])
+
+    if threads <= 1:
+        yield from map(work, tasks)
+        return
+    # the trees work outside the interpreter's lock, so that threads do, without copies of the events
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        yield from pool.map(work, tasks)
+
+
+def average_ranks(single: npt.NDArray[np.floating], *, combine: str = "log") -> FloatArray:
+    """Return the average over repeats of out-of-fold ranks, (repeats, events) -> (events,).
+
+    Parameters
+    ----------
+    single : array of shape (repeats, events)
+        Ranks in [0, 1].
+    combine : {"log", "rank"}
+        ``log``: the mean of -log(1 - rank), as in Fisher's combination of p-values; an event near the top in most
+        repeats stays there when one of them misses it. ``rank``: the mean rank, where one such miss outweighs the rest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> single = np.array([[0.999, 0.95], [0.999, 0.95], [0.6, 0.95]])
+    >>> [average_ranks(single, combine=name).argmax() for name in ("log", "rank")]
+    [np.int64(0), np.int64(1)]
+    """
+    check_combine(combine)
+    if combine == "rank":
+        return np.asarray(single.mean(axis=0, dtype=np.float64))
+    total = np.zeros(single.shape[1])
+    for row in single:
+        # float32 ranks of a million events stay below 1; those of events from outside may reach it
+        total -= np.log1p(-np.minimum(row.astype(np.float64), 1.0 - 2.0**-24))
+    return total / len(single)
+
+
+def check_combine(name: str) -> None:
+    """Refuse a way to combine repeats that does not exist.
+
+    Raises
+    ------
+    ConfigError
+        If the name is neither log nor rank.
+    """
+    if name not in ("log", "rank"):
+        raise ConfigError(f"combine is {name!r}; choose log or rank")
