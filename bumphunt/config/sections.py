@@ -64,8 +64,9 @@ class SearchConfig(Section):
     cut_fractions: Fractions = Field(
         [0.01, 0.002], description="parts of the events to keep; every cut is counted as a trial"
     )
-    null_width: float = Field(
-        1.1, ge=1.0, description="width of local z without signal (folds share events); z is divided by it"
+    inclusive: bool = Field(True, description="search the spectrum before any cut as well; one more trial a window")
+    null_width: Annotated[float, Field(ge=0.5, le=10.0)] | None = Field(
+        None, description="width of local z without signal; null: the measured surface; a number overrides it"
     )
     family: str = Field("auto", description="background family: auto, dijet3, dijet4, dijet5, powexp, gp or envelope")
 
@@ -87,12 +88,15 @@ class CwolaConfig(Section):
         "sides", description="what counts the same in training: sides (each sideband too), classes or none"
     )
     folds: int = Field(5, ge=2, le=20, description="every event is scored by models trained on the other folds")
-    members: Few = Field(2, description="classifiers in each fold's ensemble")
-    max_iter: Few = Field(80, description="boosting steps of trees")
+    repeats: int = Field(
+        8, ge=1, le=100, description="divisions into folds over which the score is averaged; more hang less on luck"
+    )
+    members: Few = Field(1, description="classifiers in each fold's ensemble")
+    max_iter: Few = Field(40, description="boosting steps of trees")
     learning_rate: float = Field(0.05, gt=0, le=1, description="step of boosting")
     max_leaf_nodes: int = Field(16, ge=2, le=10_000, description="leaves of a tree")
     min_samples_leaf: Positive = Field(40, description="training events in a leaf, at least")
-    max_bins: int = Field(32, ge=2, le=255, description="bins of a feature; few of them leave noise less to learn")
+    max_bins: int = Field(16, ge=2, le=255, description="bins of a feature; few of them leave noise less to learn")
     l2_regularization: float = Field(1.0, ge=0, le=1e6, description="penalty on leaf values")
 
 

@@ -13,9 +13,8 @@ from bumphunt.jobs.ingest import read_events
 from bumphunt.jobs.progress import bar
 from bumphunt.jobs.store import StageStore, describe_input, output_folder, request, versions
 from bumphunt.pipeline.search import prepare_search
-from bumphunt.pipeline.windows import WindowTask, event_folds, primary_score
+from bumphunt.pipeline.windows import WindowTask, primary_scores
 from bumphunt.results import SCHEMA_VERSION, Answers, BlindResult, BlindWindow
-from bumphunt.selection import select_fraction
 from bumphunt.significance.expected import expected_significance, mask_counts, signal_needed
 from bumphunt.spectrum.binning import count
 
@@ -72,12 +71,17 @@ def run_blind(
 def expect_window(task: WindowTask) -> tuple[BlindWindow, ...]:
     """Train and cut in one window, hide its counts, and return what its sidebands make one expect at each cut."""
     window, settings = task.window.bins(task.edges), task.config.search
-    folds = event_folds(len(task.mjj), task)
-    score = primary_score(task, folds)
+    score = primary_scores(task, task.folds()).score
     found = []
     for fraction in settings.cut_fractions:
-        selected = select_fraction(score, folds, fraction=fraction)
+        selected = score > 1.0 - fraction
         counts = mask_counts(count(task.mjj[selected], task.edges), window)
+        _, width = task.null.at(
+            n_window=float(task.window.signal_region(task.mjj).sum()),
+            cut_fraction=fraction,
+            n_features=task.features.shape[1],
+            repeats=task.config.cwola.repeats,
+        )
         try:
             expected = expected_significance(
                 counts,
@@ -98,8 +102,8 @@ def expect_window(task: WindowTask) -> tuple[BlindWindow, ...]:
                 n_expected=expected.n_expected,
                 n_expected_error=expected.n_expected_error,
                 # a run divides z by the width of its null distribution
-                n_signal_3=signal_needed(3.0 * settings.null_width, expected.n_expected, expected.n_expected_error),
-                n_signal_5=signal_needed(5.0 * settings.null_width, expected.n_expected, expected.n_expected_error),
+                n_signal_3=signal_needed(3.0 * width, expected.n_expected, expected.n_expected_error),
+                n_signal_5=signal_needed(5.0 * width, expected.n_expected, expected.n_expected_error),
                 limits=expected.limits,
                 note="",
             )

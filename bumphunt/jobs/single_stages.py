@@ -81,7 +81,7 @@ def masses_in_window(
     search, outcome = _one_window(path, window, config, seed)
     best = min(outcome.results, key=lambda result: result.p_local)
     task = search.tasks[0]
-    fit, _ = estimate_masses(search, task, outcome, best, config, selection=window_selection(search, task, outcome))
+    fit, _ = estimate_masses(search, task, outcome, best, config, selection=window_selection(search, task))
     if fit is None:
         raise InputError(
             f"the masses in {window[0]:.0f}-{window[1]:.0f} GeV cannot be fitted at any cut: too few events stand out "

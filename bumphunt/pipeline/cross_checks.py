@@ -96,7 +96,7 @@ def cross_check(
         held_out = folds == fold
         signs.append(_orientation(score[~held_out], task, task.mjj[~held_out]))
         oriented[held_out] *= signs[-1]
-    found = measure(select_fraction(oriented, folds, fraction=fraction), task, folds=folds, fraction=fraction)
+    found = measure(select_fraction(oriented, folds, fraction=fraction), task, fraction=fraction)
     return CrossCheck(
         name=name,
         orientation=sign or (1 if sum(signs) > 0 else -1),

@@ -1,8 +1,7 @@
-"""Simulated signal through the selection that the data passed: every fold's model with that fold's threshold."""
+"""Simulated signal through the selection that the data passed: one fold a repeat, by the models that scored it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,91 +10,60 @@ import pandas as pd
 from bumphunt.events import FEATURES, drop_truth
 from bumphunt.masses.acceptance import Select
 from bumphunt.pipeline.search import Search
-from bumphunt.pipeline.windows import WindowOutcome, WindowTask, make_classifier, training_sample
-from bumphunt.scores.weak_supervision import fold_models
+from bumphunt.pipeline.windows import WindowTask, make_classifier, training_sample
+from bumphunt.rng import generator
+from bumphunt.scores.repeats import RepeatedModels, repeated_models
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
-
-class Scorer(Protocol):
-    """A fitted classifier of one fold."""
-
-    def anomaly_score(self, features: FloatArray) -> FloatArray:
-        """Return one number an event, higher is more anomalous."""
-        ...
+DRAWS = 3
+"""Times that each simulated event is put into folds; the mean of passing is its efficiency."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FoldSelection:
-    """The fold models of a window and the scores they gave the events they had not seen.
+    """The fold models of a window, and what they see.
 
     Parameters
     ----------
-    models : sequence of Scorer
-        One a fold, in the order of the folds.
-    held_out : sequence of arrays
-        Raw scores of each fold's own events by its model, any order.
+    models : RepeatedModels
+        Of all repeats and folds.
     features : callable
         Event table -> features as the models were trained on, shape (events, features); mjj in GeV is a column of it.
+    seed : int
+        Draws the folds of simulated events; the same at each call, so that a fit to them is a smooth function.
     """
 
-    models: Sequence[Scorer]
-    held_out: Sequence[FloatArray]
+    models: RepeatedModels
     features: Callable[[pd.DataFrame], FloatArray]
+    seed: int
 
     def at(self, fraction: float) -> Select:
-        """Return the selection of the most anomalous ``fraction``: the mean over folds of passing that fold's cut."""
-        thresholds = [float(np.quantile(scores, 1.0 - fraction)) for scores in self.held_out]
+        """Return the selection of the most anomalous ``fraction``: how often each event of a table passes it."""
 
         def passes(table: pd.DataFrame) -> FloatArray:
             features = self.features(table)
-            passed = [
-                model.anomaly_score(features) > threshold
-                for model, threshold in zip(self.models, thresholds, strict=True)
-            ]
-            return np.asarray(np.mean(passed, axis=0), dtype=np.float64)
+            rng = generator(self.seed, "signal folds")
+            passed = np.zeros(len(features))
+            for _ in range(DRAWS):
+                folds, ties = self.models.draw(len(features), rng=rng)
+                passed += self.models.score(features, folds=folds, ties=ties) > 1.0 - fraction
+            return passed / DRAWS
 
         return passes
 
 
-def fold_selection(
-    models: Sequence[Scorer],
-    *,
-    trained_on: FloatArray,
-    folds: IntArray,
-    features: Callable[[pd.DataFrame], FloatArray],
-) -> FoldSelection:
-    """Score every fold's events by its model and keep what :class:`FoldSelection` needs.
-
-    Parameters
-    ----------
-    models : sequence of Scorer
-        One a fold; that of fold k was trained without its events.
-    trained_on : array of shape (events, features)
-        Features of all searched events.
-    folds : int array of shape (events,)
-        Fold of each.
-    features : callable
-        As in :class:`FoldSelection`.
-    """
-    held_out = [model.anomaly_score(trained_on[folds == fold]) for fold, model in enumerate(models)]
-    return FoldSelection(models=models, held_out=held_out, features=features)
-
-
-def window_selection(
-    search: Search, task: WindowTask, outcome: WindowOutcome, *, threads: int = 1
-) -> FoldSelection | None:
+def window_selection(search: Search, task: WindowTask, *, threads: int = 1) -> FoldSelection | None:
     """Return what a window's score does to events that are in no file, such as simulated signal.
 
-    An event of the file is scored by the one model that has not seen it. A simulated event has been seen by none, so
-    each model's verdict counts: what an event in a random fold would meet. The models are trained anew, with the
-    seeds of the search, and are the same.
+    An event of the file is scored in each repeat by the one model that has not seen it. A simulated event is put into
+    a random fold of each repeat and scored by those models: to average over all would be kinder to it than
+    the data were treated. The models are trained anew, with the seeds of the search, and are the same.
 
     Parameters
     ----------
-    search, task, outcome
-        The search, and the window with its scores.
+    search, task
+        The search, and the window.
     threads : int
         Folds trained side by side.
 
@@ -109,17 +77,13 @@ def window_selection(
     if settings.nested or settings.average != "score" or not set(search.features) <= set(FEATURES):
         return None
     sample = training_sample(task)
-    models = fold_models(
+    models = repeated_models(
         task.features,
         sample.region,
         sample.weights,
-        outcome.folds,
-        make_classifier=lambda fold: make_classifier(task, fold),
+        task.folds(),
+        make_classifier=lambda repeat, fold: make_classifier(task, repeat, fold),
+        ties=task.ties(),
         threads=threads,
     )
-    return fold_selection(
-        [models[fold] for fold in sorted(models)],
-        trained_on=task.features,
-        folds=outcome.folds,
-        features=lambda table: search.score_features(drop_truth(table)),
-    )
+    return FoldSelection(models=models, features=lambda table: search.score_features(drop_truth(table)), seed=task.seed)

@@ -20,7 +20,6 @@ from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
 from bumphunt.results import JetPlane, MassFit, PeakScan, WindowResult
 from bumphunt.rng import generator
-from bumphunt.selection import select_fraction
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +28,6 @@ CLEAR = 5.0
 
 FULL = 0.8
 """Part of the events in the window from which the excess fills a cut, and a looser one holds more of the signal."""
-
-
-def selected_at(outcome: WindowOutcome, best: WindowResult) -> npt.NDArray[np.bool_]:
-    """Return the searched events that pass the cut of a result, at any mass."""
-    return select_fraction(outcome.score.astype(np.float64), outcome.folds, fraction=best.cut_fraction)
 
 
 def estimate_masses(
@@ -67,10 +61,9 @@ def estimate_masses(
     window = task.window.bins(search.edges)
     masked = task.window.masked_bins(search.edges, guard=config.search.guard_bins)
     growth = MassGrowth(search.mjj, mj1, mj2) if config.cwola.decorrelate else MassGrowth()
-    score = outcome.score.astype(np.float64)
     for fraction in _cuts_to_fit(task, outcome, best, config):
-        chosen = select_fraction(score, outcome.folds, fraction=fraction)
-        result = measure(chosen, task, folds=outcome.folds, fraction=fraction)
+        chosen = outcome.selected(fraction)
+        result = measure(chosen, task, fraction=fraction)
         if result.fit is None:
             continue
         selected = SelectedEvents(
@@ -111,18 +104,21 @@ def estimate_masses(
 def _cuts_to_fit(task: WindowTask, outcome: WindowOutcome, best: WindowResult, config: AnalysisConfig) -> list[float]:
     """Return the cuts in the order in which a mass fit is tried: the loosest clear one first, then ever looser ones."""
     first = max(
-        (found.cut_fraction for found in outcome.results if not found.note and found.z_local >= CLEAR),
+        (
+            found.cut_fraction
+            for found in outcome.results
+            if not found.note and found.z_local >= CLEAR and found.cut_fraction < 1.0
+        ),
         default=best.cut_fraction,
     )
-    first = max(first, best.cut_fraction)
-    score = outcome.score.astype(np.float64)
+    every = sorted({*config.search.cut_fractions, *config.masses.looser_cuts})
+    # before any cut jets of a plain background hide the daughters' masses; the loosest cut is then the first
+    first = min(max(first, best.cut_fraction), every[-1])
     for fraction in sorted(cut for cut in config.masses.looser_cuts if cut > first):
-        chosen = select_fraction(score, outcome.folds, fraction=fraction)
-        found = measure(chosen, task, folds=outcome.folds, fraction=fraction)
+        found = measure(outcome.selected(fraction), task, fraction=fraction)
         if found.fit is None or found.n_observed - found.n_expected < FULL * found.n_observed:
             break
         first = fraction
-    every = sorted({*config.search.cut_fractions, *config.masses.looser_cuts})
     return [fraction for fraction in every if fraction >= first]
 
 
@@ -140,7 +136,7 @@ def describe_peaks(
     """Return the seed document's peak scan in the window, and the selected events in the plane of jet masses."""
     masses = {"mjj": search.mjj, "mj1": search.mass("mj1"), "mj2": search.mass("mj2")}
     region = task.window.signal_region(search.mjj)
-    selected = selected_at(outcome, best)
+    selected = outcome.selected(best.cut_fraction)
     inside, outside = selected & region, selected & ~region
     score = outcome.score.astype(np.float64)
     beside = ~region & (search.mjj > task.window.sideband_low) & (search.mjj < task.window.sideband_high)

@@ -7,8 +7,10 @@ import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.events import IDENTIFIERS, BlindEvents, feature_matrix, feature_names
+from bumphunt.events import BlindEvents, feature_matrix, feature_names
+from bumphunt.pipeline.null import null_of
 from bumphunt.pipeline.windows import WindowTask
+from bumphunt.preprocessing.content import canonical_order, content_keys
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow, mass_windows, window_on_grid
 from bumphunt.results import SpectrumFit
@@ -69,6 +71,8 @@ class Search:
 def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Search:
     """Find the range that can be searched, the windows in it, and the features.
 
+    Events are put in an order that their content gives, so that no answer depends on the order of rows.
+
     Raises
     ------
     InputError
@@ -84,6 +88,11 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
     everything = blind["mjj"].to_numpy(dtype=np.float64)
     edges = searched_range(everything, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
     rows = np.flatnonzero((everything >= edges[0]) & (everything < edges[-1]))
+    names = feature_names(blind, config.cwola.features or [name for name in CWOLA_FEATURES if name in blind.columns])
+    content = ["mjj", "mj1", "mj2", *names]
+    keys = content_keys(blind.iloc[rows], content, seed=seed)
+    order = canonical_order(keys, blind.iloc[rows], content)
+    rows, keys, null = rows[order], keys[order], null_of(config)
     events = BlindEvents(blind.iloc[rows].reset_index(drop=True))
     mjj = events["mjj"].to_numpy(dtype=np.float64)
     windows: tuple[MassWindow, ...]
@@ -95,17 +104,15 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
         windows = tuple(
             window_on_grid(edges, low, high, sideband=settings.sideband_bins) for low, high in settings.windows
         )
-    names = feature_names(events, config.cwola.features or [name for name in CWOLA_FEATURES if name in events.columns])
     features = feature_matrix(events, names)
     constant = [name for name, column in zip(names, features.T, strict=True) if np.ptp(column) == 0]
     if constant:
         raise InputError(
-            f"feature {constant[0]!r} has the same value in every event and can tell nothing apart; leave it out"
+            f"feature {constant[0]!r} has the same value in every event and carries no information; leave it out"
         )
     decorrelation = SmoothDecorrelation().fit(features, mjj) if config.cwola.decorrelate else None
     if decorrelation is not None:
         features = decorrelation.transform(features, mjj)
-    groups = _copies(events)
     tasks = tuple(
         WindowTask(
             number=number,
@@ -115,7 +122,8 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
             edges=edges,
             config=config,
             seed=seed,
-            groups=groups,
+            keys=keys,
+            null=null,
         )
         for number, window in enumerate(windows)
         if min(window.lower_sideband(mjj).sum(), window.signal_region(mjj).sum(), window.upper_sideband(mjj).sum())
@@ -137,14 +145,3 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
         features=names,
         decorrelation=decorrelation,
     )
-
-
-def _copies(events: BlindEvents) -> npt.NDArray[np.int64] | None:
-    """Return a number that copies of one event share, (events,), where the identifiers tell events apart at all."""
-    names = [name for name in IDENTIFIERS if name in events.columns]
-    if "event" not in names:
-        return None
-    numbers: npt.NDArray[np.int64] = np.asarray(events.groupby(names, sort=False).ngroup(), dtype=np.int64)
-    different = int(numbers.max()) + 1
-    # numbers that repeat all over the file identify nothing
-    return numbers if len(events) // 2 < different < len(events) else None

@@ -6,11 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.pipeline.fold_selection import window_selection
-from bumphunt.pipeline.mass_estimate import estimate_masses, selected_at
+from bumphunt.pipeline.mass_estimate import estimate_masses
 from bumphunt.pipeline.search import Search
-from bumphunt.pipeline.windows import WindowOutcome, WindowTask, fold_counts
+from bumphunt.pipeline.windows import WindowOutcome, WindowTask
 from bumphunt.results import Answers, Check, MassFit, ScanResult, UpperLimit, WindowResult
+from bumphunt.rng import generator
 from bumphunt.significance.checks import EVIDENCE, mass_fit_check, verdict, window_checks
+from bumphunt.significance.correlated_trials import shared_events
 from bumphunt.significance.limits import cross_section_limit
 from bumphunt.significance.scan import combine_windows
 
@@ -26,18 +28,32 @@ class BestWindow:
 
     def candidates(self) -> npt.NDArray[np.bool_]:
         """Return which searched events pass the best cut and lie in the window, shape (events,)."""
-        return selected_at(self.outcome, self.result) & self.task.window.signal_region(self.task.mjj)
+        return self.outcome.selected(self.result.cut_fraction) & self.task.window.signal_region(self.task.mjj)
 
 
 def best_window(search: Search, outcomes: list[WindowOutcome]) -> BestWindow:
-    """Return the global answer of all windows and cuts, and the best of them."""
+    """Return the global answer of all windows and cuts, and the best of them.
+
+    Windows and cuts that share events are correlated as far as they do; what is left of the trials counts.
+    """
     every = [
         (task, outcome, found)
         for task, outcome in zip(search.tasks, outcomes, strict=True)
         for found in outcome.results
     ]
     low, high = float(search.edges[0]), float(search.edges[-1])
-    scan = combine_windows([found for _, _, found in every], searched_low=low, searched_high=high)
+    counted = [
+        np.flatnonzero(outcome.selected(found.cut_fraction) & task.window.signal_region(task.mjj))
+        for task, outcome, found in every
+        if not found.note
+    ]
+    scan = combine_windows(
+        [found for _, _, found in every],
+        searched_low=low,
+        searched_high=high,
+        correlation=shared_events(counted),
+        rng=generator(search.tasks[0].seed, "trials"),
+    )
     task, outcome, result = every[scan.best or 0]
     return BestWindow(scan=scan, task=task, outcome=outcome, result=result)
 
@@ -64,11 +80,10 @@ def reach_verdict(search: Search, outcomes: list[WindowOutcome], *, threads: int
     """
     best = best_window(search, outcomes)
     config = best.task.config
-    counts = fold_counts(best.candidates(), best.outcome.folds)
-    checks = window_checks(best.result, counts, thresholds=config.checks)
+    checks = window_checks(best.result, thresholds=config.checks)
     if best.scan.z_global < EVIDENCE:
         return Verdict(best=best, checks=checks, mass_fit=None, mass_cut=None)
-    selection = window_selection(search, best.task, best.outcome, threads=threads)
+    selection = window_selection(search, best.task, threads=threads)
     mass_fit, cut = estimate_masses(search, best.task, best.outcome, best.result, config, selection=selection)
     return Verdict(best=best, checks=(*checks, mass_fit_check(mass_fit is not None)), mass_fit=mass_fit, mass_cut=cut)
 

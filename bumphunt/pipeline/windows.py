@@ -7,15 +7,19 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
-from bumphunt.preprocessing.splits import MassWindow, assign_folds, balanced_weights
+from bumphunt.pipeline.null import Null
+from bumphunt.preprocessing.content import Keys, fold_assignments, tie_breakers
+from bumphunt.preprocessing.splits import MassWindow, balanced_weights
 from bumphunt.results import WindowResult
 from bumphunt.rng import generator, integer_seed
 from bumphunt.scores.protocol import Classifier
+from bumphunt.scores.ranks import ranks
+from bumphunt.scores.repeats import RepeatedScores, average_ranks, repeated_scores
 from bumphunt.scores.trees import BoostedTrees
 from bumphunt.scores.weak_supervision import leakage, nested_scores, out_of_fold_scores
-from bumphunt.selection import select_fraction
-from bumphunt.significance.checks import NEIGHBOURHOOD, fold_excesses
+from bumphunt.significance.checks import NEIGHBOURHOOD, fold_agreement
 from bumphunt.significance.direct import direct_estimate
+from bumphunt.significance.form import form_difference, with_form_difference
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.binning import count
 from bumphunt.spectrum.spectrum import Spectrum
@@ -24,12 +28,19 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
+LEFT_OUT, MOST_LEFT_OUT = 0.05, 0.5
+"""Part of the events at the anomalous end that the check for sculpting leaves out, at least and at most."""
+
+CLEAR_SIGNAL, TIMES_SIGNAL = 3.0, 2.0
+"""Significance before any cut from which a signal is taken for real, and how many times its events are left out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WindowTask:
     """All that one window needs: the searched events (mjj in GeV, feature matrix), the window, bins and seeds.
 
-    ``groups`` (events,) says which events are copies of one; ``threads`` folds train side by side.
+    ``keys`` (events,) are hashes of the events' content, from which folds and ties are drawn; ``threads`` folds train
+    side by side; ``null`` calibrates what is found.
     """
 
     number: int
@@ -39,17 +50,39 @@ class WindowTask:
     edges: FloatArray
     config: AnalysisConfig
     seed: int
-    groups: IntArray | None = None
+    keys: Keys
+    null: Null
     threads: int = 1
+
+    def folds(self) -> IntArray:
+        """Return the fold of every event in every repeat, (repeats, events); the same for all windows of a run."""
+        settings = self.config.cwola
+        return np.stack(
+            [fold_assignments(self.keys, folds=settings.folds, repeat=repeat) for repeat in range(settings.repeats)]
+        )
+
+    def ties(self) -> FloatArray:
+        """Return what orders events of equal score, (repeats, events)."""
+        return np.stack([tie_breakers(self.keys, repeat=repeat) for repeat in range(self.config.cwola.repeats)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WindowOutcome:
-    """Out-of-fold score and fold of every searched event, and one result for each cut."""
+    """Score of every searched event, averaged over repeats and out of fold, and one result for each cut.
+
+    ``folds`` (events,) are those of the first repeat, for second opinions that are not repeated.
+    """
 
     score: npt.NDArray[np.float32]
     folds: IntArray
     results: tuple[WindowResult, ...]
+
+    def selected(self, fraction: float) -> BoolArray:
+        """Return which searched events are among the most anomalous ``fraction``, at any mass; 1 keeps all."""
+        if fraction >= 1.0:
+            return np.ones(len(self.score), dtype=np.bool_)
+        # scores are ranks without ties
+        return np.asarray(self.score > 1.0 - fraction, dtype=np.bool_)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the per-event part, to be stored."""
@@ -63,16 +96,53 @@ class WindowOutcome:
 
 
 def search_window(task: WindowTask) -> WindowOutcome:
-    """Train on the window against its sidebands, score out of fold, cut, and fit the background."""
-    window, mjj = task.window, task.mjj
-    folds = event_folds(len(mjj), task)
-    score = primary_score(task, folds)
-    leak = leakage(score, *window.sideband_halves(mjj))
-    results = tuple(
-        measure(select_fraction(score, folds, fraction=fraction), task, folds=folds, fraction=fraction, leak=leak)
-        for fraction in task.config.search.cut_fractions
-    )
-    return WindowOutcome(score=score.astype(np.float32), folds=folds, results=results)
+    """Train on the window against its sidebands, score out of fold and repeatedly, cut, and fit the background."""
+    folds = task.folds()
+    scores = primary_scores(task, folds)
+    outcome = WindowOutcome(score=scores.score.astype(np.float32), folds=folds[0], results=())
+    form = form_difference(_spectrum(task.mjj, task))
+    excess = measure(outcome.selected(1.0), task, fraction=1.0, form=form)
+    leak = leakage(scores.score, *task.window.sideband_halves(task.mjj), exclude=left_out(excess, len(task.mjj)))
+    found = [excess] if task.config.search.inclusive else []
+    for fraction in task.config.search.cut_fractions:
+        result = measure(outcome.selected(fraction), task, fraction=fraction, form=form)
+        found.append(
+            replace(
+                result,
+                leakage=leak[0],
+                leakage_error=leak[1],
+                z_repeats=single_significances(scores.single, task, fraction=fraction),
+                fold_p_values=fold_p_values(scores.single, folds, task, fraction=fraction),
+            )
+        )
+    return replace(outcome, results=tuple(found))
+
+
+def left_out(inclusive: WindowResult, n_events: int) -> float:
+    """Return the part of the events at the anomalous end that the check for sculpting leaves out.
+
+    A strong signal would pass for sculpting: its tails reach into the inner halves of the sidebands. Where the
+    spectrum shows one before any cut, as many events again as it has are left out.
+    """
+    excess = inclusive.n_observed - inclusive.n_expected if inclusive.z_local > CLEAR_SIGNAL else 0.0
+    return float(np.clip(TIMES_SIGNAL * excess / n_events, LEFT_OUT, MOST_LEFT_OUT))
+
+
+def single_significances(single: npt.NDArray[np.float32], task: WindowTask, *, fraction: float) -> FloatArray:
+    """Return local z of each repeat alone, (repeats,): their spread is what the division into folds decides."""
+    if len(single) == 1:
+        return np.array([])
+    chosen = (score > 1.0 - fraction for score in single)
+    return np.array([measure(selected, task, fraction=fraction).z_stat for selected in chosen])
+
+
+def fold_p_values(single: npt.NDArray[np.float32], folds: IntArray, task: WindowTask, *, fraction: float) -> FloatArray:
+    """Return for each repeat the p-value for its folds to disagree as much as they do, (repeats,)."""
+    region = task.window.signal_region(task.mjj)
+    found = []
+    for score, fold in zip(single, folds, strict=True):
+        found.append(fold_agreement(fold_counts((score > 1.0 - fraction) & region, fold)))
+    return np.array(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,17 +162,33 @@ def training_sample(task: WindowTask) -> TrainingSample:
     return TrainingSample(region=region, weights=weights)
 
 
-def primary_score(task: WindowTask, folds: IntArray) -> FloatArray:
-    """Return the primary score of every searched event, out of fold, shape (events,)."""
-    settings, sample = task.config.cwola, training_sample(task)
-    rng = generator(task.seed, "ties", task.number)
+def primary_scores(task: WindowTask, folds: IntArray) -> RepeatedScores:
+    """Return the primary score of every searched event, out of fold, averaged over repeats and of each alone."""
+    settings, sample, ties = task.config.cwola, training_sample(task), task.ties()
+    if not settings.nested and settings.average == "score":
+        return repeated_scores(
+            task.features,
+            sample.region,
+            sample.weights,
+            folds,
+            make_classifier=lambda repeat, fold: make_classifier(task, repeat, fold),
+            ties=ties,
+            threads=task.threads,
+        )
+    single = np.stack([_alone(task, sample, fold, repeat) for repeat, fold in enumerate(folds)]).astype(np.float32)
+    return RepeatedScores(score=ranks(average_ranks(single), ties=ties[0]), single=single)
+
+
+def _alone(task: WindowTask, sample: TrainingSample, folds: IntArray, repeat: int) -> FloatArray:
+    """Return the out-of-fold score of one repeat, nested or with the ranks of its members averaged."""
+    settings, rng = task.config.cwola, generator(task.seed, "ties", task.number, repeat)
     if settings.nested:
         return nested_scores(
             task.features,
             sample.region,
             sample.weights,
             folds,
-            make_classifier=lambda fold, inner: make_classifier(task, fold, inner),
+            make_classifier=lambda fold, inner: make_classifier(task, repeat, fold, inner),
             rng=rng,
             average=settings.average,
         )
@@ -111,42 +197,41 @@ def primary_score(task: WindowTask, folds: IntArray) -> FloatArray:
         sample.region,
         sample.weights,
         folds,
-        make_classifier=lambda fold: make_classifier(task, fold),
+        make_classifier=lambda fold: make_classifier(task, repeat, fold),
         rng=rng,
         average=settings.average,
         threads=task.threads,
     )
 
 
-def event_folds(n_events: int, task: WindowTask) -> IntArray:
-    """Return the folds of a run; they are the same for all its windows."""
-    return assign_folds(n_events, folds=task.config.cwola.folds, rng=generator(task.seed, "folds"), groups=task.groups)
+def measure(selected: BoolArray, task: WindowTask, *, fraction: float, form: float = 0.0) -> WindowResult:
+    """Return the local significance of the window in the spectrum of the selected events, calibrated by the null.
 
-
-def measure(
-    selected: BoolArray, task: WindowTask, *, folds: IntArray, fraction: float, leak: tuple[float, float] = (0.5, 0.0)
-) -> WindowResult:
-    """Return the local significance of the window in the spectrum of the selected events."""
-    region = task.window.signal_region(task.mjj)
-    spectrum = Spectrum.from_events(task.mjj[selected], task.edges, sqrt_s=task.config.sqrt_s).with_window(
-        task.window.bins(task.edges),
-        masked=task.window.masked_bins(task.edges, guard=task.config.search.guard_bins),
-    )
+    ``form`` is the part of the background that another form of it might expect in addition.
+    """
+    settings, region = task.config.search, task.window.signal_region(task.mjj)
     found = window_significance(
-        spectrum,
-        neighbourhood=task.window.masked_bins(task.edges, guard=task.config.search.guard_bins + NEIGHBOURHOOD),
-        family=task.config.search.family,
+        _spectrum(task.mjj[selected], task),
+        neighbourhood=task.window.masked_bins(task.edges, guard=settings.guard_bins + NEIGHBOURHOOD),
+        family=settings.family,
         inclusive=count(task.mjj, task.edges),
-        null_width=task.config.search.null_width,
     )
-    found = replace(found, cut_fraction=fraction, n_window=int(region.sum()), leakage=leak[0], leakage_error=leak[1])
-    in_fold = fold_counts(selected & region, folds)
-    found = found.with_folds(fold_excesses(in_fold, found.n_expected))
+    found = with_form_difference(found, form)
+    found = replace(found, cut_fraction=fraction, n_window=int(region.sum()))
+    found = task.null.applied(found, n_features=task.features.shape[1], repeats=task.config.cwola.repeats)
     lower, upper = _clear_sidebands(task)
-    if found.note or not (lower.any() and upper.any()):
+    if fraction >= 1.0 or found.note or not (lower.any() and upper.any()):
         return found
     direct = direct_estimate(task.mjj, selected, region=region, lower=lower, upper=upper)
     return found.with_direct(direct.expected, direct.error)
+
+
+def _spectrum(mjj: FloatArray, task: WindowTask) -> Spectrum:
+    """Return the spectrum of events with the window of the task and its guard."""
+    return Spectrum.from_events(mjj, task.edges, sqrt_s=task.config.sqrt_s).with_window(
+        task.window.bins(task.edges),
+        masked=task.window.masked_bins(task.edges, guard=task.config.search.guard_bins),
+    )
 
 
 def _clear_sidebands(task: WindowTask) -> tuple[BoolArray, BoolArray]:

@@ -135,7 +135,7 @@ def windows_table(scan: ScanResult) -> Table:
     rows = []
     for i, window in enumerate(scan.windows):
         best = "best" if i == scan.best else ""
-        folds = "  ".join(f"{z:.1f}".replace("-", "−") if math.isfinite(z) else MISSING for z in window.z_folds)
+        spread = f"{window.z_spread:.2f}" if math.isfinite(window.z_spread) else MISSING
         searched = math.isfinite(window.z_local)
         rows.append(
             (
@@ -147,13 +147,13 @@ def windows_table(scan: ScanResult) -> Table:
                 with_error(window.n_direct, window.n_direct_error),
                 sigma(window.z_local),
                 p_value(window.p_local),
-                folds,
+                spread,
                 f"{window.leakage:.3f}" if math.isfinite(window.leakage) else MISSING,
                 "; ".join(part for part in (best, window.note) if part),
             )
         )
     header = ("Window [GeV]", "Kept", "In window", "Observed", "Expected", "Direct", "z local", "p local",
-              "z of folds [σ]", "Leakage (AUC)", "Note")  # fmt: skip
+              "Spread of repeats [σ]", "Leakage (AUC)", "Note")  # fmt: skip
     return Table(
         caption="All windows and cuts. Expected: background fitted to the sidebands; direct: counted from their "
         "efficiencies, without a fit. Leakage is 0.5 where the score does not follow the dijet mass",

@@ -2,7 +2,9 @@
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from bumphunt.results.base import BoolArray, FloatArray, Result
 
@@ -44,15 +46,16 @@ class SpectrumFit(Result):
 class WindowResult(Result):
     """One signal region (low, high in GeV) at one cut: counts, expectation, local significance.
 
-    ``z_folds`` is the excess of each fold in standard deviations; ``leakage`` is the AUC of
-    the out-of-fold score for the inner against the outer halves of the sidebands, 0.5 where the score
-    does not follow mjj, and ``leakage_error`` its standard error. ``sideband_p_value`` is the goodness
-    of a background fit from which the neighbourhood of the window is left out as well, where the tails of a
-    strong signal lie. ``n_direct`` and ``n_direct_error`` are a second estimate of the background that fits no
-    spectrum (:mod:`bumphunt.significance.direct`), NaN where there is none.
+    ``z_repeats`` (repeats,) is the significance of each division into folds alone, and ``fold_p_values`` (repeats,) the
+    p-value for the folds of each to disagree as much as they do; ``leakage`` is the AUC of the out-of-fold score for
+    the inner against the outer halves of the sidebands, 0.5 where the score does not follow mjj, and ``leakage_error``
+    its standard error. ``sideband_p_value`` is the goodness of a background fit from which the neighbourhood of the
+    window is left out as well, where the tails of a strong signal lie. ``n_direct`` and ``n_direct_error`` are a second
+    estimate of the background that fits no spectrum (:mod:`bumphunt.significance.direct`), NaN where there is none.
     ``note`` says why a window was not searched, and is empty otherwise. ``z_stat`` is the significance over the
     nominal background form, where ``z_local`` has the form profiled; ``form_family`` is then the form that leaves the
-    least excess and ``n_form`` what it expects. They are NaN and empty where this was not asked for.
+    least excess and ``n_form`` what it expects. They are NaN and empty where this was not asked for. ``z_folds`` stands
+    in stored results of version 1 only.
     """
 
     low: float
@@ -64,7 +67,6 @@ class WindowResult(Result):
     n_expected_error: float
     z_local: float
     p_local: float
-    z_folds: FloatArray
     leakage: float
     leakage_error: float
     sideband_p_value: float
@@ -72,6 +74,9 @@ class WindowResult(Result):
     note: str
     n_direct: float = math.nan
     n_direct_error: float = math.nan
+    z_folds: FloatArray = field(default_factory=lambda: np.array([]))
+    z_repeats: FloatArray = field(default_factory=lambda: np.array([]))
+    fold_p_values: FloatArray = field(default_factory=lambda: np.array([]))
     z_stat: float = math.nan
     form_family: str = ""
     n_form: float = math.nan
@@ -86,9 +91,10 @@ class WindowResult(Result):
         """Difference of the two background estimates in their standard deviations, direct minus fitted."""
         return (self.n_direct - self.n_expected) / math.hypot(self.n_direct_error, self.n_expected_error)
 
-    def with_folds(self, z_folds: FloatArray) -> "WindowResult":
-        """Return the same result with the excess of each fold."""
-        return dataclasses.replace(self, z_folds=z_folds)
+    @property
+    def z_spread(self) -> float:
+        """Standard deviation of the significance over single repeats; NaN where there is one only."""
+        return float(np.std(self.z_repeats, ddof=1)) if len(self.z_repeats) > 1 else math.nan
 
     def with_direct(self, expected: float, error: float) -> "WindowResult":
         """Return the same result with the second estimate of the background."""
@@ -114,6 +120,7 @@ class ScanResult(Result):
     n_trials: int
     n_toys: int
     is_bound: bool
+    z_stat: float = math.nan
     notes: tuple[str, ...] = ()
 
     @property

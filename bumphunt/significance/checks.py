@@ -121,12 +121,6 @@ def _goodness(name: str, p_value: float, threshold: float) -> Check:
     )
 
 
-def fold_excesses(observed: FloatArray, expected: float) -> FloatArray:
-    """Return each fold's excess over an equal share of the expected background, in Poisson standard deviations."""
-    share = max(expected, 1e-9) / len(observed)
-    return np.asarray((observed - share) / np.sqrt(np.maximum(observed, share)), dtype=np.float64)
-
-
 def fold_agreement(observed: FloatArray) -> float:
     """Return the chi2 p-value for folds to differ as much as they do, were they draws of one sample.
 
@@ -139,13 +133,17 @@ def fold_agreement(observed: FloatArray) -> float:
     return float(chdtrc(len(observed) - 1, float(np.sum((observed - mean) ** 2) / mean)))
 
 
-def window_checks(window: WindowResult, fold_counts: FloatArray, *, thresholds: ChecksConfig) -> tuple[Check, ...]:
-    """Return the checks of the best window."""
+def window_checks(window: WindowResult, *, thresholds: ChecksConfig) -> tuple[Check, ...]:
+    """Return the checks of the best window; before any cut there is no score to judge."""
+    goodness = _goodness("sideband_fit", window.sideband_p_value, thresholds.sideband_p_value)
+    if window.cut_fraction >= 1.0:
+        return (goodness,)
     # noise alone moves the area by its error; only what lies beyond two of them counts
     distance = max(abs(window.leakage - 0.5) - 2.0 * window.leakage_error, 0.0)
-    folds_p_value = fold_agreement(fold_counts)
+    # the worst of all repeats, each of which had its chance to disagree
+    folds_p_value = min(1.0, len(window.fold_p_values) * float(np.min(window.fold_p_values, initial=1.0)))
     return (
-        _goodness("sideband_fit", window.sideband_p_value, thresholds.sideband_p_value),
+        goodness,
         Check(
             name="sculpting",
             passed=distance <= thresholds.leakage,
@@ -160,8 +158,9 @@ def window_checks(window: WindowResult, fold_counts: FloatArray, *, thresholds: 
             passed=folds_p_value >= thresholds.fold_p_value,
             value=folds_p_value,
             threshold=thresholds.fold_p_value,
-            meaning="p-value for the folds to disagree as much as they do, at least the threshold; a failure looks "
-            "like an excess in the events of one fold that the others do not have",
+            meaning="p-value for the folds of a repeat to disagree as much as they do (the worst of all repeats, times "
+            "their number), at least the threshold; a failure looks like an excess in the events of one fold that the "
+            "others do not have",
         ),
         *_agreement(window, thresholds.estimates_pull),
     )

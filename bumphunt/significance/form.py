@@ -17,6 +17,67 @@ from bumphunt.spectrum.profiling import ENVELOPE, PENALTY, fit_all
 from bumphunt.spectrum.spectrum import Spectrum
 from bumphunt.statistics import p_from_z, z_from_p
 
+FORM_TOLERANCE = 4.0
+"""A form counts while its deviance, charged per parameter, is at most this above the best: two standard deviations."""
+
+
+def form_difference(spectrum: Spectrum, *, families: tuple[str, ...] = ENVELOPE) -> float:
+    """Return how much more background, relatively, another acceptable form expects in the window than the best one.
+
+    Measured in a spectrum before selection, whose many events tell good forms from bad ones, it is what the
+    form may feign in a selected one: a spurious signal of this part of its background.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        Counts before any cut, with window and masked bins.
+    families : tuple of str
+        Forms to compare.
+
+    Returns
+    -------
+    float
+        At least 0; 0 where no two forms fit.
+    """
+    try:
+        fits = fit_all(spectrum, families=families)
+    except (FitError, InputError):
+        return 0.0
+    charged = [fit.deviance + PENALTY * len(fit.parameters) for fit in fits]
+    best = fits[charged.index(min(charged))].window_expected
+    acceptable = [
+        fit.window_expected
+        for fit, charge in zip(fits, charged, strict=True)
+        if charge - min(charged) <= FORM_TOLERANCE
+    ]
+    return max(max(acceptable) / best - 1.0, 0.0) if best > 0 else 0.0
+
+
+def with_form_difference(found: WindowResult, relative: float) -> WindowResult:
+    """Return a window's result with a spurious signal of a part of its background taken off the significance.
+
+    Parameters
+    ----------
+    found : WindowResult
+        Of the nominal family, with its significance in ``z_local``.
+    relative : float
+        From :func:`form_difference`.
+
+    Returns
+    -------
+    WindowResult
+        ``z_stat`` is the significance as it was, which is what a calibration of the null is about; ``z_local`` that
+        over a background larger by ``relative``, never more; ``n_form`` is that background.
+    """
+    nominal = replace(found, z_stat=found.z_local)
+    if found.note or not math.isfinite(found.n_expected):
+        return nominal
+    expected = found.n_expected * (1.0 + relative)
+    if found.fit is None or relative == 0.0:
+        return replace(nominal, n_form=expected)
+    p_value = max(counting_p_value(found.n_observed, expected, found.n_expected_error), found.p_local)
+    return replace(nominal, p_local=p_value, z_local=z_from_p(p_value), n_form=expected)
+
 
 def with_form(
     found: WindowResult, spectrum: Spectrum, *, families: tuple[str, ...] = ENVELOPE, null_width: float = 1.0

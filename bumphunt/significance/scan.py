@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import ScanResult, SpectrumFit, WindowResult
+from bumphunt.significance.correlated_trials import largest_p_value
 from bumphunt.significance.form import with_form
 from bumphunt.significance.p_values import counting_p_value, on_off_p_value, sidak, widened_p_value
 from bumphunt.spectrum.families.registry import check_family
 from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.spectrum import Spectrum
-from bumphunt.statistics import z_from_p
+from bumphunt.statistics import p_from_z, z_from_p
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -98,7 +99,6 @@ def window_significance(
         n_expected_error=error,
         z_local=z_from_p(p_local),
         p_local=p_local,
-        z_folds=np.array([]),
         leakage=0.5,
         leakage_error=0.0,
         sideband_p_value=1.0 if fit is None else clear_p_value(spectrum, fit, neighbourhood, family=family),
@@ -121,11 +121,31 @@ def clear_p_value(spectrum: Spectrum, fit: SpectrumFit, neighbourhood: BoolArray
         return fit.p_value
 
 
-def combine_windows(windows: Sequence[WindowResult], *, searched_low: float, searched_high: float) -> ScanResult:
+def combine_windows(
+    windows: Sequence[WindowResult],
+    *,
+    searched_low: float,
+    searched_high: float,
+    correlation: FloatArray | None = None,
+    rng: np.random.Generator | None = None,
+) -> ScanResult:
     """Turn the local p-values of all windows and cuts into one global answer.
 
-    Every window and cut is a trial. Neighbouring windows share events, and cuts are nested, so
-    Šidák's formula for independent trials is an upper bound on the global p-value.
+    Every window and cut is a trial. Neighbouring windows share events, and cuts are nested; how far they are
+    correlated by that is known, and the global p-value is that of the largest of correlated significances
+    (:mod:`bumphunt.significance.correlated_trials`).
+
+    Parameters
+    ----------
+    windows : sequence of WindowResult
+        All windows and cuts; those with a note were not searched.
+    searched_low, searched_high : float
+        The searched range in GeV.
+    correlation : array of shape (searched, searched), optional
+        Correlation of the significances of those that were searched, without signal; without it they count as
+        independent, which bounds the p-value from above.
+    rng : numpy.random.Generator, optional
+        For the global p-values of correlated ones.
 
     Raises
     ------
@@ -138,7 +158,17 @@ def combine_windows(windows: Sequence[WindowResult], *, searched_low: float, sea
         raise InputError(f"not one window could be searched ({reason}); give more events or a wider range")
     best = min(searched, key=lambda index: windows[index].p_local)
     p_local = windows[best].p_local
+    z_stat = max(
+        (windows[index].z_stat for index in searched if math.isfinite(windows[index].z_stat)), default=math.nan
+    )
     p_global = sidak(p_local, len(searched))
+    p_stat = sidak(p_from_z(z_stat), len(searched)) if math.isfinite(z_stat) else math.nan
+    method = f"Sidak over {len(searched)} windows x cuts on local on/off p-values"
+    if correlation is not None:
+        rng = np.random.default_rng(rng)
+        p_global = largest_p_value(z_from_p(p_local), correlation, rng=rng)
+        p_stat = largest_p_value(z_stat, correlation, rng=rng) if math.isfinite(z_stat) else math.nan
+        method = f"largest of {len(searched)} windows x cuts, correlated by the events they share"
     return ScanResult(
         windows=tuple(windows),
         best=best,
@@ -148,8 +178,9 @@ def combine_windows(windows: Sequence[WindowResult], *, searched_low: float, sea
         z_local=z_from_p(p_local),
         p_global=p_global,
         z_global=z_from_p(p_global),
-        p_global_method=f"Sidak over {len(searched)} windows x cuts on local on/off p-values",
+        p_global_method=method,
         n_trials=len(searched),
         n_toys=0,
-        is_bound=True,
+        is_bound=correlation is None,
+        z_stat=z_from_p(p_stat) if math.isfinite(p_stat) else math.nan,
     )

@@ -1,0 +1,158 @@
+"""What local significances look like where there is no signal: their mean and width, and how far that was tested.
+
+Out-of-fold scores share training events, so that the excess of a window spreads a little more than Poisson, by how many
+events there are, how hard is cut, how many features are seen and how often the folds are divided anew. The
+shipped *surface* was measured in signal-free boxes that were simulated, and never permuted; a calibration of one's own
+file takes its place on request.
+"""
+
+import json
+import math
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from bumphunt.config import AnalysisConfig
+from bumphunt.results import WindowResult
+from bumphunt.statistics import p_from_z, z_from_p
+
+SURFACE = "null_surface.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NullPoint:
+    """Mean and width of local z, with errors, in boxes without signal: events in the window, part kept, features."""
+
+    n_window: float
+    cut_fraction: float
+    n_features: int
+    repeats: int
+    mean: float
+    mean_error: float
+    width: float
+    width_error: float
+    n_boxes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Null:
+    """How local significances are calibrated.
+
+    Parameters
+    ----------
+    method : str
+        Where the numbers come from, for the report.
+    points : tuple of NullPoint
+        Measured means and widths; one without points has mean 0 and ``width`` everywhere.
+    width : float
+        Of a null without points.
+    n_searches : int
+        Whole searches without signal behind it.
+    """
+
+    method: str
+    points: tuple[NullPoint, ...] = ()
+    width: float = 1.0
+    n_searches: int = 0
+
+    @property
+    def tested_to(self) -> float:
+        """Significance that three of the searches behind it would exceed by chance: z at p = 3 / (N + 1)."""
+        return z_from_p(min(3.0 / (self.n_searches + 1), 0.5))
+
+    def at(self, *, n_window: float, cut_fraction: float, n_features: int, repeats: int) -> tuple[float, float]:
+        """Return mean and width of local z in a window at a cut.
+
+        Parameters
+        ----------
+        n_window : float
+            Events in the window before the cut.
+        cut_fraction : float
+            Part of the events kept; a cut that keeps all has seen no score, and its z is standard normal.
+        n_features, repeats : int
+            Columns that the score sees, and divisions into folds.
+        """
+        if cut_fraction >= 1.0:
+            return 0.0, 1.0
+        if not self.points:
+            return 0.0, self.width
+        return _interpolated(self.points, n_window, cut_fraction, n_features, repeats)
+
+    def inside(self, *, n_window: float, cut_fraction: float, n_features: int, repeats: int) -> bool:
+        """Tell whether it was measured there: within a factor 1.5 in events and cut, at these features and repeats."""
+        if cut_fraction >= 1.0 or not self.points:
+            return True
+        near = [
+            point
+            for point in self.points
+            if point.n_features == n_features
+            and point.repeats == repeats
+            and abs(math.log(point.cut_fraction / cut_fraction)) < math.log(1.5)
+        ]
+        sizes = [point.n_window for point in near]
+        return bool(sizes) and min(sizes) / 1.5 <= n_window <= 1.5 * max(sizes)
+
+    def applied(self, found: WindowResult, *, n_features: int, repeats: int) -> WindowResult:
+        """Return a window's result with its significances calibrated."""
+        if found.note:
+            return found
+        mean, width = self.at(
+            n_window=found.n_window, cut_fraction=found.cut_fraction, n_features=n_features, repeats=repeats
+        )
+        z_stat = (found.z_stat - mean) / width
+        # what the form of the background takes away is no part of the calibration
+        z_local = min((found.z_local - mean) / width, z_stat)
+        return replace(found, z_stat=z_stat, z_local=z_local, p_local=max(p_from_z(z_local), 1e-300))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the result file says of it."""
+        widths = [point.width for point in self.points] or [self.width]
+        means = [point.mean for point in self.points] or [0.0]
+        return {
+            "method": self.method,
+            "n": self.n_searches,
+            "width": round(float(np.mean(widths)), 4),
+            "mean": round(float(np.mean(means)), 4),
+        }
+
+
+def null_of(config: AnalysisConfig) -> Null:
+    """Return the null that a configuration asks for: the shipped surface, or a width set by hand."""
+    width = config.search.null_width
+    if width is not None:
+        return Null(method=f"width {width:g}, set by search.null_width", width=width)
+    return shipped_surface()
+
+
+@cache
+def shipped_surface() -> Null:
+    """Return the surface measured in signal-free simulated boxes (``make null-surface``)."""
+    stored = json.loads(files("bumphunt.pipeline").joinpath(SURFACE).read_text("utf-8"))
+    return Null(
+        method=stored["method"],
+        points=tuple(NullPoint(**point) for point in stored["points"]),
+        n_searches=stored["n_searches"],
+    )
+
+
+def _interpolated(
+    points: tuple[NullPoint, ...], n_window: float, cut_fraction: float, n_features: int, repeats: int
+) -> tuple[float, float]:
+    """Average the measured points, the near ones in the logarithm of events and cut counting most."""
+    distance = np.array(
+        [
+            (math.log(point.n_window / max(n_window, 1.0)) / math.log(3.0)) ** 2
+            + (math.log(point.cut_fraction / cut_fraction) / math.log(3.0)) ** 2
+            + (math.log(point.n_features / n_features) / math.log(1.5)) ** 2
+            + (math.log(point.repeats / repeats) / math.log(2.0)) ** 2
+            for point in points
+        ]
+    )
+    closeness = np.exp(-0.5 * (distance - distance.min()))
+    means, widths = (np.array([getattr(point, name) for point in points]) for name in ("mean", "width"))
+    for_mean = closeness / np.array([point.mean_error**2 for point in points])
+    for_width = closeness / np.array([point.width_error**2 for point in points])
+    return float((for_mean @ means) / for_mean.sum()), float((for_width @ widths) / for_width.sum())
