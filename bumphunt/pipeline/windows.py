@@ -11,7 +11,7 @@ from bumphunt.preprocessing.splits import MassWindow, assign_folds, balanced_wei
 from bumphunt.results import WindowResult
 from bumphunt.rng import generator, integer_seed
 from bumphunt.scores.protocol import Classifier
-from bumphunt.scores.trees import BoostedTrees
+from bumphunt.scores.registry import make_score
 from bumphunt.scores.weak_supervision import leakage, nested_scores, out_of_fold_scores
 from bumphunt.selection import select_fraction
 from bumphunt.significance.checks import fold_excesses
@@ -174,18 +174,13 @@ def fold_counts(chosen: BoolArray, folds: IntArray) -> FloatArray:
 
 def make_classifier(task: WindowTask, *folds: int) -> Classifier:
     """Return an untrained classifier with the seed of these folds."""
-    settings, seed = task.config.cwola, integer_seed(task.seed, "cwola", task.number, *folds)
-    if settings.classifier == "network":
-        from bumphunt.scores.cwola_network import NetworkClassifier
+    settings = task.config.cwola.model_dump()
+    if settings["classifier"] != "trees" and settings["learning_rate"] == TREES_LEARNING_RATE:
+        settings["learning_rate"] = None
+    seed = integer_seed(task.seed, "cwola", task.number, *folds)
+    classifier: Classifier = make_score(settings["classifier"], settings, seed=seed)
+    return classifier
 
-        return NetworkClassifier(members=settings.members, seed=seed)
-    return BoostedTrees(
-        members=settings.members,
-        max_iter=settings.max_iter,
-        learning_rate=settings.learning_rate,
-        max_leaf_nodes=settings.max_leaf_nodes,
-        min_samples_leaf=settings.min_samples_leaf,
-        l2_regularization=settings.l2_regularization,
-        max_bins=settings.max_bins,
-        seed=seed,
-    )
+
+TREES_LEARNING_RATE = 0.05
+"""The default of the config, made for trees: other classifiers then keep their own."""
