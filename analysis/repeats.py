@@ -36,13 +36,13 @@ WINDOW = (3300.0, 3700.0)
 CUTS = (0.01, 0.002)
 REPEATS = (1, 2, 4, 8, 16, 32)
 CHOICES = (
-    {"folds": 3, "max_bins": 16, "max_iter": 40, "members": 1},
-    {"folds": 3, "max_bins": 16, "max_iter": 80, "members": 1},
-    {"folds": 2, "max_bins": 16, "max_iter": 40, "members": 1},
-    {"folds": 5, "max_bins": 16, "max_iter": 40, "members": 1},
-    {"folds": 3, "max_bins": 32, "max_iter": 40, "members": 1},
-    {"folds": 5, "max_bins": 32, "max_iter": 80, "members": 1},
-    {"folds": 5, "max_bins": 32, "max_iter": 80, "members": 2},
+    {"folds": 3, "max_bins": 16, "max_iter": 20, "learning_rate": 0.1, "members": 1},
+    {"folds": 5, "max_bins": 32, "max_iter": 80, "learning_rate": 0.05, "members": 2},
+    {"folds": 5, "max_bins": 16, "max_iter": 40, "learning_rate": 0.05, "members": 1},
+    {"folds": 2, "max_bins": 16, "max_iter": 40, "learning_rate": 0.05, "members": 1},
+    {"folds": 3, "max_bins": 16, "max_iter": 40, "learning_rate": 0.05, "members": 1},
+    {"folds": 3, "max_bins": 16, "max_iter": 80, "learning_rate": 0.05, "members": 1},
+    {"folds": 3, "max_bins": 32, "max_iter": 40, "learning_rate": 0.05, "members": 1},
 )
 
 
@@ -75,14 +75,14 @@ def judge(score: np.ndarray, task: WindowTask, truth: np.ndarray) -> list[list[f
     return rows
 
 
-def study(sample: Path, seed: int, n_signal: int, choice: dict[str, int], most: int) -> list[dict[str, Any]]:
+def study(sample: Path, seed: int, n_signal: int, choice: dict[str, Any], most: int) -> list[dict[str, Any]]:
     """Return the verdicts on one box of all groups of repeats."""
     task, truth = box(sample, seed, n_signal)
     config = replace_folds(task, choice["folds"])
     train = training_sample(task)
     folds = np.stack([event_folds(len(task.mjj), replace(config, seed=repeat)) for repeat in range(most)])
     ties = generator(seed, "repeats", "ties").random(folds.shape)
-    settings = {name: choice[name] for name in ("members", "max_bins", "max_iter")}
+    settings = {name: choice[name] for name in ("members", "max_bins", "max_iter", "learning_rate")}
     begun = time.process_time()
     single = repeated_scores(
         task.features,
@@ -128,7 +128,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         table[f"z_{name}"], table[f"s_{name}"], table[f"b_{name}"] = cuts[:, index].T
         table[f"gain_{name}"] = table[f"s_{name}"] / np.sqrt(np.maximum(table[f"b_{name}"], 1.0))
     table["z_best"] = table[["z_1", "z_02"]].max(axis=1)
-    keys = ["folds", "max_bins", "max_iter", "members", "combine", "repeats"]
+    keys = [*CHOICES[0], "combine", "repeats"]
     lines = []
     for names, part in table.groupby(keys):
         boxes = part.groupby("seed")
@@ -144,7 +144,15 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, str) else int(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def kept(output: Path, choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the lines of an earlier run for the settings that this one does not try."""
+    if not output.exists():
+        return []
+    lines = json.loads(output.read_text("utf-8"))["lines"]
+    return [line for line in lines if {name: line[name] for name in CHOICES[0]} not in choices]
 
 
 def main() -> None:
@@ -152,16 +160,20 @@ def main() -> None:
     parser.add_argument("--sample", type=Path, default=Path("data/lhco_rnd.parquet"))
     parser.add_argument("--boxes", type=int, default=6)
     parser.add_argument("--most", type=int, default=64, help="divisions of each box")
-    parser.add_argument("--choices", type=int, default=len(CHOICES), help="how many of the settings to try")
+    parser.add_argument(
+        "--choices", type=int, nargs="+", default=list(range(len(CHOICES))), help="which of the settings to try, from 0"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
+    choices = [CHOICES[number] for number in arguments.choices]
+    before = kept(arguments.output, choices)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     tasks = [
         (arguments.sample, arguments.seed + number, SIGNAL[number % len(SIGNAL)], choice, arguments.most)
-        for choice in CHOICES[: arguments.choices]
+        for choice in choices
         for number in range(arguments.boxes)
     ]
     with ProcessPoolExecutor(arguments.workers) as pool:
@@ -172,8 +184,7 @@ def main() -> None:
                 "command": " ".join(["python", *sys.argv]),
                 "seed": arguments.seed,
                 "config": {"background": BACKGROUND, "signal": SIGNAL, "window": WINDOW, "cuts": CUTS},
-                "complete": len({(row["seed"], *map(row.get, CHOICES[0])) for row in rows}) == len(tasks),
-                "lines": summary(rows),
+                "lines": before + [{**line, "commit": commit, "most": arguments.most} for line in summary(rows)],
             }
             write_json(arguments.output, result)  # after each, so that an interrupted study leaves what it has
     for line in result["lines"]:

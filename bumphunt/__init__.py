@@ -4,7 +4,7 @@ Rooms and names are loaded when first used, so that ``import bumphunt`` is light
 
 >>> import bumphunt
 >>> bumphunt.AnalysisConfig().cwola.folds
-5
+3
 """
 
 import warnings

@@ -87,13 +87,15 @@ class CwolaConfig(Section):
     class_weight: Literal["sides", "classes", "none"] = Field(
         "sides", description="what counts the same in training: sides (each sideband too), classes or none"
     )
-    folds: int = Field(5, ge=2, le=20, description="every event is scored by models trained on the other folds")
+    folds: int = Field(3, ge=2, le=20, description="every event is scored by models trained on the other folds")
     repeats: int = Field(
-        8, ge=1, le=100, description="divisions into folds over which the score is averaged; more hang less on luck"
+        32, ge=1, le=100, description="divisions into folds over which the score is averaged; more hang less on luck"
     )
     members: Few = Field(1, description="classifiers in each fold's ensemble")
-    max_iter: Few = Field(40, description="boosting steps of trees")
-    learning_rate: float = Field(0.05, gt=0, le=1, description="step of boosting")
+    max_iter: Few = Field(20, description="boosting steps of trees")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="step of training; null: 0.1 for trees, 0.001 for a network"
+    )
     max_leaf_nodes: int = Field(16, ge=2, le=10_000, description="leaves of a tree")
     min_samples_leaf: Positive = Field(40, description="training events in a leaf, at least")
     max_bins: int = Field(16, ge=2, le=255, description="bins of a feature; few of them leave noise less to learn")

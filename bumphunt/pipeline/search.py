@@ -14,6 +14,7 @@ from bumphunt.preprocessing.content import canonical_order, content_keys
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow, mass_windows, window_on_grid
 from bumphunt.results import SpectrumFit
+from bumphunt.scores.registry import check_settings
 from bumphunt.spectrum.binning import searched_range
 from bumphunt.spectrum.families.registry import check_family
 from bumphunt.spectrum.fit import fit_spectrum
@@ -80,6 +81,7 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
     """
     settings = config.search
     check_family(settings.family)
+    check_settings(config.cwola.classifier, config.cwola.model_dump(), AnalysisConfig().cwola.model_dump())
     if "weight" in blind.columns and float(np.ptp(blind["weight"].to_numpy(dtype=np.float64))) > 0:
         raise InputError(
             "the events carry different weights, but training, counts and intervals here are for unweighted events; "

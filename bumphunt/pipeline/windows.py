@@ -14,8 +14,8 @@ from bumphunt.results import WindowResult
 from bumphunt.rng import generator, integer_seed
 from bumphunt.scores.protocol import Classifier
 from bumphunt.scores.ranks import ranks
+from bumphunt.scores.registry import make_score
 from bumphunt.scores.repeats import RepeatedScores, average_ranks, repeated_scores
-from bumphunt.scores.trees import BoostedTrees
 from bumphunt.scores.weak_supervision import leakage, nested_scores, out_of_fold_scores
 from bumphunt.significance.checks import NEIGHBOURHOOD, fold_agreement
 from bumphunt.significance.direct import direct_estimate
@@ -30,6 +30,9 @@ IntArray = npt.NDArray[np.int64]
 
 LEFT_OUT, MOST_LEFT_OUT = 0.05, 0.5
 """Part of the events at the anomalous end that the check for sculpting leaves out, at least and at most."""
+
+TREES_LEARNING_RATE = 0.1
+"""Step of boosting where the config names none: few large steps, many repeats (``analysis/repeats.py``)."""
 
 CLEAR_SIGNAL, TIMES_SIGNAL = 3.0, 2.0
 """Significance before any cut from which a signal is taken for real, and how many times its events are left out."""
@@ -253,18 +256,9 @@ def fold_counts(chosen: BoolArray, folds: IntArray) -> FloatArray:
 
 def make_classifier(task: WindowTask, *folds: int) -> Classifier:
     """Return an untrained classifier with the seed of these folds."""
-    settings, seed = task.config.cwola, integer_seed(task.seed, "cwola", task.number, *folds)
-    if settings.classifier == "network":
-        from bumphunt.scores.cwola_network import NetworkClassifier
-
-        return NetworkClassifier(members=settings.members, seed=seed)
-    return BoostedTrees(
-        members=settings.members,
-        max_iter=settings.max_iter,
-        learning_rate=settings.learning_rate,
-        max_leaf_nodes=settings.max_leaf_nodes,
-        min_samples_leaf=settings.min_samples_leaf,
-        l2_regularization=settings.l2_regularization,
-        max_bins=settings.max_bins,
-        seed=seed,
-    )
+    settings = task.config.cwola.model_dump()
+    if settings["classifier"] == "trees" and settings["learning_rate"] is None:
+        settings["learning_rate"] = TREES_LEARNING_RATE
+    seed = integer_seed(task.seed, "cwola", task.number, *folds)
+    classifier: Classifier = make_score(settings["classifier"], settings, seed=seed)
+    return classifier

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import FloatArray
+from bumphunt.scores.estimators import ScorerMixin
 from bumphunt.scores.losses import RECONSTRUCTIONS, reconstruction_loss
 from bumphunt.scores.persistence import load_network_of, save_network
 from bumphunt.scores.protocol import Features, check_features
@@ -18,7 +19,7 @@ from bumphunt.scores.protocol import Features, check_features
 _CHUNK = 32_768
 
 
-class EncoderDecoderEstimator(BaseEstimator):  # type: ignore[misc, unused-ignore]
+class EncoderDecoderEstimator(ScorerMixin, BaseEstimator):  # type: ignore[misc, unused-ignore]
     """What the autoencoders share: training, decoding, reconstruction error, files.
 
     Use :class:`Autoencoder` or :class:`~bumphunt.scores.vae.VariationalAutoencoder`. A subclass
@@ -261,7 +262,7 @@ def _columns(condition: npt.ArrayLike, n_events: int) -> FloatArray:
 def _centre_and_scale(columns: FloatArray) -> tuple[list[float], list[float]]:
     scale = columns.std(axis=0)
     if not (scale > 0).all():
-        raise InputError("the condition has the same value in every event and tells the decoder nothing; leave it out")
+        raise InputError("the condition has the same value in every event and carries no information; leave it out")
     return columns.mean(axis=0).tolist(), scale.tolist()
 
 
@@ -344,3 +345,7 @@ class Autoencoder(EncoderDecoderEstimator):
         ``condition`` is as for :meth:`decode`.
         """
         return self.reconstruction_error(features, condition=condition)
+
+    def score(self, features: Features, y: None = None) -> float:
+        """Return minus the mean reconstruction error, higher is better, for scikit-learn's searches."""
+        return -float(self.reconstruction_error(features).mean())

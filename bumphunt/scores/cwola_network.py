@@ -10,30 +10,17 @@ import numpy.typing as npt
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import FloatArray
 from bumphunt.scores.autoencoder import in_chunks
+from bumphunt.scores.estimators import BinaryClassifier
 from bumphunt.scores.persistence import load_network_of, save_network
 from bumphunt.scores.protocol import BoolArray, Validation, check_features, check_training
 from bumphunt.scores.stopping import check_criterion, criterion_value
-
-_PARAMETERS = (
-    "members",
-    "hidden",
-    "activation",
-    "dropout",
-    "optimizer",
-    "learning_rate",
-    "batch_size",
-    "epochs",
-    "patience",
-    "criterion",
-    "seed",
-)
 
 # Standardised features are cut off here, so that one wild value cannot drown a minibatch.
 _FARTHEST = 10.0
 
 
-class NetworkClassifier:
-    """Ensemble of small dense networks that tells two samples apart.
+class NetworkClassifier(BinaryClassifier):
+    """Ensemble of small dense networks that separates two samples of events.
 
     Use it beside :class:`~bumphunt.scores.trees.BoostedTrees` as a classifier of another kind: it is
     smooth where trees make steps. Features are standardised here. Members differ in their start and in the
@@ -172,10 +159,6 @@ class NetworkClassifier:
         )
         return self._with_network(network, histories)
 
-    def anomaly_score(self, features: FloatArray) -> FloatArray:
-        """Return the mean log-odds of belonging to the positive class, shape (events,)."""
-        return np.asarray(np.mean(self.member_scores(features), axis=0), dtype=np.float64)
-
     def member_scores(self, features: FloatArray) -> FloatArray:
         """Return the log-odds each member gives each event, shape (members, events)."""
         network = self._fitted()
@@ -188,7 +171,7 @@ class NetworkClassifier:
         network.settings_json = {
             "standard": dict(network.settings_json["standard"]),
             "estimator": type(self).__name__,
-            "parameters": {name: getattr(self, name) for name in _PARAMETERS} | {"hidden": list(self.hidden)},
+            "parameters": self.get_params() | {"hidden": list(self.hidden)},
             "histories": [{key: list(values) for key, values in history.items()} for history in self.histories_],
         }
         save_network(network, path)
@@ -209,6 +192,7 @@ class NetworkClassifier:
     def _with_network(self, network: Any, histories: Sequence[dict[str, list[float]]]) -> Self:
         self.network_ = network
         self.histories_ = tuple({key: np.array(values) for key, values in history.items()} for history in histories)
+        self.classes_ = np.array([False, True])
         self.n_features_in_ = int(network.shape_config["n_features"])
         return self
 

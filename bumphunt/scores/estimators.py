@@ -24,7 +24,8 @@ class ScorerMixin:
 class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc, unused-ignore]
     """A classifier of two samples from the log-odds of its members.
 
-    A subclass defines ``fit`` and ``member_scores``. The classes are *regions of mjj*, false and true.
+    A subclass defines ``fit`` and ``member_scores``, or ``anomaly_score``. The classes are false and true: in weak
+    supervision two *regions of mjj*.
 
     Attributes
     ----------
@@ -32,9 +33,9 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc, un
         False and true.
     """
 
-    @abstractmethod
     def member_scores(self, features: FloatArray) -> FloatArray:
         """Return the log-odds each member gives each event, shape (members, events)."""
+        raise NotImplementedError(f"{type(self).__name__} has no members")
 
     def anomaly_score(self, features: FloatArray) -> FloatArray:
         """Return the mean log-odds of belonging to the positive class, shape (events,)."""

@@ -9,11 +9,13 @@ from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import clone
 
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import FloatArray
 from bumphunt.files import write_atomically
 from bumphunt.scores.cwola_network import NetworkClassifier
+from bumphunt.scores.estimators import BinaryClassifier
 from bumphunt.scores.protocol import BoolArray, Features, Validation, check_training
 from bumphunt.scores.trees import BoostedTrees
 from bumphunt.scores.vae import VariationalAutoencoder
@@ -56,7 +58,7 @@ def latent_features(model: Encoder, features: Features, *, columns: tuple[str, .
     return np.concatenate([parts[name] for name in columns], axis=1)
 
 
-class LatentClassifier:
+class LatentClassifier(BinaryClassifier):
     """A VAE and a classifier in its latent space, trained one after the other on the same events.
 
     It is a base of weak supervision like any other, so that in
@@ -65,27 +67,32 @@ class LatentClassifier:
 
     Parameters
     ----------
-    encoder : VariationalAutoencoder
-        Unfitted: trained in :meth:`fit`, on both classes together and without being told which is which.
+    encoder : VariationalAutoencoder, optional
+        Unfitted: a copy is trained in :meth:`fit`, on both classes together and without being told which is which.
         Fitted: used as it is, which is cheaper, but a VAE that has seen the events to be scored is
-        not out of fold, and its score is good for a cross-check only.
-    classifier : BoostedTrees or NetworkClassifier
-        Unfitted.
+        not out of fold, and its score is good for a cross-check only; scikit-learn's ``clone`` makes it unfitted.
+        By default one of four latent dimensions.
+    classifier : BoostedTrees or NetworkClassifier, optional
+        A copy is trained. By default boosted trees.
     columns : tuple of {"mean", "log_var"}
         What the classifier sees of the latent space; see :func:`latent_features`.
+
+    Attributes
+    ----------
+    encoder_, classifier_
+        The trained parts.
     """
 
     def __init__(
         self,
-        encoder: VariationalAutoencoder,
-        classifier: BoostedTrees | NetworkClassifier,
+        encoder: VariationalAutoencoder | None = None,
+        classifier: BoostedTrees | NetworkClassifier | None = None,
         *,
         columns: tuple[str, ...] = ("mean",),
     ) -> None:
         self.encoder = encoder
         self.classifier = classifier
         self.columns = columns
-        self._given = hasattr(encoder, "network_")
 
     def fit(
         self,
@@ -105,29 +112,29 @@ class LatentClassifier:
             If there is only one class, or features are not in [0, 1] or not finite.
         """
         features, positive, sample = check_training(features, positive, weights)
-        if not self._given:
-            self.encoder.fit(features)
+        encoder = VariationalAutoencoder(latent_dim=4) if self.encoder is None else self.encoder
+        self.encoder_ = encoder if hasattr(encoder, "network_") else clone(encoder).fit(features)
+        self.n_features_in_ = features.shape[1]
         if validation is not None:
             validation = Validation(
                 features=self._encoded(validation.features), positive=validation.positive, weights=validation.weights
             )
-        self.classifier.fit(self._encoded(features), positive, weights=sample, validation=validation)
+        classifier = BoostedTrees() if self.classifier is None else clone(self.classifier)
+        self.classifier_ = classifier.fit(self._encoded(features), positive, weights=sample, validation=validation)
+        self.classes_ = np.array([False, True])
         return self
-
-    def anomaly_score(self, features: FloatArray) -> FloatArray:
-        """Return the mean log-odds of belonging to the positive class, shape (events,)."""
-        return self.classifier.anomaly_score(self._encoded(features))
 
     def member_scores(self, features: FloatArray) -> FloatArray:
         """Return the log-odds each member gives each event, shape (members, events)."""
-        return self.classifier.member_scores(self._encoded(features))
+        return self.classifier_.member_scores(self._encoded(features))
 
     def save(self, path: str | Path) -> None:
         """Write both models to one ``.zip`` file, without pickle."""
         target = Path(path)
         if target.suffix != ".zip" or not target.parent.is_dir():
             raise InputError(f"{target}: give a name that ends in '.zip' in a folder that exists")
-        kind = type(self.classifier).__name__
+        self._check_fitted()
+        kind = type(self.classifier_).__name__
 
         def write(part: Path) -> None:
             with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(part, "w") as archive:
@@ -137,7 +144,7 @@ class LatentClassifier:
         write_atomically(target, write)
 
     def _save_parts(self, archive: zipfile.ZipFile, folder: Path, name: str) -> None:
-        parts: dict[str, Callable[[Path], None]] = {"encoder.keras": self.encoder.save, name: self.classifier.save}
+        parts: dict[str, Callable[[Path], None]] = {"encoder.keras": self.encoder_.save, name: self.classifier_.save}
         for part, save in parts.items():
             save(folder / part)
             archive.write(folder / part, part)
@@ -163,7 +170,15 @@ class LatentClassifier:
             raise InputError(f"{path}: no such file") from error
         except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: not a saved latent classifier ({error}); write it with save") from error
-        return cls(encoder, classifier, columns=columns)
+        model = cls(encoder, classifier, columns=columns)
+        model.encoder_, model.classifier_ = encoder, classifier
+        model.n_features_in_, model.classes_ = encoder.n_features_in_, np.array([False, True])
+        return model
 
     def _encoded(self, features: npt.ArrayLike) -> FloatArray:
-        return latent_features(self.encoder, features, columns=self.columns)
+        self._check_fitted()
+        return latent_features(self.encoder_, features, columns=self.columns)
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "encoder_"):
+            raise InputError(f"{type(self).__name__} is not fitted; call fit or load first")

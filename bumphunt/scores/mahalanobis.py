@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from bumphunt.errors import InputError
 from bumphunt.events import FloatArray
 from bumphunt.files import write_atomically
+from bumphunt.scores.estimators import ScorerMixin
 from bumphunt.scores.protocol import Features, check_features
 
 _FORMAT = "bumphunt.MahalanobisDistance"
 _VERSION = 1
 
 
-class MahalanobisDistance:
+class MahalanobisDistance(ScorerMixin, BaseEstimator):  # type: ignore[misc, unused-ignore]
     r"""Squared Mahalanobis distance :math:`(x - m)^T C^{-1} (x - m)`.
 
     Use it on the latent means of a VAE with more than one latent dimension: unlike
@@ -49,8 +51,8 @@ class MahalanobisDistance:
         self.robust = robust
         self.seed = seed
 
-    def fit(self, features: Features) -> Self:
-        """Learn centre and covariance from rows of shape (events, features).
+    def fit(self, features: Features, y: None = None) -> Self:
+        """Learn centre and covariance from rows of shape (events, features); ``y`` is ignored.
 
         Raises
         ------
@@ -76,7 +78,15 @@ class MahalanobisDistance:
         """Return the squared distance of each event, shape (events,); higher is more anomalous."""
         self._check_fitted()
         away = check_features(features, width=len(self.centre_)) - self.centre_
-        return np.asarray(np.square(np.linalg.solve(self._root, away.T)).sum(axis=0), dtype=np.float64)
+        return np.asarray(
+            np.square(np.linalg.solve(np.linalg.cholesky(self.covariance_), away.T)).sum(axis=0), dtype=np.float64
+        )
+
+    def score(self, features: Features, y: None = None) -> float:
+        """Return the mean log-likelihood of events under a Gaussian of this centre and covariance; for searches."""
+        distance = self.anomaly_score(features)
+        _, log_determinant = np.linalg.slogdet(2.0 * np.pi * self.covariance_)
+        return float(-0.5 * (distance.mean() + log_determinant))
 
     def save(self, path: str | Path) -> None:
         """Write centre, covariance and settings to an ``.npz`` file, without pickle."""
@@ -124,7 +134,7 @@ class MahalanobisDistance:
 
     def _with(self, centre: FloatArray, covariance: FloatArray) -> Self:
         self.centre_, self.covariance_ = centre, covariance
-        self._root = np.linalg.cholesky(covariance)
+        self.n_features_in_ = len(centre)
         return self
 
     def _check_fitted(self) -> None:

@@ -55,7 +55,7 @@ def test_signal_is_found_in_the_latent_space_by_models_that_never_saw_it():
 
     # The VAE of a fold is that of the other folds' events, told nothing about regions.
     alone = vae(0).fit(features[folds != 0])
-    np.testing.assert_array_equal(trained[0].encoder.encode(features)[0], alone.encode(features)[0])
+    np.testing.assert_array_equal(trained[0].encoder_.encode(features)[0], alone.encode(features)[0])
 
 
 def test_it_nests_as_any_other_base():
@@ -73,11 +73,11 @@ def test_a_fitted_encoder_is_used_as_it_is():
     encoder = vae().fit(features[:300])
     before = encoder.encode(features)[0]
     model = LatentClassifier(encoder, BoostedTrees(members=1, max_iter=5)).fit(features, region)
-    np.testing.assert_array_equal(model.encoder.encode(features)[0], before)
+    np.testing.assert_array_equal(model.encoder_.encode(features)[0], before)
     unfitted = LatentClassifier(vae(), BoostedTrees(members=1, max_iter=5)).fit(features[:300], region[:300])
-    np.testing.assert_array_equal(unfitted.encoder.encode(features)[0], before)
+    np.testing.assert_array_equal(unfitted.encoder_.encode(features)[0], before)
     unfitted.fit(features[300:], region[300:])
-    assert not np.array_equal(unfitted.encoder.encode(features)[0], before)
+    assert not np.array_equal(unfitted.encoder_.encode(features)[0], before)
 
 
 def test_columns():

@@ -12,10 +12,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator
 
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import FloatArray
+from bumphunt.scores.estimators import BinaryClassifier
 from bumphunt.scores.persistence import load_learned, save_learned
 from bumphunt.scores.protocol import Features, check_features
 from bumphunt.scores.trees import BoostedTrees
@@ -26,7 +26,7 @@ MIN_EVENTS = 10
 """Events of either class below which no classifier is trained."""
 
 
-class SupervisedClassifier(ABC, BaseEstimator):  # type: ignore[misc, unused-ignore]
+class SupervisedClassifier(BinaryClassifier, ABC):
     """What the supervised references share; use one of its subclasses.
 
     Attributes
@@ -59,6 +59,7 @@ class SupervisedClassifier(ABC, BaseEstimator):  # type: ignore[misc, unused-ign
         matrix, signal = check_labelled(features, truth)
         self._train(matrix, signal)
         self.n_features_in_ = matrix.shape[1]
+        self.classes_ = np.array([False, True])
         return self
 
     def anomaly_score(self, features: Features) -> FloatArray:
@@ -247,5 +248,7 @@ def check_labelled(features: Features, truth: npt.ArrayLike) -> tuple[FloatArray
     if len(constant):
         column = int(constant[0])
         name = features.columns[column] if isinstance(features, pd.DataFrame) else f"x{column}"
-        raise InputError(f"feature {str(name)!r} is constant ({matrix[0, column]:g}) and carries nothing; leave it out")
+        raise InputError(
+            f"feature {str(name)!r} is constant ({matrix[0, column]:g}) and carries no information; leave it out"
+        )
     return matrix, signal
