@@ -382,7 +382,11 @@ def _starts(ordered: npt.NDArray[np.generic]) -> IntArray:
 
 def _finite(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     """Return the values with NaN and infinity as numbers like any other."""
-    return values if np.isfinite(values).all() else np.nan_to_num(values, nan=-1e30, posinf=1e30, neginf=-2e30)
+    return (
+        values
+        if np.isfinite(values).all()
+        else np.nan_to_num(values.astype(np.float64), nan=-1e30, posinf=1e30, neginf=-2e30)
+    )
 
 
 def _content_hash(values: list[npt.NDArray[np.generic]], n_rows: int) -> Keys:

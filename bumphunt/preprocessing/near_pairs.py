@@ -18,6 +18,7 @@ HASHED = 4
 """Columns at most that cells are made of; all are compared afterwards."""
 
 _STEPS = 16  # whole numbers a tolerance
+_CHUNK = 1 << 16
 _NEIGHBOURS = 64  # rows further on in a cell that each is compared with: enough to chain larger groups
 
 
@@ -29,6 +30,7 @@ def repeated(keys: Keys) -> tuple[IntArray, IntArray]:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     # a table of marks leaves few rows to sort with their places
     shift = np.uint64(40)
+    del ordered
     marks = np.zeros(1 << 24, dtype=bool)
     marks[twice >> shift] = True
     rows = np.flatnonzero(marks[keys >> shift])
@@ -65,19 +67,18 @@ def near_pairs(
     distance : array of shape (pairs,)
         The largest scaled difference over columns.
     """
-    places = []
-    for number in selective:
-        fixed = np.rint(scaled(columns[number][rows].astype(np.float64), typical[number]) * (_STEPS / tolerance))
-        places.append(fixed.astype(np.int32 if len(fixed) and np.abs(fixed).max() < 2**30 else np.int64))
     grids = len(selective) + 1
     multipliers = np.random.default_rng(1).integers(1, 2**62, len(selective)).astype(np.uint64) * np.uint64(2)
     multipliers += np.uint64(1)
+    chunks = [slice(start, start + _CHUNK) for start in range(0, len(rows), _CHUNK)]
+    places = [_whole_numbers(columns[number], typical[number], rows, chunks, tolerance) for number in selective]
     found: list[IntArray] = []  # each pair as one number
     for grid in range(grids):
         keys = np.zeros(len(rows), dtype=np.uint64)
-        for place, multiplier in zip(places, multipliers, strict=True):
-            cell = (place + grid * (_STEPS + 1)) // (grids * (_STEPS + 1))
-            keys += cell.astype(np.int64).view(np.uint64) * multiplier
+        for chunk in chunks:
+            for place, multiplier in zip(places, multipliers, strict=True):
+                cell = (place[chunk] + grid * (_STEPS + 1)) // (grids * (_STEPS + 1))
+                keys[chunk] += cell.astype(np.int64).view(np.uint64) * multiplier
         found.append(_pairs(*repeated(keys), len(rows)))
     pairs = np.sort(np.concatenate(found))
     del found
@@ -90,6 +91,18 @@ def near_pairs(
         near = distance <= tolerance
         first, second, distance = first[near], second[near], distance[near]
     return first, second, distance
+
+
+def _whole_numbers(
+    column: npt.NDArray[np.generic], typical: float, rows: IntArray, chunks: list[slice], tolerance: float
+) -> npt.NDArray[np.signedinteger]:
+    """Return scaled values in steps much smaller than the tolerance, in few bytes where they fit."""
+    largest = float(np.abs(column).max())
+    fits = float(scaled(np.array(largest), typical)) * _STEPS / tolerance < 2**30
+    whole: npt.NDArray[np.signedinteger] = np.empty(len(rows), dtype=np.int32 if fits else np.int64)
+    for chunk in chunks:
+        whole[chunk] = np.rint(scaled(column[rows[chunk]].astype(np.float64), typical) * (_STEPS / tolerance))
+    return whole
 
 
 def _pairs(rows: IntArray, cell: IntArray, number: int) -> IntArray:
