@@ -19,6 +19,7 @@ import numpy.typing as npt
 from scipy import stats
 
 import bumphunt
+from bumphunt.significance.likelihood_scan import signed_sqrt_q0
 
 FloatArray = npt.NDArray[np.float64]
 RESULT = Path("analysis/results/fit_calibration.json")
@@ -115,7 +116,7 @@ def global_p_values(toys: int) -> dict[str, Any]:
     design = bumphunt.make_design(EDGES, family="dijet3")
     best = np.concatenate([bumphunt.largest_z(block, design, shapes) for block in blocks(smooth(2e4), toys, 3)])
     few = next(blocks(smooth(2e4), 2_000, 4))
-    crossings = bumphunt.mean_upcrossings(bumphunt.signed_roots(few, design, shapes))
+    crossings = bumphunt.mean_upcrossings(signed_sqrt_q0(few, design, shapes))
     rows = []
     for z_global in LEVELS:
         # the local significance that the bound says is worth this much globally
