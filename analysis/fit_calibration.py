@@ -117,7 +117,7 @@ def global_p_values(toys: int) -> dict[str, Any]:
         [bumphunt.significance.largest_z(block, design, shapes) for block in blocks(smooth(2e4), toys, 3)]
     )
     few = next(blocks(smooth(2e4), 2_000, 4))
-    crossings = bumphunt.significance.mean_upcrossings(bumphunt.significance.signed_roots(few, design, shapes))
+    crossings = bumphunt.significance.mean_upcrossings(bumphunt.significance.signed_sqrt_q0(few, design, shapes))
     rows = []
     for z_global in LEVELS:
         # the local significance that the bound says is worth this much globally

@@ -74,10 +74,10 @@ def test_a_luminosity_gives_a_cross_section(bump, tmp_path):
     ("arguments", "words"),
     [
         (["--method", "median"], "counting"),
-        (["--luminosity", "-1"], "luminosity"),
-        (["--luminosity", "nan"], "luminosity"),
-        (["--luminosity", "inf"], "luminosity"),
-        (["--luminosity", "0"], "luminosity"),
+        (["--luminosity", "-1"], "Invalid value for '--luminosity'"),
+        (["--luminosity", "nan"], "Invalid value for '--luminosity'"),
+        (["--luminosity", "inf"], "Invalid value for '--luminosity'"),
+        (["--luminosity", "0"], "Invalid value for '--luminosity'"),
         (["--family", "dijet33"], "did you mean 'dijet3'"),
         (["--deficit"], "excesses only"),
         (["--method", "bumphunter", "--window", "3500", "4000"], "every window"),
@@ -145,9 +145,11 @@ def test_a_dead_bin_is_named_before_any_significance(tmp_path, method, left):
 def test_a_strong_signal_is_no_failure_of_the_fit(tmp_path):
     """Its tails fill the bins beside the window, which are not judged."""
     counts = np.array(counts_of(spectrum(tmp_path)))
-    signal = 4_000 * gaussian_fractions(WIDE, mass=3_000.0, width=100.0)
-    found = scanned(spectrum(tmp_path, counts=(counts + np.random.default_rng(2).poisson(signal)).tolist()))
+    signal = 6_000 * gaussian_fractions(WIDE, mass=3_000.0, width=130.0)
+    path = spectrum(tmp_path, counts=(counts + np.random.default_rng(2).poisson(signal)).tolist())
+    found = scanned(path)
     assert found["z_global"] > 5
+    assert found["goodness"]["p_value"] < 1e-4  # of the bins right beside the window
     assert found["status"] == "discovery"
 
 
@@ -167,6 +169,9 @@ def test_a_significance_that_only_toys_bound_is_at_least_so_much(tmp_path):
     assert found["is_bound"]
     assert found["p_global"] == pytest.approx(1 / 101)
     assert f"at least {found['z_global']:.2f} global" in scan(path, *arguments).stdout
+    one = ("--window", WIDE[20], WIDE[24])
+    assert not scanned(path, *one)["is_bound"]
+    assert "at least" not in scan(path, *one).stdout
 
 
 def test_a_quiet_spectrum_has_no_negative_significance_in_words(tmp_path):

@@ -1,5 +1,6 @@
 """What a window would say before anyone looks into it: expected significance and limits from its sidebands alone."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import overload
@@ -76,7 +77,16 @@ def mask_counts(counts: FloatArray, window: BoolArray) -> FloatArray:
     return hidden
 
 
-blinded = mask_counts  # the old name, for one release
+def blinded(counts: FloatArray, window: BoolArray) -> FloatArray:
+    """Return :func:`mask_counts`, whose old name this is for one release.
+
+    Parameters
+    ----------
+    counts, window
+        As there.
+    """
+    warnings.warn("blinded is called mask_counts now", DeprecationWarning, stacklevel=2)
+    return mask_counts(counts, window)
 
 
 @overload

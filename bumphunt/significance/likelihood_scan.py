@@ -5,6 +5,7 @@ of half a chi2 (arXiv:1007.1727, eq. 52); the global one comes from toys with re
 upcrossings.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import overload
@@ -168,7 +169,16 @@ def signed_sqrt_q0(
     return np.stack(roots, axis=1)
 
 
-signed_roots = signed_sqrt_q0  # the old name, for one release
+def signed_roots(counts: FloatArray, design: Design, shapes: FloatArray, *, null: ManyFits | None = None) -> FloatArray:
+    """Return :func:`signed_sqrt_q0`, whose old name this is for one release.
+
+    Parameters
+    ----------
+    counts, design, shapes, null
+        As there.
+    """
+    warnings.warn("signed_roots is called signed_sqrt_q0 now", DeprecationWarning, stacklevel=2)
+    return signed_sqrt_q0(counts, design, shapes, null=null)
 
 
 def envelope_sqrt_q0(

@@ -2,6 +2,8 @@ from .batched import fit_many as fit_many
 from .binning import mass_grid as mass_grid
 from .binning import to_hist as to_hist
 from .design import make_design as make_design
+from .families.registry import check_family as check_family
+from .families.registry import family_names as family_names
 from .fit import fit_spectrum as fit_spectrum
 from .goodness_toys import saturated_p_value as saturated_p_value
 from .minuit import minuit_fit as minuit_fit
@@ -9,3 +11,5 @@ from .signal_fit import fit_background_given_signal as fit_background_given_sign
 from .signal_fit import fit_signal as fit_signal
 from .signal_shapes import crystal_ball_fractions as crystal_ball_fractions
 from .signal_shapes import voigt_fractions as voigt_fractions
+from .spectrum import Spectrum as Spectrum
+from .spectrum import as_spectrum as as_spectrum

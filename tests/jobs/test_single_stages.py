@@ -130,3 +130,37 @@ def test_weighted_events_are_refused_and_equal_weights_are_not(make_events):
     with pytest.raises(InputError, match=r"different weights.*unweight them"):
         prepare_search(drop_truth(events.assign(weight=rng.random(len(events)))), AnalysisConfig(), 1)
     prepare_search(drop_truth(events.assign(weight=2.0)), AnalysisConfig(), 1)
+
+
+def test_scan_uses_the_weights_of_events(make_events, tmp_path):
+    """Equal weights change nothing but a note; different ones make fewer effective events."""
+    events = make_events(20_000, signal=400, seed=9, label=False)
+    weights = {
+        "none": events,
+        "equal": events.assign(weight=0.05),
+        "random": events.assign(weight=np.random.default_rng(1).exponential(1.0, len(events))),
+    }
+    found, rows = {}, {}
+    for name, table in weights.items():
+        table.to_parquet(tmp_path / f"{name}.parquet")
+        found[name] = scan_file(tmp_path / f"{name}.parquet", family="dijet3", window=WINDOW)
+        rows[name] = found[name].best_window
+    assert found["none"].z_local > 4
+    assert found["equal"].z_local == pytest.approx(found["none"].z_local, abs=1e-6)
+    assert "0.05 times" in found["equal"].notes[0]
+    # exponential weights: the sum of squares is twice the sum, so that half the events are left
+    assert rows["random"].n_observed == pytest.approx(0.5 * rows["none"].n_observed, rel=0.1)
+    assert found["random"].z_local < 0.9 * found["none"].z_local
+
+
+def test_search_refuses_a_family_that_is_none_before_any_training(make_events):
+    events = drop_truth(make_events(5_000, seed=8))
+    with pytest.raises(InputError, match=r"dijet33.*dijet3"):
+        prepare_search(events, config_from_dict({"search": {"family": "dijet33"}}), 1)
+
+
+def test_search_refuses_a_range_above_the_collision_energy_before_any_training(make_events):
+    events = drop_truth(make_events(20_000, seed=8))
+    with pytest.raises(InputError, match="sqrt_s = 5000"):
+        prepare_search(events, config_from_dict({"sqrt_s": 5_000.0}), 1)
+    assert prepare_search(events, config_from_dict({"sqrt_s": 14_000.0}), 1).inclusive.sqrt_s == 14_000.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bumphunt.errors import InputError
-from bumphunt.significance.expected import expected_significance, mask_counts
+from bumphunt.significance.expected import blinded, expected_significance, mask_counts
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.spectrum import as_spectrum
 
@@ -52,3 +52,9 @@ def test_the_median_of_toys_is_what_was_expected(edges, smooth, window):
     )
     np.testing.assert_allclose(again.z, [3.0, 5.0], rtol=1e-6)
     assert (np.diff(again.limits) > 0).all()
+
+
+def test_the_old_name_still_works(edges, smooth, window):
+    with pytest.warns(DeprecationWarning, match="mask_counts"):
+        old = blinded(smooth(1e3), window)
+    np.testing.assert_array_equal(old, mask_counts(smooth(1e3), window))

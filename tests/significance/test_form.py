@@ -56,6 +56,9 @@ def test_it_is_the_likelihood_ratio_minimised_over_the_forms(edges, smooth, wind
     assert found.z_local == pytest.approx(np.sqrt(min(wanted.values())))
     assert found.form_family == min(wanted, key=wanted.get)
     assert found.n_form == pytest.approx(fit_spectrum(spectrum, family=found.form_family).window_expected)
+    halved = window_significance(spectrum, family="dijet3", form=True, null_width=2.0)
+    weaker = {name: (single[name] / 2.0) ** 2 + charged[name] - best for name in ENVELOPE}
+    assert halved.z_local == pytest.approx(np.sqrt(min(weaker.values())))
     # one form alone takes nothing away
     alone = with_form(window_significance(spectrum, family="dijet3"), spectrum, families=("dijet3",))
     assert alone.z_local == alone.z_stat == pytest.approx(single["dijet3"])

@@ -11,6 +11,7 @@ from bumphunt.significance.likelihood_scan import (
     likelihood_scan,
     mass_steps,
     signal_shapes,
+    signed_roots,
     signed_sqrt_q0,
 )
 from bumphunt.significance.trials import global_p_value, gross_vitells, mean_upcrossings
@@ -148,3 +149,11 @@ def test_the_global_procedure():
     # toys that are sharper than the bound are used, and nothing is ever below the local p-value
     assert global_p_value(2.0, 0.023, n_exceed=1, n_toys=100, upcrossings=9.0)[0] == 0.023
     assert gross_vitells(0.5, 3.0) == 1.0
+
+
+def test_the_old_name_still_works(edges, smooth, search):
+    design, shapes, _ = search
+    counts = smooth(1e4)[None, :]
+    with pytest.warns(DeprecationWarning, match="signed_sqrt_q0"):
+        old = signed_roots(counts, design, shapes[:2])
+    np.testing.assert_array_equal(old, signed_sqrt_q0(counts, design, shapes[:2]))

@@ -6,11 +6,14 @@ import pytest
 from scipy import stats
 
 from bumphunt.errors import InputError
+from bumphunt.significance.likelihood_scan import likelihood_scan
+from bumphunt.significance.scan import window_significance
 from bumphunt.significance.spectrum_scan import scan_spectrum
 from bumphunt.significance.summary import scan_summary, scan_text
+from bumphunt.significance.toys import window_curves
 from bumphunt.significance.window_likelihood import window_sqrt_q0
 from bumphunt.spectrum.functions import SQRT_S, gaussian_fractions
-from bumphunt.spectrum.spectrum import as_spectrum
+from bumphunt.spectrum.spectrum import Spectrum, as_spectrum
 
 METHODS = ("counting", "q0", "bumphunter")
 
@@ -158,3 +161,52 @@ def test_the_rest_of_the_spectrum_was_not_searched_with_one_window(edges, smooth
         (edges[12], edges[-1]),
     ]
     assert told["upper_limit"]["cross_section"] is None
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_takes_the_energy_of_the_spectrum(edges, smooth, method):
+    """Masses and energy scaled alike leave every significance as it is; another energy alone does not."""
+    counts = np.random.default_rng(6).poisson(smooth(2e4))
+    options = {"method": method, "n_toys": 40}
+    if method != "bumphunter":
+        options["window"] = (edges[8], edges[12])
+    here = scan(counts, edges, **options, sqrt_s=13_000.0)
+    if "window" in options:
+        options["window"] = (0.6 * edges[8], 0.6 * edges[12])
+    there = scan(counts, 0.6 * edges, **options, sqrt_s=7_800.0)
+    other = scan(counts, 0.6 * edges, **options, sqrt_s=5_000.0)
+    assert there.z_local == pytest.approx(here.z_local, rel=1e-6)
+    assert there.z_global == here.z_global or "window" in options
+    assert other.z_local != pytest.approx(here.z_local, rel=1e-4)
+
+
+def test_a_family_that_is_none_stops_the_scan_and_the_window(edges, smooth):
+    """A typing error is no reason to count on against off."""
+    counts = smooth(2e4).round()
+    with pytest.raises(InputError, match="did you mean 'dijet3'"):
+        scan(counts, edges, family="dijet33")
+    masked = np.zeros(len(counts), dtype=bool)
+    masked[8:12] = True
+    with pytest.raises(InputError, match="did you mean 'dijet3'"):
+        window_significance(as_spectrum(counts, edges, masked=masked), family="dijet33", inclusive=10 * counts)
+
+
+def test_toys_and_profiled_forms_take_the_energy_of_the_spectrum(edges, smooth):
+    rng = np.random.default_rng(7)
+    toys = rng.poisson(smooth(2e4), (5, len(edges) - 1)).astype(float)
+    masked = np.zeros(len(edges) - 1, dtype=bool)
+    masked[8:12] = True
+    here = Spectrum(counts=toys[0], edges=edges, sqrt_s=13_000.0)
+    there = Spectrum(counts=toys[0], edges=0.6 * edges, sqrt_s=7_800.0)
+    other = Spectrum(counts=toys[0], edges=0.6 * edges, sqrt_s=5_000.0)
+    for family in ("dijet3", "envelope"):
+        curves = [window_curves(toys, spectrum, [masked], family=family) for spectrum in (here, there, other)]
+        np.testing.assert_allclose(curves[1], curves[0], rtol=1e-5)
+        assert not np.allclose(curves[2], curves[0], rtol=1e-3)
+        options = {"family": family, "n_toys": 5, "widths": (0.033,)}
+        scans = [
+            likelihood_scan(spectrum, masses=masses, rng=np.random.default_rng(1), **options)
+            for spectrum, masses in ((here, [4e3, 4.5e3]), (there, [2.4e3, 2.7e3]), (other, [2.4e3, 2.7e3]))
+        ]
+        np.testing.assert_allclose(scans[1].z, scans[0].z, rtol=1e-5)
+        assert not np.allclose(scans[2].z, scans[0].z, rtol=1e-3)
