@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,10 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
         If the operating system refuses: a full disk, a folder that cannot be written to, a name too long.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        what = "is not a folder" if path.parent.exists() else "does not exist; make it first"
-        raise InputError(f"{path}: the folder {path.parent} {what}")
+    try:
+        _check_folder_of(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {reason(error)}") from error
     part = path.with_name(f".{path.stem[:60]}.{secrets.token_hex(6)}{PART_SUFFIX}{path.suffix}")
     try:
         # made by us and nobody else: a link planted under this name is refused, not followed
@@ -82,6 +84,70 @@ def file_sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file's content."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_output_file(path: str | Path) -> Path:
+    """Return the path of a file to be written, after making sure that it can be: before the work, not after.
+
+    Raises
+    ------
+    InputError
+        If its folder is missing or refuses a file, it is a folder itself, or its name is too long.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; give the name of a file")
+        _check_folder_of(path)
+        _probe(path.parent)
+        with suppress(FileNotFoundError):
+            path.lstat()  # a name too long
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {reason(error)}; choose another place") from error
+    return path
+
+
+def check_output_folder(folder: str | Path) -> Path:
+    """Return the path of a folder to be filled, after making sure that it can be; nothing is left behind.
+
+    Raises
+    ------
+    InputError
+        If it is a file, cannot be made, or refuses files.
+    """
+    folder = Path(folder)
+    made = []
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file; give a folder for the output")
+        for each in (*reversed(folder.parents), folder):
+            if not each.exists():
+                each.mkdir()
+                made.append(each)
+        _probe(folder)
+    except OSError as error:
+        raise InputError(f"cannot write into the folder {folder}: {reason(error)}; choose another one") from error
+    finally:
+        for each in reversed(made):
+            with suppress(OSError):  # another process has begun to fill it
+                each.rmdir()
+    return folder
+
+
+def _check_folder_of(path: Path) -> None:
+    if not path.parent.is_dir():
+        what = "is not a folder" if path.parent.exists() else "does not exist; make it first"
+        raise InputError(f"{path}: the folder {path.parent} {what}")
+
+
+def _probe(folder: Path) -> None:
+    """Write a few bytes into a folder and take them away again."""
+    part = folder / f".probe.{secrets.token_hex(6)}{PART_SUFFIX}"
+    try:
+        with part.open("xb") as stream:
+            stream.write(b"0" * 4096)
+    finally:
+        _remove(part)
 
 
 def make_folder(folder: str | Path) -> Path:

@@ -9,9 +9,9 @@ from bumphunt.cli.group import (
     config_option,
     json_option,
     main,
-    one_line,
     output_option,
     path_type,
+    positive,
     read_config,
     scheduler_option,
     seed_option,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run of the same request stopped.")
 @click.option("--blind", is_flag=True, help="Expected results only, without looking at the signal regions.")
 @json_option
-@one_line
 def run(
     events: Path,
     output: Path,
@@ -78,7 +77,6 @@ def run(
 
 
 @main.command("config")
-@one_line
 def show_config() -> None:
     """Print the commented default configuration."""
     from bumphunt.config import default_yaml
@@ -93,7 +91,7 @@ def show_config() -> None:
 @click.option(
     "--masses",
     nargs=3,
-    type=float,
+    type=positive,
     multiple=True,
     metavar="MZ MX MY",
     help="Inject signal of these masses; repeatable.",
@@ -120,7 +118,6 @@ def show_config() -> None:
 @workers_option
 @scheduler_option
 @json_option
-@one_line
 def calibrate(
     pool: Path,
     output: Path,
@@ -164,7 +161,6 @@ def calibrate(
 
 @main.command()
 @click.argument("directory", type=path_type)
-@one_line
 def report(directory: Path) -> None:
     """Draw the figures and report of a finished run in DIRECTORY again."""
     from bumphunt.report.html import write_report

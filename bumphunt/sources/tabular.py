@@ -10,7 +10,7 @@ import pandas as pd
 
 from bumphunt.errors import InputError, MissingExtraError
 from bumphunt.events import REQUIRED
-from bumphunt.files import write_atomically
+from bumphunt.files import check_output_file, write_atomically
 from bumphunt.sources.recognition import Kind, existing_file, one_line
 
 logger = logging.getLogger(__name__)
@@ -128,8 +128,7 @@ def writer_for(output: str | Path) -> Writer:
     writers = {".parquet": _write_parquet, ".csv": _write_csv, ".h5": _write_hdf5, ".hdf5": _write_hdf5}
     if output.suffix.lower() not in writers:
         raise InputError(f"{output}: cannot write {output.suffix or 'no extension'!r}; use one of {', '.join(writers)}")
-    if not output.resolve().parent.is_dir():
-        raise InputError(f"{output}: the folder {output.resolve().parent} does not exist; create it first")
+    check_output_file(output)
     return writers[output.suffix.lower()]
 
 
