@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -147,26 +147,31 @@ def _dask_map(
     except ImportError as error:
         raise MissingExtraError("distributed", "dask", "a Dask scheduler") from error
     # its own account of a lost connection is many lines; what matters of it is said here
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     client = _connect(distributed, scheduler)
-    with client:
+    try:
         if not client.scheduler_info()["workers"]:
             logger.warning("the scheduler at %s has no workers yet; start some with `dask worker %s`", *[scheduler] * 2)
         futures = client.map(function, list(tasks), pure=False)
         number = {future.key: index for index, future in enumerate(futures)}
-        try:
-            for future, result in distributed.as_completed(futures, loop=client.loop, with_results=True):
-                yield number[future.key], result
-        except distributed.KilledWorker as error:
-            raise InputError(
-                f"a task killed its Dask worker again and again ({as_line(error, length=200)}); workers may need more "
-                "memory"
-            ) from error
-        except (OSError, CancelledError) as error:
-            raise InputError(
-                f"the connection to the Dask scheduler at {scheduler} was lost ({as_line(error, length=200)}); start "
-                "it again and go on with --resume"
-            ) from error
+        for future, result in distributed.as_completed(futures, loop=client.loop, with_results=True):
+            if future.cancelled():  # what comes as its result is the reason
+                raise result
+            yield number[future.key], result
+    except distributed.KilledWorker as error:
+        raise InputError(
+            f"a task lost its Dask worker again and again ({as_line(error, length=200)}); workers may need more memory"
+        ) from error
+    except (distributed.comm.CommClosedError, CancelledError) as error:
+        raise InputError(
+            f"the connection to the Dask scheduler at {scheduler} was lost; start it again and repeat the command "
+            "with --resume where it has one"
+        ) from error
+    finally:
+        # a lost scheduler is looked for until patience ends
+        with suppress(TimeoutError):
+            client.close(timeout=2 * _PATIENCE)
 
 
 def _connect(distributed: Any, scheduler: str) -> Any:
