@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @workers_option
 @scheduler_option
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run of the same request stopped.")
+@click.option("--overwrite", is_flag=True, help="Replace a finished result in the output folder.")
 @click.option("--blind", is_flag=True, help="Expected results only, without looking at the signal regions.")
 @json_option
 def run(
@@ -42,6 +43,7 @@ def run(
     workers: int,
     scheduler: str | None,
     resume: bool,
+    overwrite: bool,
     blind: bool,
     as_json: bool,
 ) -> None:
@@ -56,6 +58,8 @@ def run(
             seed=seed,
             workers=workers,
             scheduler=scheduler,
+            resume=resume,
+            overwrite=overwrite,
             progress=show_progress(),
         )
         show(expected, as_json)
@@ -70,6 +74,7 @@ def run(
         workers=workers,
         scheduler=scheduler,
         resume=resume,
+        overwrite=overwrite,
         progress=show_progress(),
     )
     show(result, as_json)

@@ -71,6 +71,7 @@ def run_analysis(
     workers: int = 1,
     scheduler: str | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     progress: bool = False,
 ) -> AnalysisResult:
     """Search a file of dijet events for a resonance and write result, workspace, figures and report.
@@ -89,6 +90,8 @@ def run_analysis(
         As in :func:`bumphunt.execution.parallel_map`.
     resume : bool
         Go on with the stages that an interrupted run of the same request left in ``output``.
+    overwrite : bool
+        Replace a finished result in ``output``, which is an error otherwise.
     progress : bool
         Show a progress bar.
 
@@ -100,12 +103,34 @@ def run_analysis(
     Raises
     ------
     InputError
-        If events or settings cannot be used.
+        If events or settings cannot be used, or ``output`` cannot be written to or holds a finished result.
     """
-    config = config or AnalysisConfig()
     if seed < 0:
         raise InputError(f"seed is {seed}; give a number of at least 0")
-    output = output_folder(output)
+    with output_folder(output, resume=resume, overwrite=overwrite) as folder:
+        return _analyse(
+            events,
+            output=folder,
+            config=config or AnalysisConfig(),
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            resume=resume,
+            progress=progress,
+        )
+
+
+def _analyse(
+    events: str | Path,
+    *,
+    output: Path,
+    config: AnalysisConfig,
+    seed: int,
+    workers: int,
+    scheduler: str | None,
+    resume: bool,
+    progress: bool,
+) -> AnalysisResult:
     clock = _Clock()
     with clock.stage("events") as found:
         table = read_events(events, progress=progress)
@@ -167,9 +192,10 @@ def _scan(
     """Search every window that the store does not hold yet."""
     outcomes: dict[int, WindowOutcome] = {}
     for task in search.tasks:
-        if store.has(f"window_{task.number:03d}.json"):
+        name = f"window_{task.number:03d}"
+        if store.has(f"{name}.json") and store.has(f"{name}.npz"):
             outcomes[task.number] = WindowOutcome.from_stored(
-                store.load_arrays(f"window_{task.number:03d}.npz"), store.load_json(f"window_{task.number:03d}.json")
+                store.load_arrays(f"{name}.npz"), store.load_json(f"{name}.json")
             )
     missing = [task for task in search.tasks if task.number not in outcomes]
     # with fewer windows than workers, the folds of a window are trained side by side as well
