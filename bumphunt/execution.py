@@ -99,7 +99,7 @@ def _pool_map(
                     env=dict.fromkeys(_THREADS, "1"),
                 )
                 number = {executor.submit(function, task): index for index, task in waiting.items()}
-        except (OSError, ImportError, NotImplementedError) as error:
+        except Exception as error:  # no shared memory, no more processes or open files, each in a way of its own
             why = reason(error) if isinstance(error, OSError) else as_line(error)
             raise InputError(f"worker processes cannot be started: {why}; give --workers 1") from error
         for future in as_completed(number):

@@ -5,11 +5,12 @@ never meets half a file, and what was there before is intact when the disk is fu
 """
 
 import hashlib
+import io
 import json
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,46 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     return path
 
 
+class _KeepingStream(io.FileIO):
+    """A file that keeps its first error for later and then takes whatever is written without writing it."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        done, view = 0, memoryview(data).cast("B")
+        try:
+            while self.error is None and done < len(view):
+                done += super().write(view[done:]) or 0
+        except OSError as error:
+            self.error = error
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
+
+@contextmanager
+def stream_for_hdf5(path: Path) -> Iterator[io.FileIO]:
+    """Give a stream to write HDF5 to; what goes wrong is raised at the end.
+
+    The HDF5 library cannot close a file on a full disk: it prints its account of every object and may crash.
+    """
+    stream = _KeepingStream(path, "w+b")
+    try:
+        yield stream
+    except Exception:
+        if stream.error is None:
+            raise  # else HDF5 missed what could not be written
+    finally:
+        stream.close()
+    if stream.error is not None:
+        raise stream.error
+
+
 def _remove(part: Path) -> None:
     try:
         part.unlink(missing_ok=True)
@@ -67,6 +108,8 @@ def _remove(part: Path) -> None:
 
 def reason(error: OSError) -> str:
     """Return what the operating system said, in a few words and without the path."""
+    if error.errno is None and "requested and" in str(error):  # numpy, of a full disk
+        return "no space left for the whole of it"
     return (error.strerror or str(error) or type(error).__name__).lower()
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bumphunt.errors import InputError, MissingExtraError
 from bumphunt.events import REQUIRED
-from bumphunt.files import check_output_file, write_atomically
+from bumphunt.files import check_output_file, stream_for_hdf5, write_atomically
 from bumphunt.sources.recognition import Kind, existing_file, one_line
 
 logger = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def _write_hdf5(tables: Iterator[pd.DataFrame], output: Path, metadata: Mapping[
 
     from bumphunt.sources.hdf5 import LAYOUT
 
-    with h5py.File(output, "w") as file:
+    with stream_for_hdf5(output) as stream, h5py.File(stream, "w") as file:
         file.attrs.update({"layout": LAYOUT, "layout_version": 1, **metadata})
         group = file.create_group("events")
         for table in tables:
