@@ -42,7 +42,7 @@ def read_counts(path: str | Path) -> tuple[FloatArray, FloatArray]:
     """
     try:
         data = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({' '.join(str(error).split())})") from error
     try:
         counts, edges = _uhi(data) if "axes" in data else (data["counts"], data["edges"])

@@ -44,7 +44,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
     try:
         table: pd.DataFrame = pq.ParquetFile(path).read().to_pandas()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:  # the last of its metadata
         raise InputError(
             f"{path}: damaged or truncated parquet ({one_line(error)}); make or download it again"
         ) from error
