@@ -1,4 +1,4 @@
-"""A little of what ``make chaos`` does at length: kills in mid-scan, resumed to the same answers, nothing left running."""
+"""A little of what ``make chaos`` does at length: killed runs resume to the same answers and leave no process."""
 
 import importlib.util
 import sys

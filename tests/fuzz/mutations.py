@@ -30,8 +30,8 @@ from bumphunt.sources.tabular import write_table
 from bumphunt.yaml_text import load_yaml_text
 
 ROOT = Path(__file__).resolve().parents[2]
-NASTY = [b"nan", b"-inf", b"1e999", b"9" * 5000, b"[" * 3000, b"{" * 3000, b"null", b"\xff\xfe", b"\0", b"-1", b'""',
-         b"true", b"*a", b"&a", b"\x1b[2J", b"'", b"\n", b"\t", b",,", b": ", b"1_0", b"0x1", b"2001-99-99"]  # fmt: skip
+NASTY = [b"nan", b"-inf", b"1e999", b"9" * 5000, b"[" * 3000, b"{" * 3000, b"null", b"\xff\xfe", b"\0", b"-1", b"'",
+         b"true", b"*a", b"&a", b"\x1b[2J", b"\n", b"\t", b",,", b": ", b"1_0", b"0x1", b"2001-99-99"]  # fmt: skip
 REQUEST = {"seed": 1}
 STORED = {"window.json": [{"z_local": 1.5, "note": ""}], "window.npz": {"score": np.linspace(0, 1, 20)}}
 
