@@ -176,13 +176,15 @@ class Chaos:
     def _scanning(self, target, token, process, before, cluster):
         if not (self.folder / "stages/request.json").exists() or not self._victims(target, token, process):
             return False
-        return target == "program" or cluster or len(list(self.folder.glob("stages/window_*.json"))) > before
+        if target == "program" and not cluster:  # a resumed one has its folder long before it searches
+            return bool(alive(token, of="popen_loky"))
+        return cluster or len(list(self.folder.glob("stages/window_*.json"))) > before
 
     def _victims(self, target, token, process):
         if target == "program":
             return [process.pid]
         if target == "worker":
-            return alive(token, of="loky")
+            return alive(token, of="popen_loky")  # not joblib's resource tracker
         if target == "scheduler":
             return [self.cluster.scheduler.pid]
         return [worker.pid for worker in self.cluster.workers if worker.poll() is None]
