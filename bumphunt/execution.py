@@ -1,13 +1,23 @@
 """One `map` for everything that can run side by side: local processes, or a Dask cluster."""
 
 import logging
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, TypeVar
 
-from bumphunt.errors import InputError, MissingExtraError
+from bumphunt.errors import InputError, MissingExtraError, as_line
+from bumphunt.files import reason
 
 logger = logging.getLogger(__name__)
+
+_PATIENCE = 5
+"""Seconds in which a Dask scheduler has to answer."""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -48,16 +58,85 @@ def parallel_map(
         yield from _local_map(function, tasks, workers)
 
 
-def _numbered(function: Callable[[Task], Result], index: int, task: Task) -> tuple[int, Result]:
-    return index, function(task)
-
-
 def _local_map(function: Callable[[Task], Result], tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Result]]:
-    from joblib import Parallel, delayed, parallel_config
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    with parallel_config(backend="loky", n_jobs=min(workers, len(tasks)), inner_max_num_threads=1):
-        pool: Any = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")
-        yield from pool(delayed(_numbered)(function, index, task) for index, task in enumerate(tasks))
+    waiting = dict(enumerate(tasks))
+    for attempt in (1, 2):
+        try:
+            for index, result in _pool_map(function, waiting, min(workers, len(tasks))):
+                del waiting[index]
+                yield index, result
+            return
+        except TerminatedWorkerError as error:
+            # one worker that is killed takes the pool with it: by the user, or by the system when memory runs out
+            if attempt == 2:
+                raise InputError(
+                    f"worker processes were killed twice ({as_line(error, length=120)}); they may need more memory "
+                    "than there is: give fewer --workers"
+                ) from error
+            logger.warning("a worker process was killed; its work and what had not begun is done again")
+
+
+def _pool_map(
+    function: Callable[[Task], Result], waiting: dict[int, Task], workers: int
+) -> Iterator[tuple[int, Result]]:
+    """Yield results from a pool of processes; an error or an interruption here ends them at once."""
+    from concurrent.futures import as_completed
+
+    from joblib.externals.loky import get_reusable_executor
+
+    executor: Any = None
+    done = False
+    try:
+        try:
+            with _without_interrupts():
+                executor = get_reusable_executor(
+                    max_workers=workers,
+                    timeout=300,
+                    initializer=_end_with_parent,
+                    initargs=(os.getpid(),),
+                    env=dict.fromkeys(_THREADS, "1"),
+                )
+                number = {executor.submit(function, task): index for index, task in waiting.items()}
+        except Exception as error:  # no shared memory, no more processes or open files, each in a way of its own
+            why = reason(error) if isinstance(error, OSError) else as_line(error)
+            raise InputError(f"worker processes cannot be started: {why}; give --workers 1") from error
+        for future in as_completed(number):
+            index = number.pop(future)
+            yield index, future.result()
+        done = True
+    finally:
+        if executor is not None and not done:
+            executor.shutdown(wait=True, kill_workers=True)
+
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+            "NUMBA_NUM_THREADS", "NUMEXPR_NUM_THREADS")  # fmt: skip
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach: a terminal sends it to all, and this process ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # not a POSIX system
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_parent(parent: int) -> None:
+    """Let a worker process end itself within a second when the process that started it is gone, however that went."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _dask_map(
@@ -67,14 +146,51 @@ def _dask_map(
         distributed: Any = import_module("distributed")
     except ImportError as error:
         raise MissingExtraError("distributed", "dask", "a Dask scheduler") from error
+    # its own account of a lost connection is many lines; what matters of it is said here
+    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    client = _connect(distributed, scheduler)
     try:
-        client = distributed.Client(scheduler, timeout="10s", set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise InputError(
-            f"no Dask scheduler answers at {scheduler!r} ({error}); start one with `dask scheduler`"
-        ) from error
-    with client:
+        if not client.scheduler_info()["workers"]:
+            logger.warning("the scheduler at %s has no workers yet; start some with `dask worker %s`", *[scheduler] * 2)
         futures = client.map(function, list(tasks), pure=False)
         number = {future.key: index for index, future in enumerate(futures)}
         for future, result in distributed.as_completed(futures, loop=client.loop, with_results=True):
+            if future.cancelled():  # what comes as its result is the reason
+                raise result
             yield number[future.key], result
+    except distributed.KilledWorker as error:
+        raise InputError(
+            f"a task lost its Dask worker again and again ({as_line(error, length=200)}); workers may need more memory"
+        ) from error
+    except (distributed.comm.CommClosedError, CancelledError) as error:
+        raise InputError(
+            f"the connection to the Dask scheduler at {scheduler} was lost; start it again and repeat the command "
+            "with --resume where it has one"
+        ) from error
+    finally:
+        # a lost scheduler is looked for until patience ends
+        with suppress(TimeoutError):
+            client.close(timeout=2 * _PATIENCE)
+
+
+def _connect(distributed: Any, scheduler: str) -> Any:
+    """Return a client of the scheduler; one that takes the connection and stays silent is waited for no longer."""
+    answers: list[Any] = []
+
+    def connect() -> None:
+        try:
+            answers.append(distributed.Client(scheduler, timeout=f"{_PATIENCE}s", set_as_default=False))
+        except Exception as error:  # what another service answers can be anything, such as a message of exabytes
+            answers.append(error)
+
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(2 * _PATIENCE)
+    answer = answers[0] if answers else TimeoutError("what listens there is silent")
+    if isinstance(answer, Exception):
+        raise InputError(
+            f"no Dask scheduler answers at {scheduler!r} ({as_line(answer, length=200)}); start one with "
+            "`dask scheduler --host 127.0.0.1`"
+        ) from answer
+    return answer

@@ -5,10 +5,12 @@ never meets half a file, and what was there before is intact when the disk is fu
 """
 
 import hashlib
+import io
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +41,10 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
         If the operating system refuses: a full disk, a folder that cannot be written to, a name too long.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        what = "is not a folder" if path.parent.exists() else "does not exist; make it first"
-        raise InputError(f"{path}: the folder {path.parent} {what}")
+    try:
+        _check_folder_of(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {reason(error)}") from error
     part = path.with_name(f".{path.stem[:60]}.{secrets.token_hex(6)}{PART_SUFFIX}{path.suffix}")
     try:
         # made by us and nobody else: a link planted under this name is refused, not followed
@@ -55,6 +58,46 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     return path
 
 
+class _KeepingStream(io.FileIO):
+    """A file that keeps its first error for later and then takes whatever is written without writing it."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        done, view = 0, memoryview(data).cast("B")
+        try:
+            while self.error is None and done < len(view):
+                done += super().write(view[done:]) or 0
+        except OSError as error:
+            self.error = error
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
+
+@contextmanager
+def stream_for_hdf5(path: Path) -> Iterator[io.FileIO]:
+    """Give a stream to write HDF5 to; what goes wrong is raised at the end.
+
+    The HDF5 library cannot close a file on a full disk: it prints its account of every object and may crash.
+    """
+    stream = _KeepingStream(path, "w+b")
+    try:
+        yield stream
+    except Exception:
+        if stream.error is None:
+            raise  # else HDF5 missed what could not be written
+    finally:
+        stream.close()
+    if stream.error is not None:
+        raise stream.error
+
+
 def _remove(part: Path) -> None:
     try:
         part.unlink(missing_ok=True)
@@ -65,6 +108,8 @@ def _remove(part: Path) -> None:
 
 def reason(error: OSError) -> str:
     """Return what the operating system said, in a few words and without the path."""
+    if error.errno is None and "requested and" in str(error):  # numpy, of a full disk
+        return "no space left for the whole of it"
     return (error.strerror or str(error) or type(error).__name__).lower()
 
 
@@ -82,6 +127,70 @@ def file_sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file's content."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_output_file(path: str | Path) -> Path:
+    """Return the path of a file to be written, after making sure that it can be: before the work, not after.
+
+    Raises
+    ------
+    InputError
+        If its folder is missing or refuses a file, it is a folder itself, or its name is too long.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; give the name of a file")
+        _check_folder_of(path)
+        _probe(path.parent)
+        with suppress(FileNotFoundError):
+            path.lstat()  # a name too long
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {reason(error)}; choose another place") from error
+    return path
+
+
+def check_output_folder(folder: str | Path) -> Path:
+    """Return the path of a folder to be filled, after making sure that it can be; nothing is left behind.
+
+    Raises
+    ------
+    InputError
+        If it is a file, cannot be made, or refuses files.
+    """
+    folder = Path(folder)
+    made = []
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file; give a folder for the output")
+        for each in (*reversed(folder.parents), folder):
+            if not each.exists():
+                each.mkdir()
+                made.append(each)
+        _probe(folder)
+    except OSError as error:
+        raise InputError(f"cannot write into the folder {folder}: {reason(error)}; choose another one") from error
+    finally:
+        for each in reversed(made):
+            with suppress(OSError):  # another process has begun to fill it
+                each.rmdir()
+    return folder
+
+
+def _check_folder_of(path: Path) -> None:
+    if not path.parent.is_dir():
+        what = "is not a folder" if path.parent.exists() else "does not exist; make it first"
+        raise InputError(f"{path}: the folder {path.parent} {what}")
+
+
+def _probe(folder: Path) -> None:
+    """Write a few bytes into a folder and take them away again."""
+    part = folder / f".probe.{secrets.token_hex(6)}{PART_SUFFIX}"
+    try:
+        with part.open("xb") as stream:
+            stream.write(b"0" * 4096)
+    finally:
+        _remove(part)
 
 
 def make_folder(folder: str | Path) -> Path:

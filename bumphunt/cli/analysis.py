@@ -9,9 +9,9 @@ from bumphunt.cli.group import (
     config_option,
     json_option,
     main,
-    one_line,
     output_option,
     path_type,
+    positive,
     read_config,
     scheduler_option,
     seed_option,
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 @workers_option
 @scheduler_option
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run of the same request stopped.")
+@click.option("--overwrite", is_flag=True, help="Replace a finished result in the output folder.")
 @click.option("--blind", is_flag=True, help="Expected results only, without looking at the signal regions.")
 @json_option
-@one_line
 def run(
     events: Path,
     output: Path,
@@ -43,6 +43,7 @@ def run(
     workers: int,
     scheduler: str | None,
     resume: bool,
+    overwrite: bool,
     blind: bool,
     as_json: bool,
 ) -> None:
@@ -57,6 +58,8 @@ def run(
             seed=seed,
             workers=workers,
             scheduler=scheduler,
+            resume=resume,
+            overwrite=overwrite,
             progress=show_progress(),
         )
         show(expected, as_json)
@@ -71,6 +74,7 @@ def run(
         workers=workers,
         scheduler=scheduler,
         resume=resume,
+        overwrite=overwrite,
         progress=show_progress(),
     )
     show(result, as_json)
@@ -78,7 +82,6 @@ def run(
 
 
 @main.command("config")
-@one_line
 def show_config() -> None:
     """Print the commented default configuration."""
     from bumphunt.config import default_yaml
@@ -93,7 +96,7 @@ def show_config() -> None:
 @click.option(
     "--masses",
     nargs=3,
-    type=float,
+    type=positive,
     multiple=True,
     metavar="MZ MX MY",
     help="Inject signal of these masses; repeatable.",
@@ -120,7 +123,6 @@ def show_config() -> None:
 @workers_option
 @scheduler_option
 @json_option
-@one_line
 def calibrate(
     pool: Path,
     output: Path,
@@ -164,7 +166,6 @@ def calibrate(
 
 @main.command()
 @click.argument("directory", type=path_type)
-@one_line
 def report(directory: Path) -> None:
     """Draw the figures and report of a finished run in DIRECTORY again."""
     from bumphunt.report.html import write_report

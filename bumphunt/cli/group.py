@@ -1,38 +1,67 @@
 """What all verbs share: the group, the options of one meaning and one name, errors in one line.
 
-Exit status: 0 done, 2 the user's mistake (one line on standard error), 1 a fault of the program.
+Exit status: 0 done, 2 the user's mistake (one line on standard error), 1 a fault of the program, 128 and the number of
+the signal that ended it.
 Heavy libraries are loaded inside the verbs, so that ``--help`` stays quick.
 """
 
+import errno
 import json
 import logging
+import math
+import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
 from bumphunt import __version__
-from bumphunt.errors import BumphuntError, InputError
+from bumphunt.errors import BumphuntError, InputError, as_line
+from bumphunt.files import reason
 
 if TYPE_CHECKING:
     from bumphunt.config import AnalysisConfig
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 MISTAKE, FAULT = 2, 1
+INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143
+"""What a shell reports of a program that SIGINT, SIGPIPE or SIGTERM has ended."""
 
-path_type = click.Path(path_type=Path)
+
+class _GivenPath(click.Path):
+    """A path; an empty one is a variable that was not set, not the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or refuse an empty one."""
+        if not str(value).strip():
+            self.fail("the path is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Number(click.FloatRange):
+    """A number in a range; click's own lets nan through."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return a finite number, or refuse it."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
+
+
+path_type = _GivenPath(path_type=Path)
+positive = Number(min=0, min_open=True)
 output_option = click.option("--output", type=path_type, required=True, help="What to write.")
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the run.")
 config_option = click.option("--config", "config_path", type=path_type, help="YAML; see `bumphunt config`.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 window_option = click.option(
-    "--window", nargs=2, type=float, required=True, metavar="LOW HIGH", help="Signal region in GeV."
+    "--window", nargs=2, type=positive, required=True, metavar="LOW HIGH", help="Signal region in GeV."
 )
 workers_option = click.option(
     "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Local processes."
@@ -40,26 +69,76 @@ workers_option = click.option(
 scheduler_option = click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler, instead of local processes.")
 
 
-def one_line(function: Callable[P, R]) -> Callable[P, R]:
-    """Turn the user's mistakes into one line and exit status 2, and warnings into lines."""
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: ends the program as Ctrl-C does, so that what was begun is cleared away and children are stopped."""
 
-    @wraps(function)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)
-            try:
-                return function(*args, **kwargs)
-            except InputError as error:
-                click.echo(f"bumphunt: {' '.join(str(error).split())}", err=True)
-                sys.exit(MISTAKE)
-            except BumphuntError as error:
-                click.echo(f"bumphunt: {type(error).__name__}: {' '.join(str(error).split())}", err=True)
-                sys.exit(FAULT)
-            except KeyboardInterrupt:
-                click.echo("bumphunt: interrupted; repeat the command with --resume where it has one", err=True)
-                sys.exit(FAULT)
 
-    return wrapper
+@contextmanager
+def report_errors() -> Iterator[None]:
+    """End in one line on standard error and the exit status that belongs to it; print warnings as lines.
+
+    Besides the errors of this package these are the refusals of the operating system (a full disk, a folder that
+    cannot be written to, a closed pipe), memory that does not suffice, and input nested too deeply.
+    """
+    with warnings.catch_warnings(), _termination():
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {as_line(message)}", err=True)
+        try:
+            yield
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _discard(sys.stdout)
+            sys.exit(CLOSED_PIPE)
+        except InputError as error:
+            _end(str(error), MISTAKE)
+        except BumphuntError as error:
+            _end(f"{type(error).__name__}: {error}", FAULT)
+        except OSError as error:
+            if error.errno == errno.ENOSPC and error.filename is None:
+                _discard(sys.stdout)
+                _end("cannot write the output: no space left on device", MISTAKE)
+            place = f"{error.filename}: " if error.filename is not None else ""
+            _end(f"{place}{reason(error)}; no file was left half-written", MISTAKE)
+        except MemoryError as error:
+            said = f" ({error})" if str(error) else ""
+            _end(f"not enough memory{said}; give fewer events or --workers", MISTAKE)
+        except RecursionError:
+            _end("the input is nested too deeply; check its brackets", MISTAKE)
+        except Terminated:
+            _end("terminated; repeat the command with --resume where it has one", TERMINATED)
+        except KeyboardInterrupt:
+            _end("interrupted; repeat the command with --resume where it has one", INTERRUPTED)
+
+
+def _end(message: str, status: int) -> NoReturn:
+    with suppress(OSError):
+        click.echo(f"bumphunt: {as_line(message)}", err=True)
+    sys.exit(status)
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what is still to be written nowhere, or Python would complain about it once more at its very end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+@contextmanager
+def _termination() -> Iterator[None]:
+    """Let SIGTERM raise :class:`Terminated` in the main thread; a second one ends the program at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Commands(click.Group):
@@ -70,19 +149,23 @@ class _Commands(click.Group):
         if not kwargs.pop("standalone_mode", True):
             return plain(*args, standalone_mode=False, **kwargs)
         try:
-            status = plain(*args, standalone_mode=False, **kwargs)
+            with report_errors():
+                status = plain(*args, standalone_mode=False, **kwargs)
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(MISTAKE)
         except click.UsageError as error:
             command = error.ctx.command_path if error.ctx is not None else "bumphunt"
-            text = " ".join(error.format_message().split())
-            click.echo(f"bumphunt: {text} See `{command} --help`.", err=True)
+            click.echo(f"bumphunt: {as_line(error.format_message())} See `{command} --help`.", err=True)
             sys.exit(MISTAKE)
         except click.Abort:
-            click.echo("bumphunt: interrupted", err=True)
-            sys.exit(FAULT)
+            _end("interrupted", INTERRUPTED)
         sys.exit(status if isinstance(status, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # nearer to the verb than click, which has its own way with Ctrl-C
+        with report_errors():
+            return super().invoke(ctx)
 
 
 def show_progress() -> bool:

@@ -6,9 +6,9 @@ import click
 
 from bumphunt.cli.group import (
     main,
-    one_line,
     output_option,
     path_type,
+    positive,
     scheduler_option,
     seed_option,
     show_progress,
@@ -24,12 +24,12 @@ from bumphunt.errors import InputError
 )
 @click.option("--background", type=click.IntRange(min=0), help="QCD events after the trigger.")
 @click.option("--signal", type=click.IntRange(min=0), help="Signal events after the trigger.")
-@click.option("--masses", nargs=3, type=float, metavar="MZ MX MY", help="Masses of Z', X and Y in GeV.")
+@click.option("--masses", nargs=3, type=positive, metavar="MZ MX MY", help="Masses of Z', X and Y in GeV.")
 @click.option("--prongs", type=click.IntRange(2, 3), default=2, show_default=True, help="Quarks in a daughter's decay.")
 @click.option(
     "--widths",
     nargs=3,
-    type=float,
+    type=positive,
     metavar="WZ WX WY",
     help="Widths of Z', X and Y over their masses, up to 0.3; those of the official R&D sample otherwise.",
 )
@@ -38,7 +38,6 @@ from bumphunt.errors import InputError
 @scheduler_option
 @click.option("--raw", is_flag=True, help="Write particles in the LHC Olympics raw layout.")
 @click.option("--hide-truth", is_flag=True, help="Leave out the label column; truth goes to a JSON beside the file.")
-@one_line
 def simulate(
     output: Path,
     preset: str | None,
@@ -83,7 +82,6 @@ def simulate(
 @main.command()
 @click.argument("raw", type=path_type)
 @output_option
-@one_line
 def features(raw: Path, output: Path) -> None:
     """Cluster RAW particles of the LHC Olympics layout into an event table."""
     from bumphunt.jobs.ingest import write_features
@@ -94,7 +92,6 @@ def features(raw: Path, output: Path) -> None:
 @main.command()
 @click.argument("name")
 @click.option("--cache", type=path_type, help="Folder for downloads; otherwise $BUMPHUNT_CACHE or the user's cache.")
-@one_line
 def fetch(name: str, cache: Path | None) -> None:
     """Download the public sample NAME and check its sum."""
     from bumphunt.sources.registry import fetch as fetch_file

@@ -1,7 +1,6 @@
 """Single stages of the analysis."""
 
 import json
-import math
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +10,9 @@ from bumphunt.cli.group import (
     config_option,
     json_option,
     main,
-    one_line,
     output_option,
     path_type,
+    positive,
     read_config,
     seed_option,
     show,
@@ -28,7 +27,6 @@ from bumphunt.cli.group import (
 @window_option
 @config_option
 @seed_option
-@one_line
 def score(events: Path, output: Path, window: tuple[float, float], config_path: Path | None, seed: int) -> None:
     """Score EVENTS out of fold for one signal region; higher is more anomalous."""
     from bumphunt.jobs.single_stages import score_events
@@ -39,13 +37,6 @@ def score(events: Path, output: Path, window: tuple[float, float], config_path: 
     click.echo(f"wrote {write_table(scored, output)}")
 
 
-def _positive(_: click.Context, option: click.Parameter, value: float | None) -> float | None:
-    # click's ranges let NaN and infinity through
-    if value is not None and not 0 < value < math.inf:
-        raise click.BadParameter(f"{value:g} must be positive and finite.", param=option)
-    return value
-
-
 @main.command()
 @click.argument("spectrum", type=path_type)
 @click.option(
@@ -54,7 +45,7 @@ def _positive(_: click.Context, option: click.Parameter, value: float | None) ->
     show_default=True,
     help="dijet3, dijet4, dijet5, powexp, gp (Gaussian process), envelope (all of them) or auto.",
 )
-@click.option("--window", nargs=2, type=float, metavar="LOW HIGH", help="Look at this one window only (GeV).")
+@click.option("--window", nargs=2, type=positive, metavar="LOW HIGH", help="Look at this one window only (GeV).")
 @click.option(
     "--method",
     type=click.Choice(["counting", "q0", "bumphunter"]),
@@ -68,14 +59,12 @@ def _positive(_: click.Context, option: click.Parameter, value: float | None) ->
 )
 @click.option(
     "--luminosity",
-    type=float,
-    callback=_positive,
+    type=positive,
     help="Integrated luminosity in 1/fb; limits on cross sections.",
 )
 @config_option
 @seed_option
 @json_option
-@one_line
 def scan(
     spectrum: Path,
     family: str,
@@ -122,7 +111,6 @@ def scan(
 @config_option
 @seed_option
 @json_option
-@one_line
 def masses(events: Path, window: tuple[float, float], config_path: Path | None, seed: int, as_json: bool) -> None:
     """Fit the masses in one signal region of EVENTS, whatever its significance."""
     from bumphunt.jobs.single_stages import masses_in_window
@@ -144,7 +132,6 @@ def masses(events: Path, window: tuple[float, float], config_path: Path | None, 
 @config_option
 @seed_option
 @workers_option
-@one_line
 def generate(
     events: Path, output: Path, number: int | None, method: str, config_path: Path | None, seed: int, workers: int
 ) -> None:

@@ -10,20 +10,10 @@ from pydantic import ValidationError
 from bumphunt.config.analysis import AnalysisConfig
 from bumphunt.config.sections import Section
 from bumphunt.errors import ConfigError
+from bumphunt.yaml_text import load_yaml_text
 
 MAX_BYTES = 1_000_000
 """A longer YAML file is no configuration."""
-
-MAX_DEPTH = 20
-"""Nor is one that is nested more deeply."""
-
-_OPENING = (
-    yaml.BlockMappingStartToken,
-    yaml.BlockSequenceStartToken,
-    yaml.FlowMappingStartToken,
-    yaml.FlowSequenceStartToken,
-)
-_CLOSING = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 
 
 def load_config(path: str | Path) -> AnalysisConfig:
@@ -39,7 +29,7 @@ def load_config(path: str | Path) -> AnalysisConfig:
     ConfigError
         If the file cannot be read, is not YAML, or holds an unknown or unusable value.
     """
-    return config_from_dict(plain_yaml(read_text(path), name=str(path)) or {}, name=str(path))
+    return config_from_dict(load_yaml_text(read_text(path), name=str(path)) or {}, name=str(path))
 
 
 def read_text(path: str | Path) -> str:
@@ -52,26 +42,6 @@ def read_text(path: str | Path) -> str:
         return content.decode("utf-8")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise ConfigError(f"cannot read the config {path}: {error}") from error
-
-
-def plain_yaml(text: str, *, name: str) -> Any:
-    """Return what YAML text holds, refusing aliases and deep nesting with a :class:`ConfigError`."""
-    try:
-        _check_tokens(text, name)
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
-
-
-def _check_tokens(text: str, name: str) -> None:
-    """Refuse what makes a small file large or deep in memory, before anything is built of it."""
-    depth = 0
-    for token in yaml.scan(text, Loader=yaml.SafeLoader):
-        if isinstance(token, yaml.AliasToken):
-            raise ConfigError(f"{name}: aliases (*name) are not used in a configuration; write the value out")
-        depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
-        if depth > MAX_DEPTH:
-            raise ConfigError(f"{name} is nested more than {MAX_DEPTH} deep; that is no configuration")
 
 
 def config_from_dict(data: Any, *, name: str = "config") -> AnalysisConfig:

@@ -1,5 +1,6 @@
 """The analysis before unblinding: scores and cuts as in a run, the counts of the signal regions unread."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from bumphunt.execution import parallel_map
 from bumphunt.files import write_json
 from bumphunt.jobs.ingest import read_events
 from bumphunt.jobs.progress import bar
-from bumphunt.jobs.store import StageStore, describe_input, output_folder, request, versions
+from bumphunt.jobs.provenance import describe_input, request, versions
+from bumphunt.jobs.store import StageStore, output_folder
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import WindowTask, primary_scores
 from bumphunt.results import SCHEMA_VERSION, Answers, BlindResult, BlindWindow
@@ -27,15 +29,18 @@ def run_blind(
     seed: int = 1,
     workers: int = 1,
     scheduler: str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
     progress: bool = False,
 ) -> BlindResult:
     """Return what each window and cut is expected to show, from its sidebands alone.
 
-    The classifiers are those of the run with the same seed, so that unblinding changes nothing but the counts read.
+    The classifiers are those of the run with the same seed, so that unblinding changes nothing but the counts read:
+    a run with ``resume`` in the same folder. A result that is not blinded is replaced with ``overwrite`` only.
 
     Parameters
     ----------
-    events, output, config, seed, workers, scheduler, progress
+    events, output, config, seed, workers, scheduler, resume, overwrite, progress
         As in :func:`bumphunt.jobs.run.run_analysis`; ``result.json`` then has no answers, but ``expected``.
 
     Raises
@@ -43,16 +48,60 @@ def run_blind(
     InputError
         If events or settings cannot be used.
     """
-    settings = config or AnalysisConfig()
-    folder = output_folder(output)
+    with output_folder(output, resume=resume, overwrite=overwrite) as folder:
+        if resume:
+            _refuse_unblinded(folder)
+        return _expect(
+            events,
+            folder,
+            config or AnalysisConfig(),
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            resume=resume,
+            progress=progress,
+        )
+
+
+def _refuse_unblinded(folder: Path) -> None:
+    path = folder / "result.json"
+    try:
+        if not path.exists() or json.loads(path.read_bytes()).get("blind") is True:
+            return
+    except (OSError, ValueError, AttributeError, RecursionError):
+        pass
+    raise InputError(
+        f"{path} holds a result that is not blinded, which a blinded run does not replace; "
+        "choose another --output, or give --overwrite instead of --resume"
+    )
+
+
+def _expect(
+    events: str | Path,
+    folder: Path,
+    settings: AnalysisConfig,
+    *,
+    seed: int,
+    workers: int,
+    scheduler: str | None,
+    resume: bool,
+    progress: bool,
+) -> BlindResult:
     table = read_events(events, progress=progress)
     source = describe_input(events, table)
     search = prepare_search(drop_truth(table), settings, seed)
-    StageStore(folder, {**request(source, settings, seed), "blind": True}, resume=False)
+    # the request is that of the run, so that the run can go on in the same folder
+    store = StageStore(folder, request(source, settings, seed), resume=resume)
     found: dict[int, tuple[BlindWindow, ...]] = {}
-    with bar("windows", len(search.tasks), done=0, shown=progress) as advance:
-        for index, windows in parallel_map(expect_window, search.tasks, workers=workers, scheduler=scheduler):
-            found[index] = windows
+    for index in range(len(search.tasks)):
+        if store.has(_name(index)):
+            found[index] = tuple(BlindWindow.from_dict(row) for row in store.load_json(_name(index)))
+    missing = [index for index in range(len(search.tasks)) if index not in found]
+    todo = [search.tasks[index] for index in missing]
+    with bar("windows", len(search.tasks), done=len(found), shown=progress) as advance:
+        for place, windows in parallel_map(expect_window, todo, workers=workers, scheduler=scheduler):
+            found[missing[place]] = windows
+            store.save_json(_name(missing[place]), [window.to_dict() for window in windows])
             advance()
     result = BlindResult(
         schema_version=SCHEMA_VERSION,
@@ -66,6 +115,10 @@ def run_blind(
     )
     write_json(folder / "result.json", result.to_dict())
     return result
+
+
+def _name(index: int) -> str:
+    return f"expected_{index:03d}.json"
 
 
 def expect_window(task: WindowTask) -> tuple[BlindWindow, ...]:

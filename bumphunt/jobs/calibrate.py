@@ -78,50 +78,51 @@ def calibrate(
     if null == 0 and not points:
         raise InputError("nothing to calibrate; give boxes without signal (--null) or masses of signal (--masses)")
     settings = config or AnalysisConfig()
-    folder = output_folder(output)
-    folder.mkdir(parents=True, exist_ok=True)
-    boxes_a_file = -(-repeats // detectors) if detectors else 10
-    made = signal_events or max(min(boxes_a_file, 10) * n_signal, 2000)
-    chosen = [None] if detectors == 0 else list(range(detectors))
-    files = [
-        [_signal_file(folder, point, made, detector=each, seed=seed, workers=workers) for each in chosen]
-        for point in points
-    ]
-    injections = [
-        Injection(events=str(own[repeat % len(own)]), masses=point, n_signal=n_signal)
-        for repeat in range(repeats)
-        for point, own in zip(points, files, strict=True)
-    ]
-
-    def experiments(chosen: Sequence[Injection | None], first: int) -> list[Experiment]:
-        return [
-            Experiment(
-                number=first + place,
-                pool=str(pool),
-                size=size,
-                source=source,
-                injection=injection,
-                config=settings,
-                seed=seed,
-            )
-            for place, injection in enumerate(chosen)
+    with output_folder(output) as folder:
+        boxes_a_file = -(-repeats // detectors) if detectors else 10
+        made = signal_events or max(min(boxes_a_file, 10) * n_signal, 2000)
+        chosen = [None] if detectors == 0 else list(range(detectors))
+        files = [
+            [_signal_file(folder, point, made, detector=each, seed=seed, workers=workers) for each in chosen]
+            for point in points
+        ]
+        injections = [
+            Injection(events=str(own[repeat % len(own)]), masses=point, n_signal=n_signal)
+            for repeat in range(repeats)
+            for point, own in zip(points, files, strict=True)
         ]
 
-    how: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "progress": progress}
-    without = run_experiments(experiments([None] * null, 0), output=folder / "null", **how) if null else ()
-    signals = (
-        run_experiments(
-            experiments(injections, 100_000), output=folder / ("drawn_detectors" if detectors else "injections"), **how
+        def experiments(chosen: Sequence[Injection | None], first: int) -> list[Experiment]:
+            return [
+                Experiment(
+                    number=first + place,
+                    pool=str(pool),
+                    size=size,
+                    source=source,
+                    injection=injection,
+                    config=settings,
+                    seed=seed,
+                )
+                for place, injection in enumerate(chosen)
+            ]
+
+        how: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "progress": progress}
+        without = run_experiments(experiments([None] * null, 0), output=folder / "null", **how) if null else ()
+        signals = (
+            run_experiments(
+                experiments(injections, 100_000),
+                output=folder / ("drawn_detectors" if detectors else "injections"),
+                **how,
+            )
+            if injections
+            else ()
         )
-        if injections
-        else ()
-    )
-    calibration = Calibration(
-        null=summarise_null(without) if without else None,
-        injections=summarise_injections(signals) if signals else None,
-    )
-    write_json(folder / "calibration.json", calibration.to_dict())
-    return calibration
+        calibration = Calibration(
+            null=summarise_null(without) if without else None,
+            injections=summarise_injections(signals) if signals else None,
+        )
+        write_json(folder / "calibration.json", calibration.to_dict())
+        return calibration
 
 
 def _signal_file(

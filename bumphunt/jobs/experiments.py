@@ -3,6 +3,7 @@
 Each is one task, runs anywhere, depends on its own number and the seed alone, and is kept on disk when done.
 """
 
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from bumphunt.execution import parallel_map
 from bumphunt.files import file_sha256
 from bumphunt.jobs.ingest import read_events
 from bumphunt.jobs.progress import bar
-from bumphunt.jobs.store import StageStore
+from bumphunt.jobs.store import StageStore, output_folder
 from bumphunt.rng import generator, integer_seed
 from bumphunt.spectrum.binning import searched_range
 
@@ -129,15 +130,19 @@ def run_experiments(
     """
     if not experiments:
         raise InputError("no pseudo-experiment is asked for; give a number of at least 1")
-    store = StageStore(Path(output), _request(experiments), resume=True)
     names = [f"experiment_{experiment.number:05d}.json" for experiment in experiments]
-    missing = [number for number, name in enumerate(names) if not store.has(name)]
-    with bar("experiments", len(names), done=len(names) - len(missing), shown=progress) as advance:
-        todo = [experiments[number] for number in missing]
-        for index, found in parallel_map(run_experiment, todo, workers=workers, scheduler=scheduler):
-            store.save_json(names[missing[index]], found.to_dict())
-            advance()
-    results = tuple(ExperimentResult.from_dict(store.load_json(name)) for name in names)
+    with output_folder(output) as folder:
+        store = StageStore(folder, _request(experiments), resume=True)
+        kept = {name: store.load_json(name) for name in names if store.has(name)}
+        missing = [number for number, name in enumerate(names) if name not in kept]
+        with bar("experiments", len(names), done=len(kept), shown=progress) as advance:
+            todo = [experiments[number] for number in missing]
+            for index, result in parallel_map(run_experiment, todo, workers=workers, scheduler=scheduler):
+                # as it reads when it comes back, so that the summary of a resumed calibration is the same
+                kept[names[missing[index]]] = json.loads(json.dumps(result.to_dict()))
+                store.save_json(names[missing[index]], result.to_dict())
+                advance()
+    results = tuple(ExperimentResult.from_dict(kept[name]) for name in names)
     for experiment, found in zip(experiments, results, strict=True):
         _check_same(experiment, found, output)
     return results

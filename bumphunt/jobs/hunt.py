@@ -17,11 +17,12 @@ import pandas as pd
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.errors import InputError
 from bumphunt.events import check_events, drop_truth
-from bumphunt.files import make_folder, write_json
+from bumphunt.files import write_json
 from bumphunt.jobs.candidates import write_candidates
 from bumphunt.jobs.ingest import read_events
 from bumphunt.jobs.progress import bar
-from bumphunt.jobs.store import describe_input, output_folder, refuse_foreign, versions
+from bumphunt.jobs.provenance import describe_input, versions
+from bumphunt.jobs.store import output_folder, refuse_foreign
 from bumphunt.pipeline.hunt import Clock, Findings, hunt_events
 from bumphunt.pipeline.keeping import Keeper
 from bumphunt.results import (
@@ -94,13 +95,15 @@ class Hunt:
         """Upper limit on a narrow resonance in the inclusive spectrum."""
         return self.products.limit
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write what ``bumphunt run`` writes: result, products, workspaces, candidates, figures and report.
 
         Parameters
         ----------
         folder : path
-            Made if missing. Files of an earlier hunt in it are replaced.
+            Made if missing.
+        overwrite : bool
+            Replace a finished result in it, which is an error otherwise.
 
         Returns
         -------
@@ -110,11 +113,16 @@ class Hunt:
         Raises
         ------
         InputError
-            If it holds files of these names that this program did not make, or cannot be written to.
+            If it holds a finished result, or files of these names that this program did not make, or cannot be
+            written to.
         """
-        directory = output_folder(folder)
-        refuse_foreign(directory)
-        make_folder(directory)
+        with output_folder(folder, resume=False, overwrite=overwrite) as directory:
+            refuse_foreign(directory)
+            self.write_into(directory)
+            return directory
+
+    def write_into(self, directory: Path) -> None:
+        """Write all files of a hunt into a folder that is ours already."""
         write_json(directory / "workspace.json", self.findings.workspaces["selected"])
         if "inclusive" in self.findings.workspaces:
             write_json(directory / "workspace_inclusive.json", self.findings.workspaces["inclusive"])
@@ -127,7 +135,6 @@ class Hunt:
         from bumphunt.report.html import write_report
 
         write_report(directory)
-        return directory
 
     def __str__(self) -> str:
         return str(self.answers)

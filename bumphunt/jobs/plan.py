@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 
 from bumphunt.config import AnalysisConfig, config_from_dict
-from bumphunt.config.reading import plain_yaml, read_text
+from bumphunt.config.reading import read_text
 from bumphunt.errors import ConfigError
 from bumphunt.files import write_text
+from bumphunt.yaml_text import load_yaml_text
 
 FORMAT = 1
 """Of the plan's file."""
@@ -71,7 +72,7 @@ def load_plan(path: str | Path) -> tuple[AnalysisConfig, int, str]:
     ConfigError
         If it is no plan, or another one than was frozen.
     """
-    content: Any = plain_yaml(read_text(path), name=str(path))
+    content: Any = load_yaml_text(read_text(path), name=str(path))
     if not isinstance(content, dict) or content.get("plan") != FORMAT or not isinstance(content.get("config"), dict):
         raise ConfigError(f"{path} is no frozen plan; make one with `bumphunt freeze CONFIG --output PLAN`")
     seed = content.get("seed")

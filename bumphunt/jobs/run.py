@@ -5,7 +5,8 @@ from typing import Any
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.jobs.hunt import hunt_and_keep
-from bumphunt.jobs.store import FolderKeeper, output_folder, request
+from bumphunt.jobs.provenance import request
+from bumphunt.jobs.store import FolderKeeper, output_folder
 from bumphunt.results import AnalysisResult
 
 
@@ -18,6 +19,7 @@ def run_analysis(
     workers: int = 1,
     scheduler: str | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     progress: bool = False,
 ) -> AnalysisResult:
     """Search a file of events for a resonance and write result, workspace, figures and report.
@@ -36,6 +38,8 @@ def run_analysis(
         As in :func:`bumphunt.execution.parallel_map`.
     resume : bool
         Go on with the stages that an interrupted run of the same request left in ``output``.
+    overwrite : bool
+        Replace a finished result in ``output``, which is an error otherwise.
     progress : bool
         Show a progress bar.
 
@@ -47,21 +51,22 @@ def run_analysis(
     Raises
     ------
     InputError
-        If events or settings cannot be used.
+        If events or settings cannot be used, or ``output`` cannot be written to or holds a finished result.
     """
-    settings, folder = config or AnalysisConfig(), output_folder(output)
+    settings = config or AnalysisConfig()
+    with output_folder(output, resume=resume, overwrite=overwrite) as folder:
 
-    def keeper(source: dict[str, Any]) -> FolderKeeper:
-        return FolderKeeper(folder, request(source, settings, seed), resume=resume)
+        def keeper(source: dict[str, Any]) -> FolderKeeper:
+            return FolderKeeper(folder, request(source, settings, seed), resume=resume)
 
-    found = hunt_and_keep(
-        events,
-        config=settings,
-        seed=seed,
-        workers=workers,
-        scheduler=scheduler,
-        progress=progress,
-        keeper=keeper,
-    )
-    found.save(folder)
-    return found.result
+        found = hunt_and_keep(
+            events,
+            config=settings,
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            progress=progress,
+            keeper=keeper,
+        )
+        found.write_into(folder)
+        return found.result

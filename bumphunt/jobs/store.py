@@ -1,26 +1,27 @@
-"""Stage products on disk, so that an interrupted run goes on where it stopped, and where an answer comes from."""
+"""Stage products on disk, so that an interrupted run goes on where it stopped.
+
+Each product says which request it belongs to and carries its own checksum. What does not fit, because it was edited,
+cut short, or put there by somebody else, is computed again and named in a warning.
+"""
 
 import hashlib
+import io
 import json
 import shutil
-import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from bumphunt.config import AnalysisConfig
-from bumphunt.errors import InputError
-from bumphunt.files import file_sha256, write_atomically, write_json
+from bumphunt.errors import InputError, as_line
+from bumphunt.files import check_output_folder, make_folder, reason, write_atomically, write_json
+from bumphunt.locks import locked
 from bumphunt.pipeline.windows import WindowOutcome
-from bumphunt.results import WindowResult
-
-_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "tensorflow", "keras", "pyhf", "iminuit", "fastjet")
 
 OUTPUTS = (
     "result.json",
@@ -32,65 +33,67 @@ OUTPUTS = (
 )
 """Files a run writes; a new run removes those of an old one first."""
 
+LAYOUT = 2
+"""Form of the stored products; those of another one are another version's."""
 
-def describe_input(events: pd.DataFrame | str | Path, table: pd.DataFrame) -> dict[str, Any]:
-    """Return path, checksum, number of events and columns of an events file; a table in memory has no path."""
-    path = None if isinstance(events, pd.DataFrame) else events
-    return {
-        "path": None if path is None else str(path),
-        "sha256": None if path is None else file_sha256(path),
-        "n_events": len(table),
-        "columns": [str(column) for column in table.columns],
-    }
+LOCK = ".lock"
+_DIGEST, _REQUEST = "__sha256__", "__request__"
 
 
-def request(source: dict[str, Any], config: AnalysisConfig, seed: int) -> dict[str, Any]:
-    """Return all that the stages of a run depend on."""
-    return {
-        "sha256": source["sha256"],
-        "seed": seed,
-        "config": config.model_dump(mode="json"),
-        "version": version("bumphunt"),
-        # stored windows of another form are another run's
-        "window": sorted(WindowResult.__dataclass_fields__),
-    }
+@contextmanager
+def output_folder(output: str | Path, *, resume: bool = True, overwrite: bool = False) -> Iterator[Path]:
+    """Give the folder for what a command writes, made if missing and kept from other processes meanwhile.
 
-
-def versions() -> dict[str, str]:
-    """Return the versions of the package, of Python and of the libraries that compute."""
-    found = {"bumphunt": version("bumphunt"), "python": sys.version.split()[0]}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
-def output_folder(output: str | Path) -> Path:
-    """Return the folder for what a command writes, which need not exist yet.
+    Parameters
+    ----------
+    output : path
+        The folder. One that was made here and left empty is removed again.
+    resume, overwrite : bool
+        One of the two is needed where a finished result is there already.
 
     Raises
     ------
     InputError
-        If it is a file.
+        If it is a file, cannot be written to, is in use by another process, or holds a finished result.
     """
     folder = Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; give a folder for the output")
-    return folder
+    if resume and overwrite:
+        raise InputError("resume keeps what is in the output folder and overwrite removes it; give one of the two")
+    check_output_folder(folder)
+    marked = any((folder / name).exists() for name in ("stages/request.json", "products.json"))
+    if marked and (folder / "result.json").exists() and not (resume or overwrite):
+        raise InputError(
+            f"{folder} holds a finished result; give --overwrite to replace it, --resume to complete what is missing, "
+            "or another --output"
+        )
+    new = not folder.exists()
+    make_folder(folder)
+    refusal = f"{folder} is in use by another process of bumphunt; wait for it, or choose another --output"
+    try:
+        with locked(folder / LOCK, refusal=refusal):
+            yield folder
+    finally:
+        if new and {path.name for path in folder.iterdir()} <= {LOCK}:
+            shutil.rmtree(folder, onerror=lambda *_: None)
 
 
-def refuse_foreign(directory: Path) -> None:
-    """Raise :class:`InputError` where files would be overwritten that no run of this program made."""
-    # a run leaves a request behind, a saved hunt its result; what lies in any other folder is somebody's work
+def refuse_foreign(directory: Path) -> list[Path]:
+    """Return what an earlier run wrote, to be replaced.
+
+    Raises
+    ------
+    InputError
+        If files of these names are there that no run of this program made.
+    """
+    # a run leaves its request behind, a saved hunt what its figures are drawn from; any other folder is somebody's work
     ours = (directory / "stages" / "request.json", directory / "products.json")
     found = [directory / name for name in ("stages", "figures", *OUTPUTS)]
-    found = [path for path in found if path.exists()]
+    found = [path for path in found if path.is_symlink() or path.exists()]
     if found and not any(mark.exists() for mark in ours):
         raise InputError(
             f"{found[0]} was not made by this program and will not be overwritten; choose another --output"
         )
+    return found
 
 
 class StageStore:
@@ -110,52 +113,136 @@ class StageStore:
     def __init__(self, directory: Path, request: dict[str, Any], *, resume: bool) -> None:
         self.directory = directory
         self.folder = directory / "stages"
-        key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+        self.key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+        self._checked: dict[str, Any] = {}
         marker = self.folder / "request.json"
-        if resume and marker.exists():
-            if json.loads(marker.read_text("utf-8")).get("key") != key:
-                raise InputError(
-                    f"{directory} holds the stages of another run (other events, config, seed or version); "
-                    "leave out --resume to start anew, or choose another --output"
-                )
+        if resume and self.folder.is_symlink() and marker.exists():
+            _say(f"{self.folder} is a link to another folder; it is taken away and the stages are computed again")
+            self.folder.unlink()
+        elif resume and marker.exists():
+            self._check(marker)
         else:
             self._clear()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(marker, {"key": key, "request": request})
+        make_folder(self.folder)
+        write_json(marker, {"layout": LAYOUT, "key": self.key, "request": request})
+
+    def _check(self, marker: Path) -> None:
+        """Refuse the stages of another run; a damaged marker says nothing, but each product has a key of its own."""
+        try:
+            noted = json.loads(marker.read_text("utf-8"))
+            layout, key = noted.get("layout", 1), noted["key"]
+        except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
+            _say(f"{marker} is damaged ({as_line(error, length=100)}); it is written again and each stage is checked")
+            return
+        if layout != LAYOUT:
+            raise InputError(
+                f"{self.directory} holds the stages of another version of bumphunt; give --overwrite instead of "
+                "--resume to start anew, or choose another --output"
+            )
+        if key != self.key:
+            raise InputError(
+                f"{self.directory} holds the stages of another run (other events, config, seed or version); "
+                "give --overwrite instead of --resume to start anew, or choose another --output"
+            )
 
     def _clear(self) -> None:
-        refuse_foreign(self.directory)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.rmtree(self.directory / "figures", ignore_errors=True)
-        for name in OUTPUTS:
-            (self.directory / name).unlink(missing_ok=True)
+        found = refuse_foreign(self.directory)
+        for path in found:
+            _remove(path)
 
     def has(self, name: str) -> bool:
-        """Tell whether a product is there."""
-        return (self.folder / name).exists()
+        """Tell whether a product is there and whole; a damaged one is named in a warning and removed."""
+        path = self.folder / name
+        if not path.is_symlink() and not path.exists():
+            return False
+        try:
+            self._checked[name] = self._read(path)
+        except Exception as error:  # what a damaged archive makes its reader raise has no end
+            _say(f"{path} is damaged or belongs to another run ({as_line(error, length=100)}); it is computed again")
+            _remove(path)
+            return False
+        return True
+
+    def _read(self, path: Path) -> Any:
+        if path.is_symlink() or not path.is_file():
+            raise ValueError("it is a link or no file")
+        read = _read_arrays if path.suffix == ".npz" else _read_json
+        key, digest, data = read(path)
+        if key != self.key:
+            raise ValueError("other request")
+        if digest != (_digest_of_arrays(data) if path.suffix == ".npz" else _digest(data)):
+            raise ValueError("checksum differs")
+        return data
 
     def save_json(self, name: str, data: Any) -> None:
         """Keep plain data under ``name``."""
-        write_json(self.folder / name, data)
+        write_json(self.folder / name, {"request": self.key, "sha256": _digest(data), "data": data})
 
     def load_json(self, name: str) -> Any:
         """Return the data kept under ``name``."""
-        return json.loads((self.folder / name).read_text("utf-8"))
+        return self._load(name)
 
     def save_arrays(self, name: str, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Keep arrays under ``name``."""
-        write_atomically(self.folder / name, lambda part: np.savez(part, allow_pickle=False, **arrays))
+        marks = {_REQUEST: np.array(self.key), _DIGEST: np.array(_digest_of_arrays(arrays))}
+        write_atomically(self.folder / name, lambda part: np.savez(part, allow_pickle=False, **arrays, **marks))
 
     def load_arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays kept under ``name``."""
-        with np.load(self.folder / name, allow_pickle=False) as archive:
-            return dict(archive)
+        arrays: dict[str, npt.NDArray[Any]] = self._load(name)
+        return arrays
+
+    def _load(self, name: str) -> Any:
+        # what was read to be checked is handed out once; the file may be another one by now
+        if name not in self._checked and not self.has(name):
+            raise InputError(f"{self.folder / name} is missing or damaged; repeat the command")
+        return self._checked.pop(name)
 
     def keep(self, name: str, make: Callable[[], dict[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays kept under ``name``, making and keeping them first if there are none."""
         if not self.has(f"{name}.npz"):
             self.save_arrays(f"{name}.npz", make())
         return self.load_arrays(f"{name}.npz")
+
+
+def _say(text: str) -> None:
+    warnings.warn(text, stacklevel=3)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a folder with what is in it, or a link but not what it leads to."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot remove {path}: {reason(error)}; remove it, or choose another --output") from error
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def _digest_of_arrays(arrays: dict[str, npt.NDArray[Any]]) -> str:
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        found.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
+        found.update(values.tobytes())
+    return found.hexdigest()
+
+
+def _read_json(path: Path) -> tuple[str, str, Any]:
+    stored = json.loads(path.read_bytes())
+    return stored["request"], stored["sha256"], stored["data"]
+
+
+def _read_arrays(path: Path) -> tuple[str, str, dict[str, npt.NDArray[Any]]]:
+    # read at once, so that what is checked is what is used
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+        arrays = dict(archive)
+    return str(arrays.pop(_REQUEST)), str(arrays.pop(_DIGEST)), arrays
 
 
 class FolderKeeper:
@@ -180,7 +267,7 @@ class FolderKeeper:
     def window(self, number: int) -> WindowOutcome | None:
         """Return what a window gave before, if it is kept."""
         name = f"window_{number:03d}"
-        if not self.store.has(f"{name}.json"):
+        if not (self.store.has(f"{name}.json") and self.store.has(f"{name}.npz")):
             return None
         return WindowOutcome.from_stored(self.store.load_arrays(f"{name}.npz"), self.store.load_json(f"{name}.json"))
 

@@ -1,5 +1,7 @@
 """A block: a fixed number of accepted events of one kind, made from one seed and kept on disk."""
 
+import json
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bumphunt.errors import InputError
+from bumphunt.errors import InputError, as_line
 from bumphunt.events import LABEL
 from bumphunt.features.dijets import Dijets, dijet_table, dijets, joined, momenta
 from bumphunt.features.jets import hardest_possible
-from bumphunt.files import write_atomically
+from bumphunt.files import file_sha256, write_atomically, write_json
 from bumphunt.rng import generator, integer_seed
 from bumphunt.simulation import pythia
 from bumphunt.simulation.detector import DetectorResponse, reconstruct
@@ -30,7 +32,7 @@ _GIVE_UP = 400  # batches without the block being full
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """What to make: ``events`` accepted events into ``path`` (its suffix is added)."""
+    """What to make: ``events`` accepted events into ``path`` (its suffix is added) for a ``request`` (its key)."""
 
     path: str
     kind: str
@@ -43,12 +45,40 @@ class Block:
     detector: DetectorResponse
     shower: tuple[str, ...]
     raw: bool
+    request: str = ""
 
     @property
     def files(self) -> tuple[Path, ...]:
         """The files of a finished block."""
         suffixes = (".particles.npy", ".counts.npy") if self.raw else (".npz",)
         return tuple(Path(self.path + suffix) for suffix in suffixes)
+
+    @property
+    def note(self) -> Path:
+        """The file that is written last, with the request and the checksums of the others."""
+        return Path(f"{self.path}.json")
+
+
+def is_finished(block: Block) -> bool:
+    """Tell whether a block is there and whole; a damaged one, or one of another request, is named in a warning."""
+    files = (block.note, *block.files)
+    if not block.note.exists() and not block.note.is_symlink():
+        return False
+    try:
+        if any(path.is_symlink() or not path.is_file() for path in files):
+            raise ValueError("a file is missing or a link")
+        if json.loads(block.note.read_bytes()) != _note(block):
+            raise ValueError("other request or checksum")
+    except (OSError, ValueError, RecursionError) as error:
+        warnings.warn(
+            f"{block.note} is damaged ({as_line(error, length=100)}); its events are made again", stacklevel=2
+        )
+        return False
+    return True
+
+
+def _note(block: Block) -> dict[str, Any]:
+    return {"request": block.request, "sha256": {path.name: file_sha256(path) for path in block.files}}
 
 
 def make_block(block: Block) -> int:
@@ -89,6 +119,7 @@ def make_block(block: Block) -> int:
         table = dijet_table(joined(pairs).select(wanted))
         table[LABEL] = np.int8(block.masses is not None)
         _save(block.files[0], {str(name): table[name].to_numpy() for name in table.columns})
+    write_json(block.note, _note(block))
     return generated
 
 

@@ -1,9 +1,11 @@
 """Samples on disk: blocks of events made side by side, resumed after an interruption, mixed at the end."""
 
+import hashlib
 import importlib.metadata
 import json
 import logging
 import shutil
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -13,14 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bumphunt.errors import InputError
+from bumphunt.errors import InputError, as_line
 from bumphunt.events import FEATURES, LABEL
 from bumphunt.execution import parallel_map
 from bumphunt.features.substructure import DEFINITION
-from bumphunt.files import write_json
+from bumphunt.files import check_output_file, make_folder, write_json
+from bumphunt.locks import locked
 from bumphunt.rng import generator
 from bumphunt.simulation import pythia
-from bumphunt.simulation.blocks import Block, make_block
+from bumphunt.simulation.blocks import Block, is_finished, make_block
 from bumphunt.simulation.detector import DetectorResponse
 from bumphunt.sources.lhco import CHUNK, SLOTS, RawChunk, write_raw
 from bumphunt.sources.tabular import write_table, writer_for
@@ -31,7 +34,7 @@ BLOCK = 1000
 """Accepted events per block; part of a sample's definition, since each block has its own seed."""
 MANTISSA_BITS = 13
 """Bits kept of each number: a relative precision of 1e-4, and files a third of the size."""
-_REQUEST = "request.json"
+_REQUEST, _LOCK = "request.json", ".lock"
 _NOMINAL = DetectorResponse()
 
 
@@ -129,38 +132,41 @@ def simulate_sample(
         "versions": _versions(),
     }
     parts = output.with_name(f"{output.name}.parts")
-    _open_parts(parts, request)
-    blocks = [
-        Block(
-            path=str((parts / f"{kind}_{index:06d}").resolve()),
-            kind=kind,
-            index=index,
-            events=min(block, count - index * block),
-            masses=kind_masses,
-            seed=seed,
-            prongs=prongs,
-            widths=widths,
-            detector=detector,
-            shower=tuple(shower),
-            raw=raw,
-        )
-        for kind, count, kind_masses in (("signal", signal, masses), ("background", background, None))
-        for index in range(-(-count // block))
-    ]
-    missing = [b for b in blocks if not all(path.exists() for path in b.files)]
-    logger.info("%s: %d of %d blocks are there already", output, len(blocks) - len(missing), len(blocks))
-    _run(missing, workers=workers, scheduler=scheduler, progress=progress)
-    order = generator(seed, "order").permutation(background + signal)
-    if raw:
-        _merge_raw(blocks, order, output, hide_truth=hide_truth)
-    else:
-        table = _merge(blocks, order)
-        metadata = {**DEFINITION, "simulation": json.dumps(_public(request) if hide_truth else request)}
-        write_table(table.drop(columns=[LABEL]) if hide_truth else table, output, metadata=metadata)
-    if hide_truth:
-        write_json(
-            output.with_name(f"{output.stem}_truth.json"), {**request, "n_signal": signal, "n_background": background}
-        )
+    _make_parts(parts)
+    refusal = f"{parts} is in use by another process of bumphunt; wait for it, or choose another --output"
+    with locked(parts / _LOCK, refusal=refusal):
+        key = _open_parts(parts, request)
+        blocks = [
+            Block(
+                path=str((parts / f"{kind}_{index:06d}").resolve()),
+                kind=kind,
+                index=index,
+                events=min(block, count - index * block),
+                masses=kind_masses,
+                seed=seed,
+                prongs=prongs,
+                widths=widths,
+                detector=detector,
+                shower=tuple(shower),
+                raw=raw,
+                request=key,
+            )
+            for kind, count, kind_masses in (("signal", signal, masses), ("background", background, None))
+            for index in range(-(-count // block))
+        ]
+        missing = [b for b in blocks if not is_finished(b)]
+        logger.info("%s: %d of %d blocks are there already", output, len(blocks) - len(missing), len(blocks))
+        _run(missing, workers=workers, scheduler=scheduler, progress=progress)
+        order = generator(seed, "order").permutation(background + signal)
+        if raw:
+            _merge_raw(blocks, order, output, hide_truth=hide_truth)
+        else:
+            table = _merge(blocks, order)
+            metadata = {**DEFINITION, "simulation": json.dumps(_public(request) if hide_truth else request)}
+            write_table(table.drop(columns=[LABEL]) if hide_truth else table, output, metadata=metadata)
+        if hide_truth:
+            counts = {"n_signal": signal, "n_background": background}
+            write_json(output.with_name(f"{output.stem}_truth.json"), {**request, **counts})
     shutil.rmtree(parts)
     return output
 
@@ -187,8 +193,7 @@ def _check(
         raise InputError(f"seed is {seed}; give 0 or more")
     if block < 1:
         raise InputError(f"block is {block}; give at least 1")
-    if not output.resolve().parent.is_dir():
-        raise InputError(f"{output}: the folder {output.resolve().parent} does not exist; create it first")
+    check_output_file(output)
     pythia.check_request(masses=masses if signal else None, prongs=prongs, widths=widths)
 
 
@@ -207,18 +212,34 @@ def _public(request: dict[str, Any]) -> dict[str, Any]:
     return {name: request[name] for name in ("versions", "block")}
 
 
-def _open_parts(parts: Path, request: dict[str, Any]) -> None:
-    note = parts / _REQUEST
-    if note.exists():
-        if _comparable(json.loads(note.read_text())) != _comparable(json.loads(json.dumps(request))):
+def _make_parts(parts: Path) -> None:
+    """Make the folder of parts; one that is somebody else's, or leads elsewhere, is refused."""
+    foreign = parts.is_symlink() or (parts.exists() and not parts.is_dir())
+    if not foreign and parts.exists() and not (parts / _REQUEST).exists():
+        foreign = any(path.name != _LOCK for path in parts.iterdir())
+    if foreign:
+        raise InputError(f"{parts} exists and is not a folder of unfinished simulation; move it away")
+    make_folder(parts)
+
+
+def _open_parts(parts: Path, request: dict[str, Any]) -> str:
+    """Note the request in the folder of its parts, or check that it is the same; return its key."""
+    note, asked = parts / _REQUEST, _comparable(json.loads(json.dumps(request)))
+    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    try:
+        if note.exists():
+            if _comparable(json.loads(note.read_bytes())) == asked:
+                return key
             raise InputError(
                 f"{parts} holds the parts of another request; delete it, or repeat that request to finish it"
             )
-        return
-    if parts.exists() and any(parts.iterdir()):
-        raise InputError(f"{parts} exists and is not a folder of unfinished simulation; move it away")
-    parts.mkdir(exist_ok=True)
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        warnings.warn(
+            f"{note} is damaged ({as_line(error, length=100)}); it is written again and each part is checked",
+            stacklevel=3,
+        )
     write_json(note, request)
+    return key
 
 
 def _comparable(request: dict[str, Any]) -> dict[str, Any]:

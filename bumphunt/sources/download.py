@@ -72,7 +72,7 @@ def download(url: str, part: Path, *, size: int | None = None, report: Report | 
     url : str
         What to fetch.
     part : Path
-        The file that grows; no other process may write to it (see :func:`bumphunt.sources.locks.locked`).
+        The file that grows; no other process may write to it (see :func:`bumphunt.locks.locked`).
     size : int, optional
         Bytes of the whole file as published; the server's own word otherwise.
     report : callable, optional

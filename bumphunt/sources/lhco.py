@@ -17,7 +17,7 @@ import pandas as pd
 
 from bumphunt.errors import InputError
 from bumphunt.events import LABEL
-from bumphunt.files import write_atomically
+from bumphunt.files import stream_for_hdf5, write_atomically
 from bumphunt.sources.hdf5 import RAW_COLUMNS, Frame, find_frame, open_hdf5
 
 logger = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ def write_raw(output: str | Path, chunks: Iterable[RawChunk]) -> Path:
     """
 
     def write(part: Path) -> None:
-        with h5py.File(part, "w") as file:
+        with stream_for_hdf5(part) as stream, h5py.File(stream, "w") as file:
             _write_frame(file, chunks)
 
     return write_atomically(output, write)

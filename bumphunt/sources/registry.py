@@ -136,8 +136,8 @@ def fetch(name: str, *, cache: str | Path | None = None, base_url: str | None = 
     folder = cache_folder(cache).expanduser().resolve()
     url = f"{(base_url or entry.record).rstrip('/')}/{entry.file}"
     target = folder / entry.file
+    from bumphunt.locks import locked
     from bumphunt.sources.checksums import kept, published
-    from bumphunt.sources.locks import locked
 
     try:
         if _complete(target, entry.md5 or kept(target)):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bumphunt.errors import InputError, MissingExtraError
 from bumphunt.events import REQUIRED
-from bumphunt.files import write_atomically
+from bumphunt.files import check_output_file, stream_for_hdf5, write_atomically
 from bumphunt.sources.recognition import Kind, existing_file, one_line
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
     try:
         table: pd.DataFrame = pq.ParquetFile(path).read().to_pandas()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:  # the last of its metadata
         raise InputError(
             f"{path}: damaged or truncated parquet ({one_line(error)}); make or download it again"
         ) from error
@@ -128,8 +128,7 @@ def writer_for(output: str | Path) -> Writer:
     writers = {".parquet": _write_parquet, ".csv": _write_csv, ".h5": _write_hdf5, ".hdf5": _write_hdf5}
     if output.suffix.lower() not in writers:
         raise InputError(f"{output}: cannot write {output.suffix or 'no extension'!r}; use one of {', '.join(writers)}")
-    if not output.resolve().parent.is_dir():
-        raise InputError(f"{output}: the folder {output.resolve().parent} does not exist; create it first")
+    check_output_file(output)
     return writers[output.suffix.lower()]
 
 
@@ -158,7 +157,7 @@ def _write_hdf5(tables: Iterator[pd.DataFrame], output: Path, metadata: Mapping[
 
     from bumphunt.sources.hdf5 import LAYOUT
 
-    with h5py.File(output, "w") as file:
+    with stream_for_hdf5(output) as stream, h5py.File(stream, "w") as file:
         file.attrs.update({"layout": LAYOUT, "layout_version": 1, **metadata})
         group = file.create_group("events")
         for table in tables:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bumphunt.config import config_from_dict
+from bumphunt.errors import InputError
 from bumphunt.events import drop_truth
 from bumphunt.jobs import blind as module
 from bumphunt.jobs.blind import expect_window, run_blind
@@ -60,3 +61,37 @@ def test_its_file_has_no_answers(make_events, tmp_path):
     assert written["blind"] is True
     assert "n_observed" not in json.dumps(written)
     assert str(result).startswith("blinded")
+
+
+LIGHT = CONFIG.model_copy(
+    update={
+        "vae": CONFIG.vae.model_copy(update={"enabled": False}),
+        "autoencoder": CONFIG.autoencoder.model_copy(update={"enabled": False}),
+        "limit": CONFIG.limit.model_copy(update={"enabled": False}),
+    }
+)
+
+
+def test_it_goes_on_where_it_stopped_and_the_run_goes_on_after_it(make_events, tmp_path, monkeypatch):
+    from bumphunt.jobs.run import run_analysis
+
+    monkeypatch.setattr("bumphunt.report.html.write_report", lambda folder: folder)
+    path, output = tmp_path / "box.parquet", tmp_path / "out"
+    make_events(8_000, seed=6).to_parquet(path)
+    request = {"output": output, "config": LIGHT, "seed": 3}
+    first = run_blind(path, **request)
+    with pytest.raises(InputError, match="finished result"):
+        run_blind(path, **request)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "expect_window", lambda task: pytest.fail("computed again"))
+        assert run_blind(path, resume=True, **request).to_dict() == first.to_dict()
+    with pytest.raises(InputError, match="finished result"):
+        run_analysis(path, **request)
+    found = run_analysis(path, resume=True, **request)
+    written = (output / "result.json").read_bytes()
+    assert json.loads(written) == found.to_dict()
+    for options in ({}, {"resume": True}):
+        with pytest.raises(InputError, match=r"overwrite"):
+            run_blind(path, **request, **options)
+    assert (output / "result.json").read_bytes() == written, "a blinded run does not replace it"
+    assert run_blind(path, overwrite=True, **request).to_dict() == first.to_dict()

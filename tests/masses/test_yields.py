@@ -60,3 +60,13 @@ def test_the_box_does_not_care_which_daughter_makes_the_heavier_jet(table):
     model = signal_model(table, masses)
     jets = np.array([[130.0, 118.0], [121.0, 120.0], [400.0, 118.0], [130.0, 20.0], [20.0, 10.0]]).T
     assert in_box(*jets, model=model, masses=masses, widths=1.5).tolist() == [True, True, False, False, False]
+
+
+def test_the_interval_holds_three_percent_for_the_efficiency(table, signal, background):
+    box = measured(table, experiment(signal, background, 3000, np.random.default_rng(8)))
+    found = box.n_signal
+    assert box.efficiency_error == pytest.approx(0.03 * box.efficiency)
+    statistical = np.sqrt(box.n_observed + box.n_expected_error**2) / box.efficiency
+    assert found.stat_high - found.value == pytest.approx(statistical)
+    assert found.high - found.value == pytest.approx(np.hypot(statistical, 0.03 * found.value))
+    assert found.value - found.low == pytest.approx(np.hypot(statistical, 0.03 * found.value))

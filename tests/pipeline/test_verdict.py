@@ -27,6 +27,7 @@ def check(passed):
     [
         (2.9, True, "none"),
         (3.0, True, "evidence"),
+        (4.99, True, "evidence"),
         (5.0, True, "discovery"),
         (9.0, False, "unverified_excess"),
         (2.9, False, "none"),

@@ -127,3 +127,30 @@ def test_counts_of_folds():
     chosen = np.array([True, False, True, True, False, False])
     assert fold_counts(chosen, folds).tolist() == [1.0, 0.0, 2.0]
     assert fold_counts(np.zeros(6, dtype=bool), folds).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_copies_of_an_event_share_a_fold(task):
+    fields = {name: getattr(task, name) for name in WindowTask.__dataclass_fields__}
+    groups = np.arange(len(task.mjj)) // 2
+    folds = event_folds(len(task.mjj), WindowTask(**{**fields, "groups": groups}))
+    pairs = folds[: len(folds) // 2 * 2].reshape(-1, 2)
+    assert (pairs[:, 0] == pairs[:, 1]).all()
+    assert set(folds) == {0, 1, 2}
+
+
+def test_the_tails_of_a_strong_signal_do_not_enter_the_direct_estimate(task, outcome):
+    selected = select_fraction(outcome.score.astype(float), outcome.folds, fraction=0.1)
+    inside = task.window.masked_bins(EDGES, guard=0)
+    guard = CONFIG.search.guard_bins
+
+    def direct(*, beside):
+        """The estimate with all events selected in the given bins next to the window."""
+        bins = np.searchsorted(EDGES, task.mjj, side="right") - 1
+        distance = np.minimum(np.abs(bins - np.flatnonzero(inside)[0]), np.abs(bins - np.flatnonzero(inside)[-1]))
+        chosen = selected | (np.isin(distance, beside) & ~inside[bins])
+        return measure(chosen, task, folds=outcome.folds, fraction=0.1).n_direct
+
+    quiet = direct(beside=[])
+    assert np.isfinite(quiet)
+    assert direct(beside=range(1, guard + 3)) == quiet
+    assert direct(beside=[guard + 3]) > 1.02 * quiet, "further out it is background"

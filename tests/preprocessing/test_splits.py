@@ -155,3 +155,13 @@ def test_class_weights_count_as_they_say(class_weight):
 def test_an_unknown_class_weight():
     with pytest.raises(ConfigError, match="choose one of"):
         balanced_weights(*parts(np.array([3_300.0, 3_600.0, 3_800.0])), class_weight="balanced")
+
+
+@pytest.mark.parametrize(("n_bins", "width", "step"), [(20, 4, 2), (21, 4, 2), (20, 3, 1), (9, 4, 3), (17, 5, 4)])
+def test_no_window_with_room_for_its_sidebands_is_left_out(n_bins, width, step):
+    grid = np.arange(float(n_bins + 1)) + 100.0
+    least = width // 2
+    expected = [first for first in range(least, n_bins, step) if n_bins - (first + width) >= least]
+    found = mass_windows(grid, width=width, step=step, sideband=6)
+    assert [int(window.low) - 100 for window in found] == expected
+    assert all(window.high - window.low == width for window in found)

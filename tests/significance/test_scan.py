@@ -144,3 +144,21 @@ def test_windows_that_cannot_be_searched_are_refused(choice, message):
 def test_too_few_bins_for_any_window():
     with pytest.raises(InputError, match="3 bins are too few"):
         scan_spectrum(np.ones(3), EDGES[:4], family="dijet3", rng=np.random.default_rng(1))
+
+
+def test_on_against_off_leaves_the_guard_bins_out_of_both():
+    edges = mass_grid(3_000.0, 5_000.0, ratio=1.03)
+    n = len(edges) - 1
+    window, masked = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    window[8:11] = masked[7:12] = True
+    inclusive = 1000.0 - 20.0 * np.arange(n)
+    counts = np.zeros(n)
+    counts[[2, 14, 16]] = 1.0
+    counts[9] = 4.0
+    counts[7] = counts[11] = 5.0  # tails of the signal
+    found = window_significance(counts, edges, window, masked=masked, inclusive=inclusive)
+    assert found.fit is None
+    tau = inclusive[~masked].sum() / inclusive[window].sum()
+    assert found.n_expected == pytest.approx(3 / tau)
+    assert found.n_expected_error == pytest.approx(np.sqrt(3) / tau)
+    assert found.p_local == pytest.approx(stats.binom.sf(3, 7, 1 / (1 + tau)))

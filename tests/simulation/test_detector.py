@@ -72,6 +72,21 @@ def test_muons_are_seen_by_the_tracker_only(eta, efficiency):
     assert found.mean() == pytest.approx(efficiency, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("kind", "barrel", "endcap"),
+    [
+        ("hadrons", (0.70, 0.95, 0.95), (0.60, 0.85, 0.85)),
+        ("electrons", (0.73, 0.95, 0.99), (0.50, 0.83, 0.90)),
+        ("muons", (0.75, 0.99, 0.99), (0.70, 0.98, 0.98)),
+    ],
+)
+def test_tracks_are_found_as_often_as_the_published_card_says(kind, barrel, endcap):
+    tracker, pt = getattr(RESPONSE, kind), np.array([0.5, 50.0, 200.0])
+    assert tracker.efficiency_at(pt, np.full(3, 1.0)).tolist() == list(barrel)
+    assert tracker.efficiency_at(pt, np.full(3, -2.0)).tolist() == list(endcap)
+    assert not tracker.efficiency_at(pt, np.full(3, 2.6)).any()
+
+
 def test_soft_particles_are_lost():
     assert np.mean(ak.num(seen(gun(22, pt=0.3, eta=0.1)).pt)) < 0.1
     assert np.mean(ak.num(seen(gun(211, pt=0.09, eta=0.1)).pt)) < 0.01

@@ -78,6 +78,72 @@ def test_interrupted_run_continues_to_the_same_events(sample, tmp_path, monkeypa
     pd.testing.assert_frame_equal(pd.read_parquet(sample), pd.read_parquet(output))
 
 
+@pytest.fixture
+def interrupted(tmp_path, monkeypatch):
+    """A sample of which two parts are made, and the list of what is made from then on."""
+    made = []
+    genuine = samples.make_block
+
+    def failing(block):
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        made.append(block.path)
+        return genuine(block)
+
+    monkeypatch.setattr(samples, "make_block", failing)
+    with pytest.raises(KeyboardInterrupt):
+        simulate_sample(tmp_path / "sample.parquet", **REQUEST)
+    made.clear()
+    monkeypatch.setattr(samples, "make_block", lambda block: made.append(Path(block.path).name) or genuine(block))
+    return tmp_path / "sample.parquet", made
+
+
+@pytest.mark.parametrize("damage", ["edited", "truncated", "of another seed", "link", "note"])
+def test_a_damaged_part_is_made_again_and_named(sample, interrupted, damage, tmp_path):
+    output, made = interrupted
+    parts = output.with_name("sample.parquet.parts")
+    part, note = parts / "signal_000000.npz", parts / "signal_000000.json"
+    if damage == "edited":
+        arrays = dict(np.load(part))
+        np.savez(part, **{**arrays, "mjj": arrays["mjj"] + 1000.0})
+    elif damage == "truncated":
+        part.write_bytes(part.read_bytes()[:100])
+    elif damage == "of another seed":
+        note.write_text(note.read_text().replace('"request": "', '"request": "0'))
+    elif damage == "link":
+        part.rename(tmp_path / "elsewhere.npz")
+        part.symlink_to(tmp_path / "elsewhere.npz")
+    else:
+        note.write_text("{")
+    with pytest.warns(UserWarning, match=r"signal_000000\.json is damaged .* made again"):
+        simulate_sample(output, **REQUEST)
+    assert "signal_000000" in made
+    assert len(made) == 4, "the whole one is kept"
+    pd.testing.assert_frame_equal(pd.read_parquet(sample), pd.read_parquet(output))
+
+
+def test_a_damaged_note_of_the_request_is_said_and_the_parts_kept(sample, interrupted):
+    output, made = interrupted
+    (output.with_name("sample.parquet.parts") / "request.json").write_bytes(b"\xff[")
+    with pytest.warns(UserWarning, match=r"request\.json is damaged"):
+        simulate_sample(output, **REQUEST)
+    assert len(made) == 3
+    pd.testing.assert_frame_equal(pd.read_parquet(sample), pd.read_parquet(output))
+
+
+def test_parts_that_lead_elsewhere_or_are_in_use_are_refused(tmp_path):
+    from bumphunt.locks import locked
+
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "a.parquet.parts").symlink_to(tmp_path / "theirs")
+    with pytest.raises(InputError, match="move it away"):
+        simulate_sample(tmp_path / "a.parquet", **REQUEST)
+    assert not list((tmp_path / "theirs").iterdir())
+    (tmp_path / "b.parquet.parts").mkdir()
+    with locked(tmp_path / "b.parquet.parts" / ".lock"), pytest.raises(InputError, match="in use by another process"):
+        simulate_sample(tmp_path / "b.parquet", **REQUEST)
+
+
 def test_parts_of_another_request_are_refused(tmp_path, monkeypatch):
     output = tmp_path / "sample.parquet"
 

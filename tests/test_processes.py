@@ -1,0 +1,166 @@
+"""Workers: gone with their parent, begun again once when killed, silent under Ctrl-C; Dask: answers in seconds."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bumphunt.errors import InputError
+from bumphunt.execution import parallel_map
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+
+SLEEPERS = """
+import os, sys, time
+from bumphunt.cli.group import report_errors
+from bumphunt.execution import parallel_map
+
+def sleeper(task):
+    import os, time
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+
+with report_errors():
+    list(parallel_map(sleeper, [1, 2], workers=2))
+"""
+
+
+def exists(process):
+    try:
+        os.kill(process, 0)
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("number", "group", "status", "line"),
+    [
+        (signal.SIGKILL, False, -9, ""),
+        (signal.SIGTERM, False, 143, "bumphunt: terminated; repeat the command with --resume where it has one\n"),
+        (signal.SIGINT, False, 130, "bumphunt: interrupted; repeat the command with --resume where it has one\n"),
+        # a terminal sends Ctrl-C to all processes of the command
+        (signal.SIGINT, True, 130, "bumphunt: interrupted; repeat the command with --resume where it has one\n"),
+    ],
+)
+def test_workers_end_with_the_program_within_seconds(number, group, status, line):
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    with subprocess.Popen(
+        [sys.executable, "-c", SLEEPERS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": path},
+    ) as program:
+        workers = [int(program.stdout.readline()) for _ in range(2)]
+        assert all(map(exists, workers))
+        (os.killpg if group else os.kill)(program.pid, number)
+        _, said = program.communicate(timeout=10)
+    assert program.returncode == status
+    # of a killed one, joblib's resource tracker tells what it clears away
+    assert said == line or (number == signal.SIGKILL and "Traceback" not in said)
+    until = time.monotonic() + 5
+    while any(map(exists, workers)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not any(map(exists, workers))
+
+
+def killed_once(task):
+    folder, number = task
+    marker = Path(folder) / "killed"
+    if number == 2 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number**2
+
+
+def killed_always(task):
+    if task == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return task
+
+
+def test_the_work_of_a_killed_worker_is_done_again_once(tmp_path, caplog):
+    arrived = list(parallel_map(killed_once, [(str(tmp_path), number) for number in range(6)], workers=2))
+    assert (tmp_path / "killed").exists()
+    assert sorted(arrived) == [(number, number**2) for number in range(6)]
+    assert "a worker process was killed" in caplog.text
+    with pytest.raises(InputError, match=r"killed twice .* give fewer --workers"):
+        list(parallel_map(killed_always, list(range(4)), workers=2))
+    assert dict(parallel_map(killed_once, [(str(tmp_path), 2), (str(tmp_path), 3)], workers=2)) == {0: 4, 1: 9}
+
+
+def test_a_dask_address_where_something_else_listens_is_refused_within_seconds():
+    pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(1)
+        begin = time.monotonic()
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(InputError, match="what listens there is silent"):
+            list(parallel_map(abs, [1, 2], scheduler=address))
+    with pytest.raises(InputError, match="no Dask scheduler answers at"):
+        list(parallel_map(abs, [1, 2], scheduler=address))
+    assert time.monotonic() - begin < 30
+
+
+DASK = """
+import os, signal, subprocess, sys, time
+from bumphunt.cli.group import report_errors
+from bumphunt.execution import parallel_map
+
+def nap(task):
+    import time
+    time.sleep(0.3)
+    return task
+
+def begin(what, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_" + what, "--no-dashboard", *arguments],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+
+port = sys.argv[1]
+scheduler = begin("scheduler", "--host", "127.0.0.1", "--port", port)
+worker = begin("worker", "tcp://127.0.0.1:" + port, "--nthreads", "1", "--no-nanny", "--host", "127.0.0.1")
+try:
+    with report_errors():
+        for number, _ in enumerate(parallel_map(nap, list(range(100)), scheduler="tcp://127.0.0.1:" + port)):
+            if number == 2:
+                scheduler.kill()
+                killed = time.monotonic()
+finally:
+    print(time.monotonic() - killed)
+    worker.kill()
+    scheduler.kill()
+"""
+
+
+def test_a_scheduler_that_dies_in_mid_run_is_named_within_seconds():
+    pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    done = subprocess.run(
+        [sys.executable, "-c", DASK, str(port)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 2, done.stderr
+    assert last.startswith(
+        f"bumphunt: the connection to the Dask scheduler at tcp://127.0.0.1:{port} was lost; start it"
+    )
+    assert "Traceback" not in done.stderr
+    assert float(done.stdout) < 15
