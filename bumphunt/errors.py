@@ -4,9 +4,55 @@ The command line turns every :class:`InputError` into one line and exit status 2
 fault of the program and exits with 1.
 """
 
+import re
+
+LONGEST_WORD = 300
+"""Characters of one word of a message (a value, a path) that are shown."""
+LONGEST_MESSAGE = 1000
+"""Characters of a message that are shown: its beginning, and its end, where the remedy is."""
+
+
+def safe_text(text: object) -> str:
+    r"""Return a text as one line that a terminal can be shown, whatever a file has put into it.
+
+    Line ends become blanks, control characters and other invisible ones are escaped, over-long words and
+    over-long messages are cut in the middle.
+
+    Examples
+    --------
+    >>> safe_text("column '\x1b[2J' is\nmissing")
+    "column '\\x1b[2J' is missing"
+    >>> safe_text("x" * 5_000_000)[-32:]
+    'x...(5000000 characters)...xxxxx'
+    """
+    whole = str(text)
+    if len(whole) > 20 * LONGEST_MESSAGE:  # a value of megabytes need not be looked at character by character
+        whole = re.sub(rf"\S{{{LONGEST_WORD + 1},}}", _shortened, whole)
+    line = "".join(map(_visible, whole[: 20 * LONGEST_MESSAGE]))
+    if len(whole) > 20 * LONGEST_MESSAGE:
+        line += "".join(map(_visible, whole[-LONGEST_MESSAGE:]))
+    line = re.sub(rf"\S{{{LONGEST_WORD + 1},}}", _shortened, line)
+    if len(line) > LONGEST_MESSAGE:
+        line = f"{line[: LONGEST_MESSAGE - 405]} ... {line[-400:]}"
+    return line
+
+
+def _visible(character: str) -> str:
+    if character.isspace():
+        return " "
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+
+def _shortened(match: "re.Match[str]") -> str:
+    word = match.group()
+    return f"{word[:100]}...({len(word)} characters)...{word[-5:]}"
+
 
 class BumphuntError(Exception):
-    """Base class of every error raised on purpose by this package."""
+    """Base class of every error raised on purpose by this package; its message is always one safe line."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(safe_text(message))
 
 
 class InputError(BumphuntError):

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.events import IDENTIFIERS, BlindEvents, feature_matrix, feature_names
+from bumphunt.events import IDENTIFIERS, BlindEvents, common_weight, feature_matrix, feature_names
 from bumphunt.pipeline.windows import WindowTask
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow, mass_windows, window_on_grid
@@ -71,11 +71,7 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
         If no window can be searched, a feature is missing or constant, or events have weights.
     """
     settings = config.search
-    if "weight" in blind.columns and float(np.ptp(blind["weight"].to_numpy(dtype=np.float64))) > 0:
-        raise InputError(
-            "the events carry different weights, but training, counts and intervals here are for unweighted events; "
-            "unweight them (accept each with probability weight / largest weight) or drop the column 'weight'"
-        )
+    common_weight(blind)
     everything = blind["mjj"].to_numpy(dtype=np.float64)
     edges = searched_range(everything, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
     inside = (everything >= edges[0]) & (everything < edges[-1])

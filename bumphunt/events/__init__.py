@@ -1,0 +1,43 @@
+"""The event table: its columns, the checks at the door, and no way in for truth."""
+
+from bumphunt.events.columns import (
+    COLUMNS,
+    DIJET,
+    FEATURES,
+    IDENTIFIERS,
+    LABEL,
+    REQUIRED,
+    WEIGHTS,
+    Column,
+    FinalState,
+)
+from bumphunt.events.preparation import PreparedEvents, check_events, exchange_jets, prepare_events
+from bumphunt.events.quality import DataQuality
+from bumphunt.events.selection import select_rows
+from bumphunt.events.truth import BlindEvents, FloatArray, drop_truth, feature_matrix, feature_names, truth_labels
+from bumphunt.events.weights import common_weight
+
+__all__ = [
+    "COLUMNS",
+    "DIJET",
+    "FEATURES",
+    "IDENTIFIERS",
+    "LABEL",
+    "REQUIRED",
+    "WEIGHTS",
+    "BlindEvents",
+    "Column",
+    "DataQuality",
+    "FinalState",
+    "FloatArray",
+    "PreparedEvents",
+    "check_events",
+    "common_weight",
+    "drop_truth",
+    "exchange_jets",
+    "feature_matrix",
+    "feature_names",
+    "prepare_events",
+    "select_rows",
+    "truth_labels",
+]
