@@ -4,7 +4,9 @@ One row is one event, masses in GeV. Dijets are the preset: jet 1 is the **heavi
 jets (candidate X), jet 2 the lighter (candidate Y).
 """
 
-from collections.abc import Mapping
+import difflib
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,6 +60,11 @@ REQUIRED = tuple(column.name for column in COLUMNS.values() if column.required)
 FEATURES = ("mj1", "mj2", *(f"{name}_{i}" for name in _SUBSTRUCTURE for i in (1, 2)))
 """The eight observables of the seed document, in the order written to files."""
 IDENTIFIERS = ("run", "event")
+_ALIASES = {
+    "mjj": ("mjj", "dijetmass", "mdijet", "invariantmass", "massjj", "jjmass", "invmass", "mass", "m12"),
+    "mj1": ("mj1", "m1", "mjet1", "jet1mass", "j1mass", "massj1", "massjet1", "mx"),
+    "mj2": ("mj2", "m2", "mjet2", "jet2mass", "j2mass", "massj2", "massjet2", "my"),
+}
 WEIGHTS = ("weight", "weights", "event_weight", "genWeight", "mc_weight")
 """Names under which a table may carry event weights."""
 
@@ -109,3 +116,23 @@ class FinalState:
 
 DIJET = FinalState()
 """Two jets: the preset."""
+
+SPECTRUM = FinalState(daughters=None, features=())
+"""The dijet mass alone, for those who look at nothing else."""
+
+
+def closest_column(wanted: str, found: Iterable[str]) -> str | None:
+    """Return the column that is most likely meant by a name, or None.
+
+    Examples
+    --------
+    >>> closest_column("mjj", ["event", "m_jj", "mj1"])
+    'm_jj'
+    """
+    plain = {re.sub(r"(gev|[^a-z0-9])", "", column.lower()): column for column in reversed(list(found))}
+    for alias in _ALIASES.get(wanted, (re.sub(r"[^a-z0-9]", "", wanted.lower()),)):
+        if alias in plain:
+            return plain[alias]
+    others = {text: column for text, column in plain.items() if column not in _ALIASES}
+    near = difflib.get_close_matches(re.sub(r"[^a-z0-9]", "", wanted.lower()), list(others), n=1, cutoff=0.75)
+    return others[near[0]] if near else None

@@ -3,9 +3,7 @@
 Files and tables in memory pass through the same :func:`prepare_events`.
 """
 
-import difflib
 import numbers
-import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -14,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.events.columns import DIJET, IDENTIFIERS, LABEL, FinalState
+from bumphunt.events.columns import DIJET, IDENTIFIERS, LABEL, FinalState, closest_column
 from bumphunt.events.quality import DataQuality
 from bumphunt.events.weights import common_weight, weight_sentence
 
@@ -30,11 +28,6 @@ ROUNDING = 1e-6
 """The same for quantities without unit."""
 _TEV_MEDIAN = 20.0  # the lowest median of a dijet mass in GeV; no dijet search reaches it from above
 _TEV_JET = 1.0  # jet masses in TeV are below this all but always, in GeV nearly never
-_ALIASES = {
-    "mjj": ("mjj", "dijetmass", "mdijet", "invariantmass", "massjj", "jjmass", "invmass", "mass", "m12"),
-    "mj1": ("mj1", "m1", "mjet1", "jet1mass", "j1mass", "massj1", "massjet1", "mx"),
-    "mj2": ("mj2", "m2", "mjet2", "jet2mass", "j2mass", "massj2", "massjet2", "my"),
-}
 
 
 class PreparedEvents(NamedTuple):
@@ -64,8 +57,9 @@ def prepare_events(
     table : pandas.DataFrame
         One row per event, masses in GeV; it is left alone, and its index does not matter.
     used_columns : iterable of str, optional
-        Columns whose values will be used, beside resonance and daughters. By default, the features of the
-        final state that are there. Whatever other columns hold is harmless; truth is never looked at.
+        Columns whose values will be used, beside resonance and daughters; of the features of the final state,
+        those that are there. By default, these features. Whatever other columns hold is harmless; truth is never
+        looked at.
     max_bad_rows : float
         Share of the rows that may be dropped for NaN, infinity or impossible values in used columns.
     name : str
@@ -205,7 +199,11 @@ def _used(
     wanted = (
         [column for column in final_state.features if column in table.columns]
         if used_columns is None
-        else [column for column in used_columns if column != LABEL]
+        else [
+            column
+            for column in used_columns
+            if column != LABEL and (column in table.columns or column not in final_state.features)
+        ]
     )
     for column in (*final_state.required, *wanted):
         if column not in table.columns:
@@ -229,23 +227,6 @@ def _missing(table: pd.DataFrame, column: str, final_state: FinalState, name: st
     else:
         remedy = "rename it or name that one"
     return f"{text}; did you mean {closest!r}? {remedy}"
-
-
-def closest_column(wanted: str, found: Iterable[str]) -> str | None:
-    """Return the column that is most likely meant by a name, or None.
-
-    Examples
-    --------
-    >>> closest_column("mjj", ["event", "m_jj", "mj1"])
-    'm_jj'
-    """
-    plain = {re.sub(r"(gev|[^a-z0-9])", "", column.lower()): column for column in reversed(list(found))}
-    for alias in _ALIASES.get(wanted, (re.sub(r"[^a-z0-9]", "", wanted.lower()),)):
-        if alias in plain:
-            return plain[alias]
-    others = {text: column for text, column in plain.items() if column not in _ALIASES}
-    near = difflib.get_close_matches(re.sub(r"[^a-z0-9]", "", wanted.lower()), list(others), n=1, cutoff=0.75)
-    return others[near[0]] if near else None
 
 
 def _rounded(values: FloatArray, column: str, final_state: FinalState) -> tuple[FloatArray, int]:

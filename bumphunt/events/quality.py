@@ -42,6 +42,10 @@ class DataQuality:
         grown: dict[str, Any] = {name: getattr(self, name) + number for name, number in counts.items()}
         return replace(self, notes=(*self.notes, *notes), **grown)
 
+    def preceded(self, *notes: str) -> "DataQuality":
+        """Return the same with sentences put before the others."""
+        return replace(self, notes=(*notes, *self.notes))
+
     def warn(self, name: str, *, stacklevel: int = 2) -> None:
         """Give every sentence as a warning that names the table."""
         for note in self.notes:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError, TruthError
-from bumphunt.events.columns import FEATURES, LABEL
+from bumphunt.events.columns import FEATURES, LABEL, closest_column
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -69,7 +69,11 @@ def feature_names(table: pd.DataFrame, wanted: Sequence[str] | None = None, *, n
         raise TruthError(f"{LABEL!r} is truth and can never be a feature")
     absent = [feature for feature in wanted if feature not in table.columns]
     if absent:
-        raise InputError(f"{name}: feature {absent[0]!r} is not a column (found: {', '.join(map(str, table.columns))})")
+        closest = closest_column(absent[0], map(str, table.columns))
+        meant = "" if closest is None else f"; did you mean {closest!r}?"
+        raise InputError(
+            f"{name}: feature {absent[0]!r} is not a column (found: {', '.join(map(str, table.columns))}){meant}"
+        )
     return tuple(wanted)
 
 
