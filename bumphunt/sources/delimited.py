@@ -31,6 +31,8 @@ def matches(location: Location) -> bool:
     lines, _ = _first_lines(location.path)
     if not lines or not all(character.isprintable() or character == "\t" for character in lines[0]):
         return False
+    if lines[0].lstrip().startswith(("{", "[")):  # JSON
+        return False
     if "mjj" in lines[0] or any(separator in lines[0] for separator in ",;\t"):
         return True
     rows = [line.split() for line in lines[:3]]

@@ -76,6 +76,8 @@ def locate_kind(location: Location) -> Layout:
             f"{location}: HDF5 without a pandas frame or an event table of one dataset a column, and neither LHC "
             "Olympics nor Aspen Open Jets; convert it to parquet"
         )
+    if head.lstrip().startswith((b"{", b"[")):
+        raise InputError(f"{path}: looks like JSON; a spectrum of counts is for `bumphunt scan`, events are a table")
     raise InputError(
         f"{path}: neither parquet, csv, HDF5 nor ROOT by its content; "
         "convert it to one of these (compressed files must be unpacked first)"
