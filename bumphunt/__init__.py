@@ -15,9 +15,9 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "AnalysisConfig": "bumphunt.config",
     "load_config": "bumphunt.config",
-    "check_events": "bumphunt.events",
-    "drop_truth": "bumphunt.events",
-    "truth_labels": "bumphunt.events",
+    "check_events": "bumphunt.event_table.preparation",
+    "drop_truth": "bumphunt.event_table.truth",
+    "truth_labels": "bumphunt.event_table.truth",
     "InputError": "bumphunt.errors",
     "AnalysisResult": "bumphunt.results.analysis",
     "Interval": "bumphunt.results.masses",

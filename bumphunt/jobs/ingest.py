@@ -13,8 +13,8 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
+from bumphunt.event_table.preparation import MAX_BAD_ROWS
 from bumphunt.events import DIJET, FEATURES, LABEL, FinalState, PreparedEvents, prepare_events
-from bumphunt.events.preparation import MAX_BAD_ROWS
 from bumphunt.pipeline.search import CWOLA_FEATURES
 from bumphunt.sources.layouts import Kind, Location, Reading
 from bumphunt.sources.locations import Sources, locate

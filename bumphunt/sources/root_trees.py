@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bumphunt.errors import InputError, MissingExtraError
-from bumphunt.events.columns import closest_column
+from bumphunt.event_table.columns import closest_column
 from bumphunt.sources.layouts import Location, Reading, existing_file, one_line
 
 

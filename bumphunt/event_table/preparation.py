@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.events.columns import DIJET, IDENTIFIERS, LABEL, FinalState, closest_column
-from bumphunt.events.quality import DataQuality
-from bumphunt.events.weights import common_weight, weight_sentence
+from bumphunt.event_table.columns import DIJET, IDENTIFIERS, LABEL, FinalState, closest_column
+from bumphunt.event_table.quality import DataQuality
+from bumphunt.event_table.weights import common_weight, weight_sentence
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -125,6 +125,15 @@ def check_events(table: pd.DataFrame, *, name: str = "events", max_bad_rows: flo
     """Check a table of dijets and return it with jets ordered by mass; every repair is a warning.
 
     As :func:`prepare_events`, with the index of the rows kept.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per event; ``mjj``, ``mj1`` and ``mj2`` in GeV are required.
+    name : str
+        What to call the table in messages, usually its path.
+    max_bad_rows : float
+        Share of the rows that may be dropped.
     """
     checked, quality, kept = prepare_events(table, name=name, max_bad_rows=max_bad_rows)
     quality.warn(name)
@@ -187,7 +196,7 @@ def _first_text(values: "pd.Series[Any]") -> str:
                 float(value)
             except ValueError:
                 return f"it is {value!r} at row {row}"
-    return f"it is {values.iloc[0]!r} at row 0"
+    return f"it is {str(values.iloc[0])!r} at row 0"
 
 
 def _used(
