@@ -4,12 +4,57 @@ The command line turns every :class:`InputError` into one line and exit status 2
 fault of the program and exits with 1.
 """
 
+import re
+
 MESSAGE_LENGTH = 500
-"""Characters of a message shown to the user; what is longer quotes an input that nobody reads to its end."""
+"""Characters of a message shown at the command line; what is longer quotes an input that nobody reads to its end."""
+LONGEST_WORD = 300
+"""Characters of one word of a message (a value, a path) that are shown."""
+LONGEST_MESSAGE = 1000
+"""Characters of a message that are shown: its beginning, and its end, where the remedy is."""
+
+
+def safe_text(text: object) -> str:
+    r"""Return a text as one line that a terminal can be shown, whatever a file has put into it.
+
+    Line ends become blanks, control characters and other invisible ones are escaped, over-long words and
+    over-long messages are cut in the middle.
+
+    Examples
+    --------
+    >>> safe_text("column '\x1b[2J' is\nmissing")
+    "column '\\x1b[2J' is missing"
+    >>> safe_text("x" * 5_000_000)[-32:]
+    'x...(5000000 characters)...xxxxx'
+    """
+    whole = str(text)
+    if len(whole) > 20 * LONGEST_MESSAGE:  # a value of megabytes need not be looked at character by character
+        whole = re.sub(rf"\S{{{LONGEST_WORD + 1},}}", _shortened, whole)
+    line = "".join(map(_visible, whole[: 20 * LONGEST_MESSAGE]))
+    if len(whole) > 20 * LONGEST_MESSAGE:
+        line += "".join(map(_visible, whole[-LONGEST_MESSAGE:]))
+    line = re.sub(rf"\S{{{LONGEST_WORD + 1},}}", _shortened, line)
+    if len(line) > LONGEST_MESSAGE:
+        line = f"{line[: LONGEST_MESSAGE - 405]} ... {line[-400:]}"
+    return line
+
+
+def _visible(character: str) -> str:
+    if character.isspace():
+        return " "
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+
+def _shortened(match: "re.Match[str]") -> str:
+    word = match.group()
+    return f"{word[:100]}...({len(word)} characters)...{word[-5:]}"
 
 
 class BumphuntError(Exception):
-    """Base class of every error raised on purpose by this package."""
+    """Base class of every error raised on purpose by this package; its message is always one safe line."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(safe_text(message))
 
 
 class InputError(BumphuntError):
@@ -44,15 +89,10 @@ def as_line(text: object, *, length: int = MESSAGE_LENGTH) -> str:
     --------
     >>> as_line("column 'a\x1b[2J' is\n missing")
     "column 'a\\x1b[2J' is missing"
-    >>> as_line("found " + "9" * 5000 + "; give less", length=40)
-    'found 99999999999999 [...] 9; give less'
+    >>> as_line("found " + "9 " * 5000 + "; give less", length=40)
+    'found 9 9 9 9 9 9 9 [...] ; give less'
     """
-    # a message of megabytes is cut before anything else is done with it
-    whole = str(text)
-    if len(whole) > 20 * length:
-        whole = f"{whole[: 10 * length]} {whole[-10 * length :]}"
-    words = " ".join(whole.split())
-    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in words)
+    line = safe_text(text)
     if len(line) <= length:
         return line
     tail = (length - 8) * 2 // 5

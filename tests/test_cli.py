@@ -216,7 +216,7 @@ def bad_column(make_events, tmp_path, change):
 
 
 def with_nan(table):
-    table.loc[17, "mj1"] = np.nan
+    table.loc[17:30, "mjj"] = np.nan  # more than may be dropped
     return table
 
 
@@ -227,12 +227,12 @@ def in_tev(table):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (with_nan, ("'mj1'", "NaN", "row 17")),
+        (with_nan, ("'mjj'", "NaN", "row 17")),
         (lambda table: table.drop(columns="mjj"), ("'mjj'", "missing")),
         (in_tev, ("TeV", "GeV", "1000")),
         (lambda table: table.iloc[:0], ("no events",)),
-        (lambda table: table.assign(mj2="heavy"), ("'mj2'", "not numeric")),
-        (lambda table: table.assign(mj2=-table["mj2"]), ("'mj2'", "outside")),
+        (lambda table: table.assign(mjj="heavy"), ("'mjj'", "not numeric")),
+        (lambda table: table.assign(mjj=-table["mjj"]), ("'mjj'", "outside")),
     ],
     ids=["NaN", "no mjj", "TeV", "no rows", "text", "negative"],
 )
@@ -293,7 +293,7 @@ def cut_parquet(tmp_path, raw, box):
         (nothing_there, "no such file"),
         (empty_file, "empty"),
         (unknown_kind, "neither parquet"),
-        (a_folder, "not a file"),
+        (a_folder, "holds no events files"),
         (cut_hdf5, "truncated"),
         (cut_parquet, "truncated"),
     ],

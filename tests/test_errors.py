@@ -22,3 +22,18 @@ def test_a_missing_extra_says_what_to_install():
     assert "'uproot'" in message
     assert "pip install 'bumphunt[root]'" in message
     assert "\n" not in message
+
+
+def test_messages_are_one_line_that_a_terminal_can_be_shown():
+    hostile = "\x1b[31mred\x07 \u202egnp.exe\r\nsecond\x00line \udc80"
+    message = str(errors.InputError(f"column {hostile} is wrong"))
+    assert message.isprintable()
+    assert "\\x1b[31mred\\x07 \\u202egnp.exe" in message
+
+
+@pytest.mark.parametrize("value", ["x" * 5_000_000, "x y " * 1_000_000, "\x1b" * 5_000_000])
+def test_megabytes_in_a_message_are_cut_and_the_remedy_stays(value):
+    message = str(errors.ConfigError(f"a.yaml: key {value!r} is unknown; remove it"))
+    assert len(message) <= errors.LONGEST_MESSAGE
+    assert message.startswith("a.yaml: key 'x" if "x" in value else "a.yaml: key '")
+    assert message.endswith("is unknown; remove it")

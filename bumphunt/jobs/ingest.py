@@ -1,62 +1,165 @@
-"""Any events file in, a checked event table out."""
+"""Any events files in, a checked event table out."""
 
 import logging
+import shutil
+import sys
+import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
+from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.events import check_events
-from bumphunt.sources.recognition import Kind, identify
+from bumphunt.event_table.preparation import MAX_BAD_ROWS
+from bumphunt.events import DIJET, FEATURES, LABEL, FinalState, PreparedEvents, prepare_events
+from bumphunt.pipeline.search import CWOLA_FEATURES
+from bumphunt.sources.layouts import Kind, Location, Reading
+from bumphunt.sources.locations import Sources, locate
+from bumphunt.sources.recognition import locate_kind
 
 logger = logging.getLogger(__name__)
 
+STANDARD_INPUT = "-"
+"""Given as a path, csv or parquet is read from standard input."""
 
-def read_events(path: str | Path, *, progress: bool = False) -> pd.DataFrame:
-    """Read an events file of any known layout.
+
+def read_events(
+    sources: Sources,
+    *,
+    used_columns: Iterable[str] | None = None,
+    max_bad_rows: float = MAX_BAD_ROWS,
+    final_state: FinalState = DIJET,
+    luminosity_mask: str | Path | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Read events files of any known layout; what is repaired or dropped is said in warnings.
 
     Parameters
     ----------
-    path : path
-        Parquet, csv, HDF5 (own layout, or the features or raw layout of the LHC Olympics) or ROOT,
-        recognised by content. Raw particles are clustered into jets.
+    sources : path, pattern, folder, or several of these
+        Parquet, csv, HDF5 (own layout, pandas frames, one dataset a column, the features or raw layout of the LHC
+        Olympics, Aspen Open Jets) or ROOT (flat trees, CMS NanoAOD), recognised by content. Several files are read
+        as one, sorted by name. ``file.root:tree`` names a tree, ``-`` is standard input. Raw particles are
+        clustered into jets.
+    used_columns, max_bad_rows, final_state
+        As in :func:`bumphunt.events.prepare_events`.
+    luminosity_mask : path, optional
+        JSON of certified runs and luminosity blocks; other events are left out.
     progress : bool
         Show a progress bar while clustering.
 
     Returns
     -------
     pandas.DataFrame
-        The event table, after :func:`bumphunt.events.check_events`; with truth if the file has it.
+        The event table; with truth if the file has it, unread.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, of unknown kind, or holds impossible values.
+        If a file is missing, damaged, of unknown kind, or holds impossible values.
     """
-    kind = identify(path)
-    logger.info("%s: %s", path, kind)
-    if kind is Kind.LHCO_RAW:
-        table = pd.concat(list(_clustered(path, progress=progress)), ignore_index=True)
-    elif kind is Kind.LHCO_FEATURES:
-        from bumphunt.sources.lhco import read_features
-
-        table = read_features(path)
-    else:
-        from bumphunt.sources.tabular import read_table
-
-        table = read_table(path, kind)
-    return check_events(table, name=str(path))
+    prepared = ingest_events(
+        sources,
+        used_columns=used_columns,
+        max_bad_rows=max_bad_rows,
+        final_state=final_state,
+        luminosity_mask=luminosity_mask,
+        progress=progress,
+    )
+    prepared.quality.warn(name_of(sources))
+    return prepared.table
 
 
-def write_features(raw: str | Path, output: str | Path, *, progress: bool = False) -> Path:
-    """Cluster a raw file and write its event table, a chunk at a time, so that memory stays flat.
+def ingest_events(
+    sources: Sources,
+    *,
+    used_columns: Iterable[str] | None = None,
+    max_bad_rows: float = MAX_BAD_ROWS,
+    final_state: FinalState = DIJET,
+    luminosity_mask: str | Path | None = None,
+    progress: bool = False,
+) -> PreparedEvents:
+    """Return the events with what was done to them, for those who print and keep it; see :func:`read_events`."""
+    reading = read_files(sources, final_state=final_state, progress=progress)
+    table, notes, dropped = reading.table, list(reading.notes), reading.dropped
+    name = name_of(sources)
+    if luminosity_mask is not None:
+        from bumphunt.sources.luminosity import certified, read_mask
+
+        good = certified(table, read_mask(luminosity_mask), name=name)
+        notes.append(f"{int((~good).sum())} of {len(good)} events are in no certified luminosity block and are dropped")
+        dropped += int((~good).sum())
+        table = table.loc[good].reset_index(drop=True)
+    prepared = prepare_events(
+        table, used_columns=used_columns, max_bad_rows=max_bad_rows, name=name, final_state=final_state
+    )
+    quality = prepared.quality
+    return prepared._replace(quality=quality.adding(dropped=dropped).preceded(*notes))
+
+
+def read_files(sources: Sources, *, final_state: FinalState = DIJET, progress: bool = False) -> Reading:
+    """Return what the files hold, one below the other, not yet checked.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_events`; also if the files differ in their layout or columns.
+    """
+    with _from_standard_input(sources) as given:
+        locations, notes = locate(given, required=final_state.required)
+        readings: list[Reading] = []
+        kinds = []
+        for location in locations:
+            layout = locate_kind(location)
+            logger.info("%s: %s", location, layout.kind)
+            kinds.append(layout.kind)
+            if layout.kind is not kinds[0]:
+                raise InputError(
+                    f"{location}: is {layout.kind}, but {locations[0]} is {kinds[0]}; give files of one layout"
+                )
+            if layout.kind is Kind.LHCO_RAW:
+                parts = list(_clustered(location.path, progress=progress))
+                readings.append(Reading(table=pd.concat(parts, ignore_index=True)))
+            else:
+                readings.append(_events(layout.reader.read(location), location))
+    return _joined(readings, locations, notes)
+
+
+def columns_used(config: AnalysisConfig, *, networks: bool = True) -> tuple[str, ...]:
+    """Return the columns beside the final state's that a search with this configuration looks at.
 
     Parameters
     ----------
-    raw : path
-        A file in the raw layout of the LHC Olympics.
+    config : AnalysisConfig
+        The settings; where a section names no features, the default ones are meant, as far as they are there.
+    networks : bool
+        Count in the networks that are switched on.
+    """
+    used = list(config.cwola.features or CWOLA_FEATURES)
+    for section in (config.vae, config.autoencoder):
+        if networks and section.enabled:
+            used.extend(section.features or FEATURES)
+    return tuple(dict.fromkeys(used))
+
+
+def name_of(sources: Sources) -> str:
+    """Return what messages call the events: their path, or the first path and how many more."""
+    if isinstance(sources, str | Path):
+        return "standard input" if str(sources) == STANDARD_INPUT else str(sources)
+    given = [str(source) for source in sources]
+    return given[0] if len(given) == 1 else f"{given[0]} and {len(given) - 1} more" if given else "events"
+
+
+def write_features(raw: Sources, output: str | Path, *, progress: bool = False) -> Path:
+    """Write the event table of raw files, a chunk at a time, so that memory stays flat, or of several files as one.
+
+    Parameters
+    ----------
+    raw : path, pattern, folder, or several of these
+        Files in the raw layout of the LHC Olympics, jets (NanoAOD, Aspen Open Jets), or several event tables.
     output : path
         Ends in ``.parquet``, ``.csv``, ``.h5`` or ``.hdf5``.
     progress : bool
@@ -65,16 +168,83 @@ def write_features(raw: str | Path, output: str | Path, *, progress: bool = Fals
     Raises
     ------
     InputError
-        If ``raw`` is no raw file, or the table cannot be written there.
+        If there is nothing to make of ``raw``, or the table cannot be written there.
     """
-    kind = identify(raw)
-    if kind is not Kind.LHCO_RAW:
-        raise InputError(f"{raw}: is {kind}, but jets are made from raw LHC Olympics particles; use the file as it is")
-    from bumphunt.features.substructure import DEFINITION
-    from bumphunt.sources.tabular import write_tables, writer_for
+    from bumphunt.sources.tabular import write_table, write_tables, writer_for
 
+    locations, _ = locate(raw)
+    kinds = [locate_kind(location).kind for location in locations]
+    if len(locations) == 1 and kinds[0] not in (Kind.LHCO_RAW, Kind.NANOAOD, Kind.ASPEN_JETS):
+        raise InputError(
+            f"{raw}: is {kinds[0]}, but jets are made from raw LHC Olympics particles; use the file as it is"
+        )
     writer_for(output)  # a bad name should be refused before the work, not after
-    return write_tables(_clustered(raw, progress=progress), output, metadata=DEFINITION)
+    if set(kinds) != {Kind.LHCO_RAW}:
+        return write_table(read_events(raw, progress=progress), output)
+    from bumphunt.features.substructure import DEFINITION
+
+    tables = (table for location in locations for table in _clustered(location.path, progress=progress))
+    return write_tables(tables, output, metadata=DEFINITION)
+
+
+def _events(reading: Reading, location: Location) -> Reading:
+    """Pair the jets of an event where rows are jets."""
+    if not reading.jets:
+        return reading
+    from bumphunt.features.fat_jets import dijets_of_jets
+
+    events = int(reading.table.attrs["events"])
+    table = dijets_of_jets(reading.table)
+    few = events - len(table)
+    if len(table) == 0:
+        raise InputError(f"{location}: none of {events} events has two large-radius jets; give other events")
+    notes = [*reading.notes]
+    if few:
+        notes.append(f"{few} of {events} events have fewer than two large-radius jets and are dropped")
+    return Reading(table=table, notes=tuple(notes), dropped=reading.dropped + few)
+
+
+def _joined(readings: list[Reading], locations: tuple[Location, ...], notes: tuple[str, ...]) -> Reading:
+    first = readings[0].table
+    known = all(LABEL in reading.table.columns for reading in readings)
+    tables = []
+    for reading, location in zip(readings, locations, strict=True):
+        table = reading.table if known else reading.table.drop(columns=LABEL, errors="ignore")
+        columns = {str(column) for column in table.columns}
+        wanted = {str(column) for column in first.columns} - (set() if known else {LABEL})
+        for column in sorted(columns ^ wanted):
+            has, lacks = (location, locations[0]) if column in columns else (locations[0], location)
+            raise InputError(f"{lacks}: has no column {column!r}, but {has} has; give files with the same columns")
+        tables.append(table)
+    if len(tables) == 1:
+        return Reading(table=tables[0], notes=(*notes, *readings[0].notes), dropped=readings[0].dropped)
+    said = [
+        f"{location}: {note}" for reading, location in zip(readings, locations, strict=True) for note in reading.notes
+    ]
+    order = [column for column in first.columns if known or column != LABEL]
+    return Reading(
+        table=pd.concat([table[order] for table in tables], ignore_index=True),
+        notes=(*notes, *said),
+        dropped=sum(reading.dropped for reading in readings),
+    )
+
+
+@contextmanager
+def _from_standard_input(sources: Sources) -> Iterator[Sources]:
+    """Keep standard input in a file while it is read, because parquet begins at its end."""
+    given = [sources] if isinstance(sources, str | Path) else list(sources)
+    if STANDARD_INPUT not in map(str, given):
+        yield sources
+        return
+    if len(given) > 1:
+        raise InputError("standard input ('-') cannot be read beside files; give one or the other")
+    with tempfile.TemporaryDirectory(prefix="bumphunt-") as folder:
+        path = Path(folder) / "standard input"
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        if path.stat().st_size == 0:
+            raise InputError("standard input is empty; pipe csv or parquet into the command")
+        yield path
 
 
 def _clustered(path: str | Path, *, progress: bool) -> Iterator[pd.DataFrame]:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.events import IDENTIFIERS, drop_truth
-from bumphunt.jobs.ingest import read_events
+from bumphunt.events import IDENTIFIERS, SPECTRUM, drop_truth
+from bumphunt.jobs.ingest import columns_used, read_events
 from bumphunt.pipeline.fold_selection import window_selection
 from bumphunt.pipeline.mass_estimate import estimate_masses
 from bumphunt.pipeline.search import Search, prepare_search
@@ -117,7 +117,7 @@ def read_spectrum(path: str | Path, *, config: AnalysisConfig | None = None) -> 
     except InputError as error:
         text = str(error)
         raise InputError(text if text.startswith(str(path)) else f"{path}: {text}") from error
-    events = read_events(path)
+    events = read_events(path, final_state=SPECTRUM)
     mjj = events["mjj"].to_numpy(dtype=np.float64)
     settings = config.search
     edges = searched_range(mjj, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
@@ -176,5 +176,7 @@ def _one_window(
     path: str | Path, window: tuple[float, float], config: AnalysisConfig | None, seed: int
 ) -> tuple[Search, WindowOutcome]:
     chosen = with_window(config or AnalysisConfig(), window)
-    search = prepare_search(drop_truth(read_events(path)), chosen, seed)
+    search = prepare_search(
+        drop_truth(read_events(path, used_columns=columns_used(chosen, networks=False))), chosen, seed
+    )
     return search, search_window(search.tasks[0])

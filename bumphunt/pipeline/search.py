@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.events import BlindEvents, feature_matrix, feature_names
+from bumphunt.events import BlindEvents, common_weight, feature_matrix, feature_names
 from bumphunt.pipeline.null import null_of
 from bumphunt.pipeline.windows import WindowTask
 from bumphunt.preprocessing.content import canonical_order, content_keys
@@ -82,11 +82,7 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
     settings = config.search
     check_family(settings.family)
     check_settings(config.cwola.classifier, config.cwola.model_dump(), AnalysisConfig().cwola.model_dump())
-    if "weight" in blind.columns and float(np.ptp(blind["weight"].to_numpy(dtype=np.float64))) > 0:
-        raise InputError(
-            "the events carry different weights, but training, counts and intervals here are for unweighted events; "
-            "unweight them (accept each with probability weight / largest weight) or drop the column 'weight'"
-        )
+    common_weight(blind)
     everything = blind["mjj"].to_numpy(dtype=np.float64)
     edges = searched_range(everything, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
     rows = np.flatnonzero((everything >= edges[0]) & (everything < edges[-1]))

@@ -52,7 +52,7 @@ class SmoothDecorrelation:
         if len(mjj) < 50 * self.slices:
             raise InputError(
                 f"{len(mjj)} events are too few to learn how features follow mjj in {self.slices} slices; "
-                "give more events, or set cwola.decorrelate to false"
+                "give more events, or search their spectrum alone with `bumphunt scan`"
             )
         log_mass = np.log(np.asarray(mjj, dtype=np.float64))
         order = np.argsort(log_mass, kind="stable")

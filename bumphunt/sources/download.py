@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from bumphunt.errors import InputError
-from bumphunt.sources.recognition import one_line
+from bumphunt.sources.layouts import one_line
 
 logger = logging.getLogger(__name__)
 

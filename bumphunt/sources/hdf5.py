@@ -12,9 +12,10 @@ import h5py
 import hdf5plugin  # noqa: F401  (registers the blosc filter)
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.sources.recognition import Kind, existing_file, one_line
+from bumphunt.sources.layouts import Location, existing_file, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ LAYOUT = "bumphunt-events"
 """Value of the attribute ``layout`` of this package's own files."""
 RAW_COLUMNS = (2100, 2101)
 """700 particles of (pT, eta, phi), without and with the label."""
-
+_MOST_GROUPS = 10_000
 
 _PICKLED_NAMES = (
     *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE"),
@@ -37,6 +38,17 @@ class Frame:
     columns: tuple[str, ...]
     blocks: tuple[tuple[h5py.Dataset, str | None, tuple[str, ...]], ...]
     rows: int
+    notes: tuple[str, ...] = ()
+
+    def table(self) -> pd.DataFrame:
+        """Return all rows, every column in the type it was written in."""
+        columns: dict[str, Any] = {}
+        for dataset, field, names in self.blocks:
+            part = np.asarray(dataset[()] if field is None else dataset.fields(field)[()]).reshape(
+                self.rows, len(names)
+            )
+            columns.update({name: part[:, index] for index, name in enumerate(names)})
+        return pd.DataFrame({name: columns[name] for name in self.columns})
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.float64]:
         """Return rows ``start`` to ``stop`` as floats, shape (rows, columns)."""
@@ -59,54 +71,84 @@ def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
     path = existing_file(path)
     try:
         with h5py.File(path, "r") as file:
+            _refuse_outside(file, path)
             yield file
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise InputError(f"{path}: damaged or truncated HDF5 ({one_line(error)}); make or download it again") from error
 
 
-def identify_hdf5(path: Path) -> Kind:
-    """Return the layout of an HDF5 file."""
-    with open_hdf5(path) as file:
-        if file.attrs.get("layout") == LAYOUT:
-            return Kind.HDF5_EVENTS
-        frame = find_frame(file, path)
-        if len(frame.columns) in RAW_COLUMNS:
-            return Kind.LHCO_RAW
-        if {"pxj1", "pyj1", "pzj1", "mj1", "pxj2", "pyj2", "pzj2", "mj2"} <= set(frame.columns):
-            return Kind.LHCO_FEATURES
-        if "mjj" in frame.columns:
-            return Kind.HDF5_EVENTS
-    shown = ", ".join(frame.columns[:6])
-    raise InputError(
-        f"{path}: an HDF5 frame of {len(frame.columns)} columns ({shown}, ...) is neither an event table, "
-        "nor the features or raw layout of the LHC Olympics; rename its columns or convert it"
-    )
+def _refuse_outside(file: h5py.File, path: Path) -> None:
+    """Refuse a file that would have other files read: external links, external storage, virtual datasets."""
+    groups, seen = [file["/"]], set()
+    while groups:
+        group = groups.pop()
+        for name in group:
+            if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
+                raise InputError(
+                    f"{path}: {group.name.rstrip('/')}/{name} is a link to another file, which is not followed; "
+                    "copy the data into one file"
+                )
+            item = group.get(name)
+            if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+                raise InputError(f"{path}: {item.name} keeps its data in another file; copy the data into one file")
+            if isinstance(item, h5py.Group):
+                address = h5py.h5o.get_info(item.id).addr
+                if address not in seen:
+                    seen.add(address)
+                    groups.append(item)
+                if len(seen) > _MOST_GROUPS:
+                    raise InputError(f"{path}: holds more than {_MOST_GROUPS} groups; give a file of one table")
 
 
-def find_frame(file: h5py.File, path: str | Path) -> Frame:
+@contextmanager
+def frame_in(location: Location) -> Iterator[Frame | None]:
+    """Open a file and give the frame that pandas wrote in it, or None."""
+    with open_hdf5(location.path) as file:
+        yield find_frame(file, location) if len(frames_in(file, location)) == 1 else None
+
+
+def frames_in(file: h5py.File, location: Location) -> list[h5py.Group]:
+    """Return the groups that are frames of pandas, or the one that is named."""
+    if location.member is not None:
+        named = file.get(location.member)
+        groups = [named] if isinstance(named, h5py.Group) else []
+    else:
+        groups = [file, *(item for item in file.values() if isinstance(item, h5py.Group))]
+    return [group for group in groups if "table" in group or "block0_values" in group]
+
+
+def find_frame(file: h5py.File, path: str | Path | Location) -> Frame:
     """Return the only frame of a file that pandas wrote, in its ``fixed`` or ``table`` format."""
-    groups = [file, *(item for item in file.values() if isinstance(item, h5py.Group))]
-    frames = [group for group in groups if "table" in group or "block0_values" in group]
+    location = path if isinstance(path, Location) else Location(path=Path(path))
+    frames = frames_in(file, location)
     if not frames:
-        raise InputError(f"{path}: HDF5 without a pandas frame or an event table; convert it to parquet")
+        raise InputError(f"{location}: HDF5 without a pandas frame or an event table; convert it to parquet")
     if len(frames) > 1:
         names = ", ".join(str(group.name) for group in frames)
-        raise InputError(f"{path}: holds {len(frames)} frames ({names}); keep one per file")
-    return _table(frames[0], path) if "table" in frames[0] else _fixed(frames[0], path)
+        first = str(frames[0].name).strip("/")
+        raise InputError(
+            f"{location}: holds {len(frames)} frames ({names}); choose one by its name, as in '{location}:{first}'"
+        )
+    group = frames[0]
+    return _table(group, location.path) if "table" in group else _fixed(group, location.path)
 
 
 def _fixed(group: h5py.Group, path: str | Path) -> Frame:
     blocks: list[tuple[h5py.Dataset, str | None, tuple[str, ...]]] = []
-    while f"block{len(blocks)}_values" in group:
-        values = group[f"block{len(blocks)}_values"]
-        items = group[f"block{len(blocks)}_items"][()]
-        if values.ndim != 2 or values.dtype.kind not in "fiub" or values.shape[1] != len(items):
-            raise InputError(
-                f"{path}: block {len(blocks)} of the frame is not a table of numbers; convert it to parquet"
-            )
-        blocks.append((values, None, tuple(_text(item) for item in items)))
+    left: list[str] = []
+    number = 0
+    while f"block{number}_values" in group:
+        values = group[f"block{number}_values"]
+        items = tuple(_text(item) for item in group[f"block{number}_items"][()])
+        number += 1
+        if values.ndim == 2 and values.dtype.kind in "fiub" and values.shape[1] == len(items):
+            blocks.append((values, None, items))
+        else:  # texts and other objects are pickled, and pickles are never executed
+            left.extend(items)
     axis = group["axis0"][()] if "axis0" in group else [name for block in blocks for name in block[2]]
-    return _frame(tuple(_text(item) for item in axis), blocks, path)
+    columns = tuple(name for name in map(_text, axis) if name not in left)
+    notes = (f"columns without numbers are not read: {', '.join(left)}",) if left else ()
+    return _frame(columns, blocks, path, notes=notes)
 
 
 def _table(group: h5py.Group, path: str | Path) -> Frame:
@@ -127,11 +169,11 @@ def _table(group: h5py.Group, path: str | Path) -> Frame:
     return _frame(tuple(name for block in blocks for name in block[2]), blocks, path)
 
 
-def _frame(columns: tuple[str, ...], blocks: list[Any], path: str | Path) -> Frame:
+def _frame(columns: tuple[str, ...], blocks: list[Any], path: str | Path, *, notes: tuple[str, ...] = ()) -> Frame:
     named = [name for block in blocks for name in block[2]]
     if not blocks or sorted(named) != sorted(columns) or len(set(columns)) != len(columns):
         raise InputError(f"{path}: the frame's columns do not match its blocks of numbers; convert it to parquet")
-    return Frame(columns=columns, blocks=tuple(blocks), rows=int(blocks[0][0].shape[0]))
+    return Frame(columns=columns, blocks=tuple(blocks), rows=int(blocks[0][0].shape[0]), notes=notes)
 
 
 def _text(item: Any) -> str:

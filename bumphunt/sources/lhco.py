@@ -18,7 +18,8 @@ import pandas as pd
 from bumphunt.errors import InputError
 from bumphunt.events import LABEL
 from bumphunt.files import stream_for_hdf5, write_atomically
-from bumphunt.sources.hdf5 import RAW_COLUMNS, Frame, find_frame, open_hdf5
+from bumphunt.sources.hdf5 import RAW_COLUMNS, Frame, find_frame, frame_in, open_hdf5
+from bumphunt.sources.layouts import Location, Reading
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ SLOTS = 700
 """Particles per event in the raw layout."""
 CHUNK = 2000
 """Events read at a time: 34 MB."""
+_FEATURES = {f"{name}j{jet}" for name in ("px", "py", "pz", "m") for jet in (1, 2)}
 _OFFSET = 1e-5  # as in bumphunt.features.substructure, on the published tau values
 
 
@@ -65,7 +67,7 @@ def iter_raw(path: str | Path, *, chunk: int = CHUNK) -> Iterator[RawChunk]:
         for start in range(0, frame.rows, chunk):
             values = frame.read(start, min(start + chunk, frame.rows))
             particles = values[:, : 3 * SLOTS].reshape(-1, SLOTS, 3)
-            label = _labels(values[:, -1], path) if values.shape[1] == RAW_COLUMNS[1] else None
+            label = _labels(values[:, -1]) if values.shape[1] == RAW_COLUMNS[1] else None
             _check_particles(particles, start, path)
             yield RawChunk(particles=particles, label=label)
 
@@ -79,11 +81,11 @@ def _raw_frame(file: h5py.File, path: str | Path) -> Frame:
     return frame
 
 
-def _labels(values: npt.NDArray[np.float64], path: str | Path) -> npt.NDArray[np.int8]:
-    bad = ~np.isin(values, (0.0, 1.0))
-    if bad.any():
-        raise InputError(f"{path}: the label column holds {values[bad][0]:g}; it must be 0 or 1")
-    return values.astype(np.int8)
+def _labels(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int8]:
+    """Return truth as whole numbers, -1 for what is none; only a study looks at it, and refuses all but 0 and 1."""
+    with np.errstate(invalid="ignore"):
+        whole = (values == np.round(values)) & (np.abs(values) < 128)
+    return np.where(whole, values, -1).astype(np.int8)
 
 
 def _check_particles(particles: npt.NDArray[np.float64], start: int, path: str | Path) -> None:
@@ -99,14 +101,25 @@ def _check_particles(particles: npt.NDArray[np.float64], start: int, path: str |
         )
 
 
-def read_features(path: str | Path) -> pd.DataFrame:
+def matches(location: Location) -> bool:
+    """Return whether the file is a frame with the published jet features."""
+    with frame_in(location) as frame:
+        return frame is not None and set(frame.columns) >= _FEATURES
+
+
+def read(location: Location) -> Reading:
+    """Return the event table of published jet features."""
+    return Reading(table=read_features(location.path, location.member))
+
+
+def read_features(path: str | Path, member: str | None = None) -> pd.DataFrame:
     """Return the event table of a file in the features layout.
 
     ``mjj`` follows from the two jets' momenta and masses, the tau ratios from the published tau_N with
     the offset 1e-5; a mass drop is not published. Jets are ordered by mass, by pT in the file.
     """
     with open_hdf5(path) as file:
-        frame = find_frame(file, path)
+        frame = find_frame(file, Location(path=Path(path), member=member))
         values = pd.DataFrame(frame.read(0, frame.rows), columns=list(frame.columns))
     if len(values) == 0:
         raise InputError(f"{path}: no events in the file; make or download it again")
@@ -123,7 +136,7 @@ def read_features(path: str | Path) -> pd.DataFrame:
             for slot, jet in ((1, heavier), (2, 3 - heavier)):
                 table[f"{ratio}_{slot}"] = np.where(jet == 1, *both)
     if LABEL in values.columns:
-        table[LABEL] = _labels(values[LABEL].to_numpy(), path)
+        table[LABEL] = _labels(values[LABEL].to_numpy())
     return pd.DataFrame(table)
 
 

@@ -1,37 +1,59 @@
-"""What a file is, found out from its content and never from its name."""
+"""What a file is, found out from its content and never from its name; the registry of the layouts.
 
-import logging
-from contextlib import suppress
-from enum import StrEnum
+To add a layout: a module with ``matches(location)`` and ``read(location)``, and a line in :data:`LAYOUTS`.
+"""
+
+import importlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, cast
 
 from bumphunt.errors import InputError
+from bumphunt.sources.layouts import Kind, Location, Reading, existing_file, one_line
 
-logger = logging.getLogger(__name__)
+__all__ = ["LAYOUTS", "Kind", "Location", "Reading", "existing_file", "identify", "locate_kind", "one_line", "read"]
+
+
+class Reader(Protocol):
+    """A module that knows one layout."""
+
+    def matches(self, location: Location) -> bool:
+        """Return whether the file has this layout, after its first bytes have fitted."""
+
+    def read(self, location: Location) -> Reading:
+        """Return what the file holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A layout: its name, the bytes that its files begin with, and its module in this room."""
+
+    kind: Kind
+    magic: bytes
+    module: str
+
+    @property
+    def reader(self) -> Reader:
+        """The module, loaded where it is needed."""
+        return cast(Reader, importlib.import_module(f"bumphunt.sources.{self.module}"))
+
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_PARQUET = b"PAR1"
-_ROOT = b"root"
+LAYOUTS = (
+    Layout(Kind.PARQUET, b"PAR1", "parquet"),
+    Layout(Kind.NANOAOD, b"root", "nanoaod"),
+    Layout(Kind.ROOT, b"root", "root_trees"),
+    Layout(Kind.ASPEN_JETS, _HDF5, "aspen"),
+    Layout(Kind.LHCO_RAW, _HDF5, "lhco_raw"),
+    Layout(Kind.LHCO_FEATURES, _HDF5, "lhco"),
+    Layout(Kind.HDF5_EVENTS, _HDF5, "hdf5_tables"),
+    Layout(Kind.CSV, b"", "delimited"),
+)
+"""The first that matches is taken."""
 
 
-class Kind(StrEnum):
-    """The layouts that can be read."""
-
-    PARQUET = "parquet"
-    CSV = "csv"
-    HDF5_EVENTS = "hdf5-events"
-    LHCO_FEATURES = "lhco-features"
-    LHCO_RAW = "lhco-raw"
-    ROOT = "root"
-
-
-def identify(path: str | Path) -> Kind:
+def locate_kind(location: Location) -> Layout:
     """Return the layout of a file.
-
-    Parameters
-    ----------
-    path : path
-        The file.
 
     Raises
     ------
@@ -39,57 +61,34 @@ def identify(path: str | Path) -> Kind:
         If the file does not exist, is a folder, is empty, cannot be opened, is truncated, or is of
         no known kind.
     """
-    path = existing_file(path)
+    path = existing_file(location.path)
     try:
         with path.open("rb") as file:
-            head = file.read(4096)
+            head = file.read(64)
     except OSError as error:
         raise InputError(f"{path}: cannot be opened ({error.strerror}); check its permissions") from error
-    if head.startswith(_PARQUET):
-        return Kind.PARQUET
-    if head.startswith(_ROOT):
-        return Kind.ROOT
+    binary = any(layout.magic and head.startswith(layout.magic) for layout in LAYOUTS)
+    for layout in LAYOUTS:
+        if (layout.magic or not binary) and head.startswith(layout.magic) and layout.reader.matches(location):
+            return layout
     if head.startswith(_HDF5):
-        from bumphunt.sources.hdf5 import identify_hdf5
-
-        return identify_hdf5(path)
-    if _looks_like_csv(head):
-        return Kind.CSV
+        raise InputError(
+            f"{location}: HDF5 without a pandas frame or an event table of one dataset a column, and neither LHC "
+            "Olympics nor Aspen Open Jets; convert it to parquet"
+        )
+    if head.lstrip().startswith((b"{", b"[")):
+        raise InputError(f"{path}: looks like JSON; a spectrum of counts is for `bumphunt scan`, events are a table")
     raise InputError(
         f"{path}: neither parquet, csv, HDF5 nor ROOT by its content; "
         "convert it to one of these (compressed files must be unpacked first)"
     )
 
 
-def existing_file(path: str | Path) -> Path:
-    """Return the path, after making sure that it is a file with something in it."""
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path}: no such file; check the path")
-    if not path.is_file():
-        raise InputError(f"{path}: is not a file; give the path of one events file")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty; make or download it again")
-    return path
+def identify(path: str | Path) -> Kind:
+    """Return the layout of a file, see :func:`locate_kind`."""
+    return locate_kind(Location(path=Path(path))).kind
 
 
-def one_line(error: BaseException) -> str:
-    """Return the first line of a library's message, for use inside one of ours."""
-    text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__
-
-
-def _looks_like_csv(head: bytes) -> bool:
-    text = ""
-    # The head may end inside a character of several bytes.
-    with suppress(UnicodeDecodeError):
-        text = head.decode("utf-8-sig")
-    for cut in (1, 2, 3):
-        if text:
-            break
-        with suppress(UnicodeDecodeError):
-            text = head[:-cut].decode("utf-8-sig")
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not lines or not all(character.isprintable() or character == "\t" for character in lines[0]):
-        return False
-    return "mjj" in lines[0] or lines[0].count(",") >= 1
+def read(location: Location) -> Reading:
+    """Return what a file of any known layout holds; raw particles are read by :mod:`bumphunt.sources.lhco` instead."""
+    return locate_kind(location).reader.read(location)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bumphunt.errors import InputError
-from bumphunt.sources.recognition import one_line
+from bumphunt.sources.layouts import one_line
 
 logger = logging.getLogger(__name__)
 

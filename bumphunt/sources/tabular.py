@@ -1,4 +1,4 @@
-"""Flat event tables on disk: parquet, csv, this package's own HDF5 layout, ROOT trees."""
+"""Flat event tables on disk: read in any layout, written as parquet, csv or this package's own HDF5 layout."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bumphunt.errors import InputError, MissingExtraError
-from bumphunt.events import REQUIRED
+from bumphunt.errors import InputError
 from bumphunt.files import check_output_file, stream_for_hdf5, write_atomically
-from bumphunt.sources.recognition import Kind, existing_file, one_line
+from bumphunt.sources.recognition import LAYOUTS, Kind, Location, existing_file, locate_kind
 
 logger = logging.getLogger(__name__)
 
 Writer = Callable[[Iterator[pd.DataFrame], Path, Mapping[str, str]], None]
 
 
-def read_table(path: str | Path, kind: Kind) -> pd.DataFrame:
-    """Return the table in a parquet, csv, HDF5 (own layout) or ROOT file, as it is, unchecked.
+def read_table(path: str | Path, kind: Kind | None = None) -> pd.DataFrame:
+    """Return the flat table in a file as it is, unchecked; the layout is found out where ``kind`` does not say it.
 
     Raises
     ------
@@ -28,74 +27,12 @@ def read_table(path: str | Path, kind: Kind) -> pd.DataFrame:
     MissingExtraError
         For a ROOT file without uproot.
     """
-    path = existing_file(path)
-    readers = {Kind.PARQUET: _read_parquet, Kind.CSV: _read_csv, Kind.HDF5_EVENTS: _read_hdf5, Kind.ROOT: _read_root}
-    if kind not in readers:
-        raise InputError(f"{path}: layout {kind} is no flat table; read it with bumphunt.sources.lhco")
-    table = readers[kind](path)
+    location = Location(path=existing_file(path))
+    layout = locate_kind(location) if kind is None else next(layout for layout in LAYOUTS if layout.kind is kind)
+    table = layout.reader.read(location).table
     if len(table) == 0:
         raise InputError(f"{path}: no events in the table; give a file with at least one row")
     return table
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table: pd.DataFrame = pq.ParquetFile(path).read().to_pandas()
-    except (pa.ArrowException, OSError, ValueError) as error:  # the last of its metadata
-        raise InputError(
-            f"{path}: damaged or truncated parquet ({one_line(error)}); make or download it again"
-        ) from error
-    return table
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, comment="#", encoding="utf-8-sig", skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: damaged csv ({one_line(error)}); write it again, comma separated") from error
-
-
-def _read_hdf5(path: Path) -> pd.DataFrame:
-    from bumphunt.sources.hdf5 import LAYOUT, find_frame, open_hdf5
-
-    with open_hdf5(path) as file:
-        if file.attrs.get("layout") != LAYOUT:
-            frame = find_frame(file, path)
-            return pd.DataFrame(frame.read(0, frame.rows), columns=list(frame.columns))
-        names = [str(name) for name in file["events"].attrs["columns"]]
-        columns = {name: file["events"][name][()] for name in names}
-        lengths = {len(values) for values in columns.values()}
-        if len(lengths) > 1:
-            raise InputError(f"{path}: columns of different lengths {sorted(lengths)}; make the file again")
-        return pd.DataFrame(columns)
-
-
-def _read_root(path: Path) -> pd.DataFrame:
-    try:
-        import uproot
-    except ImportError as error:
-        raise MissingExtraError("uproot", "root", "reading ROOT files") from error
-    try:
-        with uproot.open(path) as file:
-            trees = {name: tree for name, tree in file.items(cycle=False) if hasattr(tree, "num_entries")}
-            fitting = [name for name, tree in trees.items() if set(REQUIRED) <= set(tree.keys())]
-            if len(fitting) != 1:
-                raise InputError(
-                    f"{path}: {len(fitting)} trees have the columns {', '.join(REQUIRED)} "
-                    f"(trees found: {', '.join(trees) or 'none'}); exactly one must"
-                )
-            tree = trees[fitting[0]]
-            columns = {str(name): tree[name].array() for name in tree.keys()}  # noqa: SIM118 (trees are no dicts)
-            # Lists per event (particles, say) are no columns of an event table.
-            flat = {name: np.asarray(values) for name, values in columns.items() if values.ndim == 1}
-            return pd.DataFrame({name: values for name, values in flat.items() if values.dtype.kind in "fiub"})
-    except InputError:
-        raise
-    except Exception as error:  # uproot raises many kinds on damaged files
-        raise InputError(f"{path}: damaged or truncated ROOT file ({one_line(error)}); make it again") from error
 
 
 def write_table(table: pd.DataFrame, output: str | Path, *, metadata: Mapping[str, str] | None = None) -> Path:
@@ -138,7 +75,7 @@ def _write_parquet(tables: Iterator[pd.DataFrame], output: Path, metadata: Mappi
 
     first = pa.Table.from_pandas(next(tables), preserve_index=False)
     first = first.replace_schema_metadata({**(first.schema.metadata or {}), **metadata})
-    with pq.ParquetWriter(output, first.schema, compression="zstd") as writer:
+    with pq.ParquetWriter(output, first.schema, compression="zstd", write_page_checksum=True) as writer:
         writer.write_table(first)
         for table in tables:
             writer.write_table(pa.Table.from_pandas(table, schema=first.schema, preserve_index=False))

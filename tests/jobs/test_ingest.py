@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bumphunt.errors import InputError
-from bumphunt.jobs.ingest import read_events, write_features
+from bumphunt.jobs.ingest import ingest_events, read_events, write_features
 from bumphunt.sources.lhco import RawChunk, write_raw
 from bumphunt.sources.tabular import write_table
 
@@ -92,3 +92,126 @@ def test_damaged_raw_data_is_an_input_error(raw):
     raw.write_bytes(bytes(content))
     with pytest.raises(InputError):
         read_events(raw)
+
+
+# --- several files, trees, standard input ------------------------------------------------------
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """A table in five files, and the table."""
+    rng = np.random.default_rng(0)
+    whole = pd.DataFrame(
+        {"mjj": rng.uniform(2000, 5000, 50), "mj1": rng.uniform(200, 500, 50), "mj2": rng.uniform(20, 200, 50)}
+    )
+    (tmp_path / "parts").mkdir()
+    for part in range(5):
+        write_table(whole.iloc[10 * part : 10 * part + 10], tmp_path / "parts" / f"part_{part}.parquet")
+    return tmp_path / "parts", whole
+
+
+def test_several_files_a_pattern_and_a_folder_are_read_as_one_in_any_order(parts):
+    folder, whole = parts
+    files = sorted(folder.iterdir())
+    for sources in (files, files[::-1], f"{folder}/part_*.parquet", str(folder), [folder / "part_[0-2].*", *files[3:]]):
+        pd.testing.assert_frame_equal(read_events(sources), whole)
+
+
+def test_a_file_given_twice_is_read_once(parts):
+    folder, whole = parts
+    with pytest.warns(UserWarning, match=r"part_1\.parquet is given twice and read once"):
+        pd.testing.assert_frame_equal(read_events([folder, folder / "part_1.parquet"]), whole)
+
+
+def test_what_is_not_read_in_a_folder_is_named(parts):
+    folder, whole = parts
+    (folder / "README.md").write_text("events")
+    with pytest.warns(UserWarning, match=r"not read: README\.md"):
+        pd.testing.assert_frame_equal(read_events(folder), whole)
+
+
+def test_files_that_do_not_fit_together(parts):
+    folder, whole = parts
+    write_table(whole.assign(tau21_1=0.5), folder / "part_9.parquet")
+    with pytest.raises(InputError, match=r"part_0\.parquet: has no column 'tau21_1', but .*part_9\.parquet has"):
+        read_events(folder)
+    (folder / "part_9.parquet").unlink()
+    write_table(whole, folder / "part_9.csv")
+    with pytest.raises(InputError, match=r"part_9\.csv: is csv, but .* is parquet; give files of one layout"):
+        read_events(folder)
+
+
+def test_truth_in_some_of_the_files_is_left_out(parts):
+    folder, whole = parts
+    write_table(whole.iloc[:10].assign(label=1), folder / "part_0.parquet")
+    pd.testing.assert_frame_equal(read_events(folder), whole)
+
+
+def test_no_files(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.doc").write_text("x")
+    for sources, message in (
+        ([], "no events files"),
+        (f"{tmp_path}/*.parquet", "no file fits this pattern"),
+        (tmp_path / "empty", r"holds no events files \(notes\.doc\)"),
+        ("x" * 5000, "cannot be opened"),
+        ("a\0b", "no such file|cannot be opened"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_events(sources)
+
+
+def test_a_tree_is_chosen_by_its_name(tmp_path, parts):
+    uproot = pytest.importorskip("uproot", reason="the extra 'root' is not installed")
+    _, whole = parts
+    path = tmp_path / "trees.root"
+    with uproot.recreate(path) as file:
+        file["nominal"] = {name: whole[name].to_numpy() for name in whole}
+        file["up"] = {name: whole[name].to_numpy() + 1 for name in whole}
+        file["other"] = {"m_jj": whole["mjj"].to_numpy()}
+        file["h"] = np.histogram(whole["mjj"])
+    with pytest.raises(InputError, match=r"2 trees .*\(nominal, up\); choose one by its name, as in .*:nominal'"):
+        read_events(path)
+    pd.testing.assert_frame_equal(read_events(f"{path}:up"), whole + 1, check_like=True)
+    with pytest.raises(InputError, match=r"has no tree 'down' \(trees found: nominal, up, other\)"):
+        read_events(f"{path}:down")
+    with pytest.raises(InputError, match="did you mean 'm_jj'"):
+        read_events(f"{path}:other")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_standard_input(parts, tmp_path, suffix, monkeypatch):
+    _, whole = parts
+    path = write_table(whole, tmp_path / f"events{suffix}")
+    with path.open("rb") as stream:
+        monkeypatch.setattr("sys.stdin", type("Stream", (), {"buffer": stream}))
+        pd.testing.assert_frame_equal(read_events("-"), whole)
+        with pytest.raises(InputError, match="standard input is empty"):
+            read_events("-")  # nothing is left of it
+        with pytest.raises(InputError, match="beside files"):
+            read_events(["-", path])
+
+
+def test_pages_are_written_with_checksums_that_are_verified(parts, tmp_path):
+    import pyarrow.parquet as pq
+
+    _, whole = parts
+    path = write_table(whole, tmp_path / "events.parquet")
+    content = bytearray(path.read_bytes())
+    column = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    end = (column.dictionary_page_offset or column.data_page_offset) + column.total_compressed_size
+    content[end - 10] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"(?i)crc|checksum"):
+        read_events(path)
+
+
+def test_positions_are_those_of_the_rows_of_all_files(parts):
+    folder, whole = parts
+    broken = whole.iloc[10:20].copy()
+    broken.iloc[3, 1] = np.nan
+    write_table(broken, folder / "part_1.parquet")
+    table, quality, kept = ingest_events(folder, max_bad_rows=0.05)
+    assert quality.dropped == 1
+    assert np.setdiff1d(np.arange(50), kept).tolist() == [13]
+    np.testing.assert_array_equal(table["mjj"], whole["mjj"].to_numpy()[kept])

@@ -99,11 +99,10 @@ def test_impossible_particles(tmp_path, slot, value, message):
         list(iter_raw(path))
 
 
-def test_impossible_label(tmp_path):
-    part = RawChunk(particles=chunk(2).particles, label=np.array([0, 7], dtype=np.int8))
+def test_truth_of_any_kind_is_carried_unread(tmp_path):
+    part = RawChunk(particles=chunk(4).particles, label=np.array([0, 7, np.nan, 0.5]))
     path = write_raw(tmp_path / "raw.h5", [part])
-    with pytest.raises(InputError, match="label column holds 7"):
-        list(iter_raw(path))
+    assert np.concatenate([read.label for read in iter_raw(path)]).tolist() == [0, 7, -1, -1]
 
 
 def test_mixed_chunks_and_no_chunks_are_refused(tmp_path):

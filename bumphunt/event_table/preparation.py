@@ -1,0 +1,359 @@
+"""The checks at the door: what is repaired, what is dropped with a count, and what is refused.
+
+Files and tables in memory pass through the same :func:`prepare_events`.
+"""
+
+import numbers
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bumphunt.errors import InputError
+from bumphunt.event_table.columns import DIJET, IDENTIFIERS, LABEL, FinalState, closest_column
+from bumphunt.event_table.quality import DataQuality
+from bumphunt.event_table.weights import common_weight, weight_sentence
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+
+MAX_BAD_ROWS = 0.01
+"""Share of the rows that may be dropped for impossible values before the whole table is refused."""
+ROUNDING_MASS = 0.01
+"""GeV below 0 to which the mass of a light jet falls by rounding; read as 0."""
+ROUNDING = 1e-6
+"""The same for quantities without unit."""
+_TEV_MEDIAN = 20.0  # the lowest median of a dijet mass in GeV; no dijet search reaches it from above
+_TEV_JET = 1.0  # jet masses in TeV are below this all but always, in GeV nearly never
+
+
+class PreparedEvents(NamedTuple):
+    """Events ready for a search, what was done to them, and where they were.
+
+    ``kept`` holds the position in the given table of every row of ``table``, so that an answer per event can be
+    brought back: ``scores = np.full(n_given, np.nan); scores[kept] = ...``.
+    """
+
+    table: pd.DataFrame
+    quality: DataQuality
+    kept: IntArray
+
+
+def prepare_events(
+    table: pd.DataFrame,
+    *,
+    used_columns: Iterable[str] | None = None,
+    max_bad_rows: float = MAX_BAD_ROWS,
+    name: str = "events",
+    final_state: FinalState = DIJET,
+) -> PreparedEvents:
+    """Check a table of events, repair what rounding has done, and drop the few rows that cannot be used.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per event, masses in GeV; it is left alone, and its index does not matter.
+    used_columns : iterable of str, optional
+        Columns whose values will be used, beside resonance and daughters; of the features of the final state,
+        those that are there. By default, these features. Whatever other columns hold is harmless; truth is never
+        looked at.
+    max_bad_rows : float
+        Share of the rows that may be dropped for NaN, infinity or impossible values in used columns.
+    name : str
+        What to call the table in messages, usually its path.
+    final_state : FinalState
+        Which columns are resonance, daughters and features.
+
+    Returns
+    -------
+    PreparedEvents
+        The events in their order with an index from 0, what was done, and the positions of the rows kept. Used
+        columns are numbers without NaN; where daughters are alike, the first is the heavier.
+
+    Raises
+    ------
+    InputError
+        On a missing or repeated column, no rows, values that are no numbers in a used column, more unusable rows
+        than allowed, or masses that are plainly not in GeV.
+    """
+    if not 0 <= max_bad_rows < 1:
+        raise InputError(f"max_bad_rows is {max_bad_rows}; give a share of the rows, from 0 up to but not 1")
+    used = _used(table, used_columns, final_state, name)
+    if len(table) == 0:
+        raise InputError(f"{name}: no events in the table; give a file with at least one row")
+    changed: dict[str, Any] = {column: as_numbers(table[column], column, name) for column in used}
+    quality = DataQuality(rows=len(table))
+    for column in used:
+        changed[column], below = _rounded(changed[column], column, final_state)
+        if below:
+            quality = quality.adding(
+                f"{below} values of {column!r} just below 0, which rounding does, are read as 0", repaired=below
+            )
+    bad = _unusable(changed, final_state, len(table), max_bad_rows, name)
+    if bad.any():
+        where = ", ".join(repr(column) for column in used if _impossible(changed[column], column, final_state).any())
+        quality = quality.adding(
+            f"{int(bad.sum())} of {len(table)} rows have NaN, infinite or impossible values in {where} and are dropped",
+            dropped=int(bad.sum()),
+        )
+    kept: IntArray = np.flatnonzero(~bad)
+    _check_units({column: values[kept] for column, values in changed.items()}, final_state, name)
+    checked = table.reset_index(drop=True)
+    if any(not _same(checked[column], changed[column]) for column in used):
+        checked = checked.assign(**{column: _typed(checked[column], changed[column]) for column in used})
+    if bad.any():
+        checked = checked.iloc[kept].reset_index(drop=True)
+    checked, notes = _identifiers(checked)
+    quality = quality.adding(*notes)
+    if final_state.daughters is not None and final_state.ordered:
+        first, second = (checked[daughter].to_numpy() for daughter in final_state.daughters)
+        swap = first < second
+        if swap.any():
+            checked = exchange_jets(checked, swap, daughters=final_state.daughters)
+            quality = quality.adding(
+                f"{int(swap.sum())} of {len(checked)} rows had {' < '.join(final_state.daughters)}; "
+                "their jets were exchanged, so that jet 1 is the heavier",
+                exchanged=int(swap.sum()),
+            )
+    return PreparedEvents(checked, _with_weight(checked, quality), kept)
+
+
+def check_events(table: pd.DataFrame, *, name: str = "events", max_bad_rows: float = MAX_BAD_ROWS) -> pd.DataFrame:
+    """Check a table of dijets and return it with jets ordered by mass; every repair is a warning.
+
+    As :func:`prepare_events`, with the index of the rows kept.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per event; ``mjj``, ``mj1`` and ``mj2`` in GeV are required.
+    name : str
+        What to call the table in messages, usually its path.
+    max_bad_rows : float
+        Share of the rows that may be dropped.
+    """
+    checked, quality, kept = prepare_events(table, name=name, max_bad_rows=max_bad_rows)
+    quality.warn(name)
+    return checked.set_axis(table.index[kept])
+
+
+def exchange_jets(table: pd.DataFrame, swap: BoolArray, *, daughters: tuple[str, str] = ("mj1", "mj2")) -> pd.DataFrame:
+    """Return the table with all columns of the two daughters exchanged in the rows ``swap``, shape (events,)."""
+    ordered = table.copy()
+    pairs = [daughters]
+    pairs += [
+        (column, f"{column[:-2]}_2")
+        for column in map(str, table.columns)
+        if column.endswith("_1") and f"{column[:-2]}_2" in table.columns and column not in daughters
+    ]
+    for first, second in pairs:
+        a, b = table[first].to_numpy(), table[second].to_numpy()
+        ordered[first] = np.where(swap, b, a)
+        ordered[second] = np.where(swap, a, b)
+    return ordered
+
+
+def as_numbers(values: "pd.Series[Any]", column: str, name: str) -> FloatArray:
+    """Return a column as floats, NaN where a value is missing, or refuse it with one of its values."""
+    kind = values.dtype
+    if not pd.api.types.is_object_dtype(kind) and (
+        pd.api.types.is_bool_dtype(kind)
+        or pd.api.types.is_complex_dtype(kind)
+        or not pd.api.types.is_numeric_dtype(kind)
+    ):
+        words = "true or false" if pd.api.types.is_bool_dtype(kind) else f"of type {kind}"
+        raise InputError(
+            f"{name}: column {column!r} is not numeric but {words} ({_first_text(values)}); convert it to numbers"
+        )
+    if pd.api.types.is_object_dtype(kind):
+        for row, value in enumerate(values):
+            fine = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
+            if not (fine or value is None or value is pd.NA or _is_number_like(value)):
+                raise InputError(
+                    f"{name}: column {column!r} is not numeric: it is {value!r} at row {row}; convert it to numbers"
+                )
+    try:
+        numbers_: FloatArray = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"{name}: column {column!r} holds values that are no numbers of 64 bits ({_first_text(values)}); convert it"
+        ) from error
+    return numbers_
+
+
+def _is_number_like(value: object) -> bool:
+    return type(value).__name__ == "Decimal"
+
+
+def _first_text(values: "pd.Series[Any]") -> str:
+    """Return the first value that is no number, or else the first value."""
+    for row, value in enumerate(values):
+        if isinstance(value, str):
+            try:
+                float(value)
+            except ValueError:
+                return f"it is {value!r} at row {row}"
+    return f"it is {str(values.iloc[0])!r} at row 0"
+
+
+def _used(
+    table: pd.DataFrame, used_columns: Iterable[str] | None, final_state: FinalState, name: str
+) -> tuple[str, ...]:
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise InputError(f"{name}: column {str(twice[0])!r} is there twice; remove or rename one of the two")
+    wanted = (
+        [column for column in final_state.features if column in table.columns]
+        if used_columns is None
+        else [
+            column
+            for column in used_columns
+            if column != LABEL and (column in table.columns or column not in final_state.features)
+        ]
+    )
+    for column in (*final_state.required, *wanted):
+        if column not in table.columns:
+            raise InputError(_missing(table, column, final_state, name))
+    return tuple(dict.fromkeys((*final_state.required, *wanted)))
+
+
+def _missing(table: pd.DataFrame, column: str, final_state: FinalState, name: str) -> str:
+    kind = "required column" if column in final_state.required else "column"
+    found = [str(other) for other in table.columns]
+    shown = ", ".join(found[:40]) + (f" and {len(found) - 40} more" if len(found) > 40 else "")
+    text = f"{name}: {kind} {column!r} is missing (found: {shown or 'none'})"
+    closest = closest_column(column, found)
+    if closest is None:
+        return f"{text}; rename or compute it, masses in {final_state.unit}"
+    if column == final_state.resonance:
+        remedy = f"rename it or set 'resonance: {{column: {closest}}}' in the configuration"
+    elif final_state.daughters is not None and column in final_state.daughters:
+        pair = ", ".join(closest if daughter == column else daughter for daughter in final_state.daughters)
+        remedy = f"rename it or set 'daughters: [{pair}]' in the configuration"
+    else:
+        remedy = "rename it or name that one"
+    return f"{text}; did you mean {closest!r}? {remedy}"
+
+
+def _rounded(values: FloatArray, column: str, final_state: FinalState) -> tuple[FloatArray, int]:
+    known = final_state.column(column)
+    if known is None or known.low != 0:
+        return values, 0
+    tolerance = ROUNDING_MASS if known.unit == "GeV" else ROUNDING
+    with np.errstate(invalid="ignore"):
+        below = (values < 0) & (values >= -tolerance)
+    return (np.where(below, 0.0, values), int(below.sum())) if below.any() else (values, 0)
+
+
+def _impossible(values: FloatArray, column: str, final_state: FinalState) -> BoolArray:
+    known = final_state.column(column)
+    with np.errstate(invalid="ignore"):
+        bad: BoolArray = ~np.isfinite(values)
+        if known is not None:
+            bad |= (values < known.low) | (values > known.high)
+    return bad
+
+
+def _unusable(
+    changed: dict[str, FloatArray], final_state: FinalState, rows: int, max_bad_rows: float, name: str
+) -> BoolArray:
+    """Return which rows must go; refuse the table if they are too many, naming the worst column."""
+    bad = np.zeros(rows, dtype=np.bool_)
+    worst, most = "", 0
+    for column, values in changed.items():
+        wrong = _impossible(values, column, final_state)
+        bad |= wrong
+        if int(wrong.sum()) > most:
+            worst, most = column, int(wrong.sum())
+    if int(bad.sum()) <= max_bad_rows * rows:
+        return bad
+    values = changed[worst]
+    limit = f"at most {max_bad_rows:.3g} of the rows may be dropped (max_bad_rows)"
+    infinite = ~np.isfinite(values)
+    if infinite.any():
+        raise InputError(
+            f"{name}: column {worst!r} has {int(infinite.sum())} NaN or infinite values (first at row "
+            f"{int(np.argmax(infinite))}), {int(bad.sum())} of {rows} rows cannot be used, and {limit}; "
+            "remove or repair those rows"
+            + ("" if worst in final_state.required else ", or name features without this column")
+        )
+    known = final_state.column(worst)
+    wrong = _impossible(values, worst, final_state)
+    row = int(np.argmax(wrong))
+    if known is None:  # only NaN and infinity are impossible there
+        raise AssertionError(worst)
+    unit = f" {known.unit}" if known.unit else ""
+    mev = known.unit == "GeV" and float(np.median(values)) > known.high
+    raise InputError(
+        f"{name}: column {worst!r} is {values[row]:.6g} at row {row}, outside [{known.low:g}, {known.high:g}]{unit} "
+        f"({int(wrong.sum())} such rows); {limit}; "
+        + ("it looks like MeV: divide by 1000" if mev else f"it is the {known.meaning}; remove or repair those rows")
+    )
+
+
+def _check_units(values: dict[str, FloatArray], final_state: FinalState, name: str) -> None:
+    if not final_state.is_dijet:
+        return
+    median = float(np.median(values[final_state.resonance]))
+    if median < _TEV_MEDIAN:
+        raise InputError(
+            f"{name}: median {final_state.resonance} is {median:.3g}, which looks like TeV; "
+            "every mass must be in GeV: multiply by 1000"
+        )
+    for daughter in final_state.daughters or ():
+        positive = values[daughter][values[daughter] > 0]
+        if len(positive) and float(np.quantile(positive, 0.9)) < _TEV_JET:
+            raise InputError(
+                f"{name}: the jet masses {daughter!r} look like TeV (median {np.median(positive):.3g}) beside "
+                f"{final_state.resonance} in GeV (median {median:.4g}); every mass must be in GeV: "
+                f"multiply {daughter} by 1000"
+            )
+    if final_state.daughters is not None:
+        first = final_state.daughters[0]
+        heavier = float(np.median(values[first]))
+        if heavier > median:
+            raise InputError(
+                f"{name}: median {first} ({heavier:.4g}) is above median {final_state.resonance} ({median:.4g}); "
+                "check that all masses are in GeV and the columns are not exchanged"
+            )
+
+
+def _same(column: "pd.Series[Any]", values: FloatArray) -> bool:
+    return isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu" and np.array_equal(column, values, True)
+
+
+def _typed(column: "pd.Series[Any]", values: FloatArray) -> Any:
+    """Return checked numbers in the type that the column had, where that is a plain one of numbers."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+        return values.astype(column.dtype)
+    return column.to_numpy() if _same(column, values) else values
+
+
+def _identifiers(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Drop run and event numbers that identify nothing: missing, not numeric, negative or infinite."""
+    notes = []
+    for column in IDENTIFIERS:
+        if column not in table.columns:
+            continue
+        values = table[column]
+        numeric = isinstance(values.dtype, np.dtype) and values.dtype.kind in "fiu"
+        if numeric and bool(np.isfinite(values).all()) and bool((values >= 0).all()):
+            continue
+        table = table.drop(columns=column)
+        notes.append(f"column {column!r} holds values that are no {column} numbers and is ignored")
+    return table, notes
+
+
+def _with_weight(table: pd.DataFrame, quality: DataQuality) -> DataQuality:
+    from dataclasses import replace
+
+    try:
+        factor = common_weight(table)
+    except InputError:  # told by whatever counts the events
+        return quality
+    if abs(factor - 1.0) < 1e-12:
+        return quality
+    return replace(quality.adding(weight_sentence(factor)), common_weight=factor)

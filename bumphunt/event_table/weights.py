@@ -1,0 +1,47 @@
+"""Weights in a table: one rule for everything that counts events."""
+
+import numpy as np
+import pandas as pd
+
+from bumphunt.errors import InputError
+from bumphunt.event_table.columns import WEIGHTS
+
+
+def common_weight(table: pd.DataFrame, *, name: str = "events") -> float:
+    """Return the one weight that all events carry, 1 where there is none; to be asked before events are counted.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Events, perhaps with a column of :data:`bumphunt.events.WEIGHTS`.
+    name : str
+        What to call the table in messages.
+
+    Raises
+    ------
+    InputError
+        If weights differ, or are no positive numbers: training, counts and intervals are for unweighted events.
+    """
+    factor = 1.0
+    for column in WEIGHTS:
+        if column not in table.columns or len(table) == 0:
+            continue
+        numbers = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        low, high = (float(numbers.min()), float(numbers.max())) if np.isfinite(numbers).all() else (np.nan, np.nan)
+        if not (low > 0 and high - low <= 1e-9 * high):
+            found = "are not all numbers" if np.isnan(low) else f"are {low:.6g} to {high:.6g}"
+            raise InputError(
+                f"{name}: the events carry different weights: those in column {column!r} {found}, but training, counts "
+                "and intervals here are for unweighted events; unweight them (accept each with probability weight / "
+                f"largest weight) or drop the column {column!r}"
+            )
+        factor *= high
+    return factor
+
+
+def weight_sentence(factor: float) -> str:
+    """Say what a common weight means for the answers."""
+    return (
+        f"every event carries the weight {factor:.6g}; events are counted as one each, "
+        f"so multiply yields and limits by {factor:.6g}"
+    )

@@ -1,0 +1,63 @@
+"""Luminosity masks: which runs and luminosity blocks were certified, ``{"run": [[first, last], ...]}``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bumphunt.errors import InputError
+from bumphunt.sources.layouts import existing_file, one_line
+
+COLUMNS = ("run", "luminosityBlock")
+"""The columns that a mask looks at."""
+
+
+def read_mask(path: str | Path) -> dict[int, list[tuple[int, int]]]:
+    """Return the certified ranges of luminosity blocks of each run, both ends included.
+
+    Raises
+    ------
+    InputError
+        If the file is no such JSON.
+    """
+    path = existing_file(path)
+    try:
+        content: Any = json.loads(path.read_text("utf-8"))
+        return {
+            int(run): [(_whole(low), _whole(high)) for low, high in ranges] for run, ranges in dict(content).items()
+        }
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(
+            f'{path}: is no luminosity mask ({one_line(error)}); it must read {{"run": [[first, last], ...]}}'
+        ) from error
+
+
+def certified(
+    table: pd.DataFrame, mask: dict[int, list[tuple[int, int]]], *, name: str = "events"
+) -> npt.NDArray[np.bool_]:
+    """Return which rows are in a certified luminosity block, shape (rows,).
+
+    Raises
+    ------
+    InputError
+        If the table does not say where its events come from.
+    """
+    absent = [column for column in COLUMNS if column not in table.columns]
+    if absent:
+        raise InputError(f"{name}: a luminosity mask needs the column {absent[0]!r}; give events that have it")
+    run, block = (table[column].to_numpy(dtype=np.float64, na_value=np.nan) for column in COLUMNS)
+    good = np.zeros(len(table), dtype=np.bool_)
+    for number in np.unique(run[np.isfinite(run)]):
+        here = run == number
+        for low, high in mask.get(int(number), ()):
+            good |= here & (block >= low) & (block <= high)
+    return good
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{value!r} is no number of a luminosity block")
+    return value

@@ -1,0 +1,157 @@
+"""Jets of CMS: NanoAOD and Aspen Open Jets, paired by event; luminosity masks."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from bumphunt.errors import InputError
+from bumphunt.jobs.ingest import ingest_events, read_events, write_features
+from bumphunt.sources.recognition import Kind, identify
+
+EVENTS = 40
+
+
+def jets(seed=0):
+    """Return lists of jets of each event: two or three, one in events 5 and 9, none in event 12."""
+    rng = np.random.default_rng(seed)
+    number = rng.integers(2, 4, EVENTS)
+    number[[5, 9]], number[12] = 1, 0
+    total = int(number.sum())
+    flat = {
+        "pt": rng.uniform(900, 1500, total),
+        "eta": rng.uniform(-1, 1, total),
+        "phi": rng.uniform(-3, 3, total),
+        "mass": rng.uniform(50, 300, total),
+        "msoftdrop": rng.uniform(30, 200, total),
+        "tau1": rng.uniform(0.3, 0.5, total),
+        "tau2": rng.uniform(0.1, 0.3, total),
+        "tau3": rng.uniform(0.0, 0.1, total),
+    }
+    return number, flat
+
+
+def expected(number, flat, mass="mass"):
+    """Return (mjj, mj1, tau21_1, event) of each pair, one event after the other with four-vectors."""
+    rows = []
+    start = np.cumsum(number) - number
+    for event in range(EVENTS):
+        if number[event] < 2:
+            continue
+        here = np.arange(start[event], start[event] + number[event])
+        pair = here[np.argsort(-flat["pt"][here])[:2]]
+        total = np.zeros(4)
+        for jet in pair:
+            pt, eta, phi, m = (flat[name][jet] for name in ("pt", "eta", "phi", mass))
+            p = np.array([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)])
+            total += [np.sqrt(p @ p + m * m), *p]
+        heavy = pair[np.argmax(flat["msoftdrop"][pair])]
+        ratio = flat["tau2"][heavy] / (flat["tau1"][heavy] + 1e-5)
+        rows.append((np.sqrt(total[0] ** 2 - total[1:] @ total[1:]), flat["msoftdrop"][heavy], ratio, event))
+    return np.array(rows)
+
+
+@pytest.fixture
+def nano(tmp_path):
+    uproot = pytest.importorskip("uproot", reason="the extra 'root' is not installed")
+    import awkward as ak
+
+    number, flat = jets()
+    with uproot.recreate(tmp_path / "nano.root") as file:
+        columns = {
+            "FatJet": ak.zip({name: ak.unflatten(values, number) for name, values in flat.items()}),
+            "run": np.repeat([273158, 273302], EVENTS // 2).astype(np.uint32),
+            "luminosityBlock": np.arange(EVENTS, dtype=np.uint32),
+            "event": np.arange(EVENTS, dtype=np.uint64),
+        }
+        file.mktree(
+            "Events",
+            {name: ak.type(values).content if name == "FatJet" else values.dtype for name, values in columns.items()},
+        ).extend(columns)
+    return tmp_path / "nano.root"
+
+
+@pytest.fixture
+def aspen(tmp_path):
+    number, flat = jets()
+    event = np.repeat(np.arange(EVENTS), number)
+    shuffled = np.random.default_rng(2).permutation(len(event))  # jets of an event are not neighbours
+    with h5py.File(tmp_path / "aspen.h5", "w") as file:
+        run = np.where(event < EVENTS // 2, 273158, 273302)
+        file["event_info"] = np.column_stack([run, event, event])[shuffled]
+        file["jet_kinematics"] = np.column_stack([flat[name] for name in ("pt", "eta", "phi", "msoftdrop")])[shuffled]
+        tagging = np.zeros((len(event), 13))
+        tagging[:, 1:4] = np.column_stack([flat[name] for name in ("tau1", "tau2", "tau3")])
+        file["jet_tagging"] = tagging[shuffled]
+        file["PFCands"] = np.zeros((len(event), 2, 11), dtype=np.float32)
+    return tmp_path / "aspen.h5"
+
+
+def test_nanoaod(nano):
+    assert identify(nano) is Kind.NANOAOD
+    events, quality, _ = ingest_events(nano)
+    found = events[["mjj", "mj1", "tau21_1", "event"]].to_numpy()
+    np.testing.assert_allclose(found, expected(*jets()), rtol=1e-6)
+    assert quality.dropped == 3
+    assert "3 of 40 events have fewer than two large-radius jets and are dropped" in str(quality)
+    assert (events["mj1"] >= events["mj2"]).all()
+
+
+def test_aspen_open_jets(aspen):
+    assert identify(aspen) is Kind.ASPEN_JETS
+    events, quality, _ = ingest_events(aspen)
+    found = events.sort_values("event")[["mjj", "mj1", "tau21_1", "event"]].to_numpy()
+    np.testing.assert_allclose(found, expected(*jets(), mass="msoftdrop"), rtol=1e-6)
+    assert quality.dropped == 2  # an event without jets is not in the file
+    assert "masses are those after soft drop" in str(quality)
+
+
+@pytest.mark.parametrize("layout", ["nano", "aspen"])
+def test_only_certified_luminosity_blocks(layout, request, tmp_path):
+    path = request.getfixturevalue(layout)
+    mask = tmp_path / "mask.json"
+    mask.write_text(json.dumps({"273158": [[2, 4], [7, 7]], "273302": [[30, 99]], "1": [[0, 99]]}))
+    events, quality, _ = ingest_events(path, luminosity_mask=mask)
+    assert "in no certified luminosity block and are dropped" in str(quality)
+    assert sorted(events["event"]) == [2, 3, 4, 7, *range(30, 40)]
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "{", '{"a": []}', '{"1": [[1]]}', '{"1": [["a", 2]]}', "[" * 100_000])
+def test_what_is_no_luminosity_mask(nano, tmp_path, text):
+    (tmp_path / "mask.json").write_text(text)
+    with pytest.raises(InputError, match="is no luminosity mask"):
+        read_events(nano, luminosity_mask=tmp_path / "mask.json")
+
+
+def test_jets_that_grooming_left_nothing_of_have_no_mass(aspen):
+    with h5py.File(aspen, "a") as file:
+        file["jet_kinematics"][:, 3] = np.where(np.arange(len(file["event_info"])) % 2, -1.0, 100.0)
+    events = ingest_events(aspen).table
+    assert set(events["mj2"]) <= {0.0, 100.0}
+    assert 0.0 in set(events["mj2"])
+
+
+@pytest.mark.filterwarnings("ignore:.*soft drop", "ignore:.*fewer than two")
+def test_jets_are_written_as_an_event_table(aspen, tmp_path):
+    output = write_features(aspen, tmp_path / "events.parquet")
+    assert len(read_events(output)) == EVENTS - 3
+
+
+def test_a_file_of_another_shape(aspen):
+    with h5py.File(aspen, "a") as file:
+        del file["jet_tagging"]
+        file["jet_tagging"] = np.ones((3, 13))
+    with pytest.raises(InputError, match="'jet_tagging' has 3 rows"):
+        read_events(aspen)
+
+
+def test_the_nanoaod_file_of_scikit_hep():
+    data = pytest.importorskip("skhep_testdata", reason="scikit-hep-testdata is not installed")
+    pytest.importorskip("uproot", reason="the extra 'root' is not installed")
+    name = "nanoAOD_2015_CMS_Open_Data_ttbar.root"
+    path = Path(data.__file__).parent / "data" / name
+    if not path.is_file():
+        pytest.skip(f"{name} is not shipped with scikit-hep-testdata, and nothing is downloaded")
+    assert len(read_events(path)) > 0
