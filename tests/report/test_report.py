@@ -225,3 +225,20 @@ def test_wrong_entries_are_named(
 def test_directory_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a directory"):
         write_report(tmp_path / "nowhere")
+
+
+STORED = Path(__file__).parent / "stored_v1"
+
+
+def test_a_folder_of_schema_version_1_can_still_be_reported(tmp_path: Path) -> None:
+    for name in ("result.json", "products.json"):
+        (tmp_path / name).write_bytes((STORED / name).read_bytes())
+    assert json.loads((tmp_path / "result.json").read_text())["schema_version"] == "1"
+    result, products = read_results(tmp_path)
+    assert result.answers.status == "discovery"
+    assert result.answers.tested_to is None
+    assert all(check.applies_to == "excess" for check in result.checks)
+    assert products.hypotheses is None
+    text = Page(write_report(tmp_path).read_text(encoding="utf-8")).text
+    assert "Yes: a discovery" in text
+    assert "3520 ± 50 GeV" in text
