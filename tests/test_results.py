@@ -201,8 +201,14 @@ def test_what_is_known_beyond_the_first_version_is_printed():
         assumptions=("each daughter gives one jet",),
     )  # fmt: skip
     text = str(full)
-    for words in ("calibrated to 3.2 sigma; beyond by extrapolation", "varies by 0.40 sigma", "6.60 sigma with stat",
-                  "prior: 7.00 sigma local, 6.10 sigma global (the claim)", "NOT VERIFIED", "each daughter gives"):  # fmt: skip
+    for words in (
+        "calibrated to 3.2 sigma; beyond by extrapolation",
+        "varies by 0.40 sigma",
+        "6.60 sigma with stat",
+        "prior: 7.00 sigma local, 6.10 sigma global (the claim)",
+        "NOT VERIFIED",
+        "each daughter gives",
+    ):
         assert words in text
     assert "extrapolation" not in str(dataclasses.replace(full, z_global=3.0))
     assert Answers.from_dict(json.loads(json.dumps(full.to_dict()))).to_dict() == full.to_dict()

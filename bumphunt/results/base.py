@@ -72,7 +72,7 @@ def _lines(result: Result) -> list[tuple[str, str]]:
         elif name.endswith("_error") and isinstance(fields.get(name.removesuffix("_error")), float):
             continue
         else:
-            text = str(value) if type(value).__name__ == "Interval" else _brief(value)
+            text = str(value) if isinstance(value, Result) and "\n" not in str(value) else _brief(value)
         lines.append((name, text))
     return lines
 

@@ -45,7 +45,7 @@ def decode(kind: type[T], data: Any) -> T:
     name = kind.__name__
     if not isinstance(data, Mapping):
         raise TypeError(f"{name} is {data!r:.60}, not an object")
-    hints = _hints(kind)
+    hints = _hints(typing.cast("Any", kind))
     unknown = sorted(set(map(str, data)) - hints.keys())
     if unknown:
         raise TypeError(f"{name} has the unknown key {unknown[0]!r}")
@@ -111,9 +111,7 @@ def _tuple(name: str, arguments: tuple[Any, ...], value: Any) -> tuple[Any, ...]
         return tuple(_rebuild(f"{name}[{i}]", arguments[0], item) for i, item in enumerate(items))
     if len(items) != len(arguments):
         raise TypeError(f"{name} has {len(items)} entries, not {len(arguments)}")
-    return tuple(
-        _rebuild(f"{name}[{i}]", hint, item) for i, (hint, item) in enumerate(zip(arguments, items, strict=True))
-    )
+    return tuple(_rebuild(f"{name}[{i}]", arguments[i], item) for i, item in enumerate(items))
 
 
 def _number(name: str, value: Any, *, whole: bool = False) -> Any:

@@ -53,7 +53,7 @@ def spectrum_svg(fit: "SpectrumFit") -> str:
     span = max(high - low, 1e-9)
 
     def x(mass: float) -> float:
-        return MARGIN + (WIDTH - 2 * MARGIN) * (mass - edges[0]) / (edges[-1] - edges[0])
+        return float(MARGIN + (WIDTH - 2 * MARGIN) * (mass - edges[0]) / (edges[-1] - edges[0]))
 
     def y(value: float) -> float:
         return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * min(max((math.log10(max(value, 1e-9)) - low) / span, 0.0), 1.0)

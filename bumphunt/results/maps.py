@@ -27,8 +27,8 @@ class HypothesisMap(Result):
             return f"no hypothesis of {self.z_local.size} was tried"
         row, column = np.unravel_index(int(np.nanargmax(self.z_local)), self.z_local.shape)
         return (
-            f"largest of {int(np.isfinite(self.z_local).sum())} hypotheses: {self.z_local[row, column]:.2f} sigma local "
-            f"at m_x = {self.m_x[column]:.0f} GeV, m_y = {self.m_y[row]:.0f} GeV"
+            f"largest of {int(np.isfinite(self.z_local).sum())} hypotheses: {self.z_local[row, column]:.2f} sigma "
+            f"local at m_x = {self.m_x[column]:.0f} GeV, m_y = {self.m_y[row]:.0f} GeV"
         )
 
 
@@ -43,7 +43,7 @@ class LimitCurve(Result):
     mass: FloatArray
     observed: FloatArray
     expected: FloatArray
-    quantity: str = "Signal events"
+    quantity: str = "signal events"
     unit: str = "events"
     theory: FloatArray | None = None
     theory_name: str = ""

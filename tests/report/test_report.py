@@ -113,6 +113,12 @@ def test_second_drawing_is_identical(factory: Any, drawn: tuple[Path, str], tmp_
         assert path.read_bytes() == (tmp_path / "figures" / path.name).read_bytes()
 
 
+def test_a_user_s_settings_do_not_reach_the_report(factory: Any, drawn: tuple[Path, str], tmp_path: Path) -> None:
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "font.family": ["No Such Font"]}):
+        again = write_report(factory.write(tmp_path, "discovery", path=HOSTILE))
+    assert again.read_text(encoding="utf-8") == drawn[1]
+
+
 @pytest.mark.parametrize(
     ("status", "needed", "forbidden"),
     [
