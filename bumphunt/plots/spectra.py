@@ -11,10 +11,10 @@ from bumphunt.plots.marks import LABELS, THIN, draw_counts, per_bin, signed_pull
 from bumphunt.plots.style import BLUE, GREY, ORANGE, RED, headroom, panels, plain
 from bumphunt.results import FloatArray, SpectrumFit
 
-PULL_RANGE = 12.0
+PULL_RANGE = 8.0
 """Standard deviations that the panel of pulls shows at most."""
 OUTLIERS = 2
-"""So many bins may lie beyond the panel of pulls: one or two far out must not flatten the others."""
+"""So many bins outside the window may lie beyond the panel: one or two far out must not flatten the others."""
 FAMILIES = {
     "dijet3": "dijet function, 3 parameters",
     "dijet4": "dijet function, 4 parameters",
@@ -103,7 +103,9 @@ def _draw_pulls(axes: Axes, fit: SpectrumFit) -> None:
     axes.axhline(0.0, color=BLUE, linewidth=1.0)
     for level in (-2.0, 2.0):
         axes.axhline(level, color=GREY, linewidth=0.8, linestyle=":")
-    reach = float(np.clip(1.15 * np.sort(np.abs(found))[-OUTLIERS - 1 :][0], 3.2, PULL_RANGE))
+    beside = np.sort(np.abs(found[~fit.masked]))[-OUTLIERS - 1 :]
+    tallest = max(float(np.max(beside[:1], initial=0.0)), float(np.max(np.abs(found[fit.masked]), initial=0.0)))
+    reach = float(np.clip(1.15 * tallest, 3.2, PULL_RANGE))
     centres: FloatArray = 0.5 * (edges[1:] + edges[:-1])
     for bins, colour in ((~fit.masked, "black"), (fit.masked, RED)):
         inside = bins & (np.abs(found) <= reach)
