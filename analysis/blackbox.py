@@ -21,7 +21,7 @@ from panels import BLUE, COLOURS, RED, limits, new_figure, styled, variables
 from records import FEATURES, MASSES, SYMBOLS, Findings, Settings, perform
 
 import bumphunt
-from bumphunt.plots.peak_scan import peak_scan as draw_peak_scan
+from bumphunt.plots import peak_scan as draw_peak_scan
 
 INPUTS = ("box",)
 REGION = (3600.0, 4000.0)

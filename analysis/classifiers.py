@@ -15,11 +15,11 @@ from panels import BLUE, RED, new_figure, styled
 from records import FEATURES, Findings, Settings, labelled
 
 import bumphunt
-from bumphunt.plots.discrimination import roc as draw_roc
-from bumphunt.plots.discrimination import score_distribution as draw_scores
-from bumphunt.plots.importance import importance as draw_importance
-from bumphunt.plots.learning import classifier_history, learning_curve
-from bumphunt.plots.robustness import robustness as draw_robustness
+from bumphunt.plots import classifier_history, learning_curve
+from bumphunt.plots import importance as draw_importance
+from bumphunt.plots import robustness as draw_robustness
+from bumphunt.plots import roc as draw_roc
+from bumphunt.plots import score_distribution as draw_scores
 from bumphunt.scores.supervised.adversarial import fgsm, mismodelled
 
 INPUTS = ("sample",)

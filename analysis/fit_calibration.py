@@ -232,52 +232,54 @@ def spurious(events: Path) -> dict[str, Any]:
 
 def draw(result: dict[str, Any], path: Path) -> None:
     """Draw the four answers that fit into a figure."""
-    import matplotlib as mpl
+    from bumphunt.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, new_figure, style
 
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(2, 2, figsize=(10, 7.5), layout="constrained")
-    alarms, trials, pulls, bias = axes.flat
-    named = {f"q0, {name}": part for name, part in result["profile_likelihood"].items()}
-    named |= {f"counting, {name}": part for name, part in result["counting"].items()}
-    for shift, (name, part) in enumerate(named.items()):
-        rows = part["rates"]
-        alarms.errorbar(
-            [row["sigma"] + 0.04 * shift for row in rows], [row["ratio"] for row in rows],
-            [row["error"] for row in rows], fmt="o", ms=4, label=name,
+    with style():
+        figure = new_figure(8.6, width=11.0)
+        alarms, trials, pulls, bias = figure.subplots(2, 2).ravel()
+        named = {f"Likelihood ratio, {name}": part for name, part in result["profile_likelihood"].items()}
+        named |= {f"Counting, {name}": part for name, part in result["counting"].items()}
+        colours = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
+        for shift, (name, part) in enumerate(named.items()):
+            rows = part["rates"]
+            alarms.errorbar(
+                [row["sigma"] + 0.04 * shift for row in rows], [row["ratio"] for row in rows],
+                [row["error"] for row in rows], fmt="os^Dv"[shift % 5], markersize=4, color=colours[shift % 7],
+                label=name.replace("_", " "),
+            )  # fmt: skip
+        alarms.axhline(1.0, color=GREY)
+        alarms.axhline(1.1, color=GREY, linestyle=":")
+        alarms.set(xlabel="Level [σ]", ylabel="False alarms / nominal", ylim=(0, 1.3))
+        alarms.set_title("Local p-values without signal")
+        alarms.legend(fontsize="small", loc="lower left")
+        rows = result["global_p_values"]["rows"]
+        trials.errorbar(
+            [row["z_global"] for row in rows], [row["toys_over_bound"] for row in rows],
+            [row["error"] for row in rows], fmt="o", color=BLUE,
         )  # fmt: skip
-    alarms.axhline(1.0, color="grey")
-    alarms.axhline(1.1, color="grey", ls=":")
-    alarms.set(
-        xlabel="level [σ]", ylabel="false alarms / nominal", title="Local p-values without signal", ylim=(0, 1.3)
-    )
-    alarms.legend(fontsize=7, loc="lower left")
-    rows = result["global_p_values"]["rows"]
-    trials.errorbar(
-        [row["z_global"] for row in rows],
-        [row["toys_over_bound"] for row in rows],
-        [row["error"] for row in rows],
-        fmt="o",
-    )
-    trials.axhline(1.0, color="grey")
-    trials.set(xlabel="global significance by Gross-Vitells [σ]", ylabel="toys / Gross-Vitells", ylim=(0, 1.5))
-    trials.set_title("Global p-values")
-    rows = result["injected"]
-    at = [row["injected_sigma"] for row in rows]
-    pulls.errorbar(at, [row["pull_mean"] for row in rows], [row["pull_spread"] for row in rows], fmt="o", capsize=3)
-    for level in (-1, 0, 1):
-        pulls.axhline(level, color="grey", ls="-" if level == 0 else ":")
-    pulls.set(xlabel="injected signal [σ]", ylabel="pull: mean and spread", title="Fitted signal", ylim=(-1.6, 1.6))
-    table = np.array([[result["spurious"]["window"][truth][family] for family in FAMILIES] for truth in TRUTHS])
-    bias.imshow(table, cmap="Reds", vmin=0, vmax=1)
-    bias.set_xticks(range(len(FAMILIES)), FAMILIES, rotation=30)
-    bias.set_yticks(range(len(TRUTHS)), TRUTHS)
-    for (row, column), value in np.ndenumerate(table):
-        bias.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, color="w" if value > 0.6 else "k")
-    bias.set(xlabel="fitted", ylabel="true", title="Largest bias of a window [σ]")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=80)
+        trials.axhline(1.0, color=GREY)
+        trials.set(xlabel="Global significance by Gross and Vitells [σ]", ylabel="Toys / bound", ylim=(0, 1.5))
+        trials.set_title("Global p-values")
+        rows = result["injected"]
+        at = [row["injected_sigma"] for row in rows]
+        means, widths = [row["pull_mean"] for row in rows], [row["pull_spread"] for row in rows]
+        pulls.errorbar(at, means, widths, fmt="o", color=BLUE, capsize=3)
+        for level in (-1, 0, 1):
+            pulls.axhline(level, color=GREY, linestyle="-" if level == 0 else ":")
+        pulls.set(xlabel="Injected signal [σ]", ylabel="Pull: mean and spread", ylim=(-1.6, 1.6))
+        pulls.set_title("Fitted signal")
+        table = np.array([[result["spurious"]["window"][truth][family] for family in FAMILIES] for truth in TRUTHS])
+        bias.imshow(table, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
+        bias.set_xticks(range(len(FAMILIES)), FAMILIES)
+        bias.set_yticks(range(len(TRUTHS)), TRUTHS)
+        bias.tick_params(which="both", length=0)
+        for (row, column), value in np.ndenumerate(table):
+            colour = "white" if value > 0.6 else "black"
+            bias.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize="small", color=colour)
+        bias.set(xlabel="Fitted family", ylabel="True family")
+        bias.set_title("Largest bias of a window [σ]")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=100, metadata={"Software": None})
 
 
 def main() -> None:

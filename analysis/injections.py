@@ -20,7 +20,8 @@ from background_pool import background_pool
 
 import bumphunt
 from bumphunt.calibration.pulls import pulls_of, summarise_pulls
-from bumphunt.plots.calibration import pulls
+from bumphunt.plots import pulls
+from bumphunt.plots.style import style
 
 POINTS = (
     (3300.0, 250.0, 120.0),
@@ -170,8 +171,9 @@ def main() -> None:
     # a line for each box, not one for each number
     text = re.sub(r"\[\s+((?:-?[\d.]+,\s+)*-?[\d.]+)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text)
     arguments.result.write_text(text + "\n")
-    figure, _ = pulls({name: pulls_of(*parts[:2]) for name, parts in by_name.items()})
-    figure.savefig(arguments.result.with_suffix(".png"), dpi=130, metadata={"Software": None})
+    with style():
+        figure, _ = pulls({name: pulls_of(*parts[:2]) for name, parts in by_name.items()})
+        figure.savefig(arguments.result.with_suffix(".png"), dpi=130, metadata={"Software": None})
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from panels import BLUE, GREY, RED, TRUTH, legend, limits, new_figure, styled, v
 from records import FEATURES, MASSES, SYMBOLS, Findings, Settings
 
 import bumphunt
-from bumphunt.plots.discrimination import roc as draw_roc
+from bumphunt.plots import roc as draw_roc
 
 INPUTS = ("sample",)
 RATIOS = {"10 %": 0.1, "0.1 %": 0.001}

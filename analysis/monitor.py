@@ -16,7 +16,7 @@ from panels import BLUE, GREY, RED, legend, new_figure, styled
 from records import FEATURES, Findings, Settings, labelled
 
 import bumphunt
-from bumphunt.plots.discrimination import score_distribution as draw_scores
+from bumphunt.plots import score_distribution as draw_scores
 
 INPUTS = ("sample",)
 

@@ -18,7 +18,8 @@ import pandas as pd
 from background_pool import background_pool
 
 import bumphunt
-from bumphunt.plots.calibration import false_alarm_rates
+from bumphunt.plots import null_rates
+from bumphunt.plots.style import style
 
 WINDOWS = [(3200.0, 3600.0), (3500.0, 3950.0), (3900.0, 4400.0), (4300.0, 4850.0)]
 TITLES = {
@@ -105,8 +106,9 @@ def main() -> None:
         ]
         summary[name] = {"events_per_box": arguments.size, **found.to_dict()["null"], "z_local": local}
         arguments.result.write_text(json.dumps(summary) + "\n")
-    figure, _ = false_alarm_rates({TITLES[name]: part["z_local"] for name, part in summary.items()})
-    figure.savefig(arguments.result.with_suffix(".png"), dpi=130, metadata={"Software": None})
+    with style():
+        figure, _ = null_rates({TITLES[name]: part["z_local"] for name, part in summary.items()})
+        figure.savefig(arguments.result.with_suffix(".png"), dpi=130, metadata={"Software": None})
 
 
 if __name__ == "__main__":

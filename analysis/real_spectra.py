@@ -161,42 +161,45 @@ def upsilon(path: Path) -> list[dict[str, float | str]]:
     return rows
 
 
-def draw(data: Path, result: dict[str, Any], path: Path) -> None:
-    """Draw the pulls of the five spectra from their chosen fit."""
-    import matplotlib as mpl
+NAMES = {
+    "dijet": "Dijets",
+    "dijet_pair": "Pairs of dijets",
+    "trijet": "Trijets",
+    "diphoton": "Diphotons",
+    "dimuon": "Dimuons",
+}
 
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
+
+def draw(data: Path, result: dict[str, Any], path: Path) -> None:
+    """Draw the five spectra with their chosen fit, and the pulls."""
+    from bumphunt.plots.marks import draw_counts, signed_pulls
+    from bumphunt.plots.style import BLUE, GREY, new_figure, style
 
     names = list(result["spectra"])
-    figure, axes = plt.subplots(
-        2, len(names), figsize=(15, 5.5), layout="constrained", height_ratios=(2, 1), sharex="col"
-    )
-    for column, name in enumerate(names):
-        counts, edges = published(data, name)
-        fit = bumphunt.spectrum.fit_spectrum(counts, edges, family=result["spectra"][name]["family"])
-        centres, width = 0.5 * (edges[1:] + edges[:-1]), np.diff(edges)
-        above, below = axes[:, column]
-        seen = counts > 0
-        above.errorbar(
-            centres[seen], (counts / width)[seen], (np.sqrt(counts) / width)[seen], fmt="k.", ms=3, label="CMS"
-        )
-        above.plot(centres, fit.expected / width, color="C3", label=fit.family)
-        above.set_yscale("log")
-        above.set_title(f"{name}: χ²/ndf {fit.chi2:.0f}/{fit.ndf}, p = {fit.p_value:.2f}", fontsize=9)
-        above.legend(fontsize=8)
-        pulls = np.sign(counts - fit.expected) * np.sqrt(
-            2
-            * np.maximum(
-                np.where(seen, counts * np.log(np.maximum(counts, 1) / fit.expected), 0) - counts + fit.expected, 0
-            )
-        )
-        below.bar(centres, pulls, width, color="grey")
-        below.set(ylim=(-4, 4), xlabel="mass [GeV]")
-    axes[0, 0].set_ylabel("events / GeV")
-    axes[1, 0].set_ylabel("pull")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=75)
+    with style():
+        figure = new_figure(8.4, width=11.0)
+        parts = figure.subfigures(2, 3).ravel()
+        for part, name in zip(parts, names, strict=False):
+            counts, edges = published(data, name)
+            fit = bumphunt.spectrum.fit_spectrum(counts, edges, family=result["spectra"][name]["family"])
+            above, below = part.subplots(2, 1, sharex=True, height_ratios=(2.5, 1))
+            above.set_yscale("log")
+            above.stairs(fit.expected, edges, baseline=None, color=BLUE, label=f"Fit ({fit.family})")
+            draw_counts(above, counts, edges, text="CMS")
+            above.set_ylim(0.3, 5.0 * counts.max())
+            above.set_ylabel("Events / bin")
+            above.set_title(NAMES.get(name, name), loc="left")
+            above.set_title(f"χ²/ndf {fit.chi2:.0f}/{fit.ndf}, p = {fit.p_value:.2f}", loc="right", fontsize="small")
+            above.legend(loc="upper right")
+            below.plot(0.5 * (edges[1:] + edges[:-1]), signed_pulls(counts, fit.expected), "ko", markersize=3.0)
+            for level in (-2.0, 0.0, 2.0):
+                below.axhline(
+                    level, color=BLUE if level == 0 else GREY, linewidth=0.9, linestyle="-" if not level else ":"
+                )
+            below.set(ylim=(-4, 4), xlim=(edges[0], edges[-1]), xlabel="Mass [GeV]")
+            below.set_ylabel("Pull [σ]", loc="center")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=100, metadata={"Software": None})
 
 
 def main() -> None:

@@ -102,7 +102,8 @@ def perform(module: ModuleType, settings: Settings, *, again: bool = False) -> d
             print(f"{name}: up to date", flush=True)
             return kept
     begun, cpu = time.monotonic(), time.process_time()
-    findings = module.run(settings)
+    with style():
+        findings = module.run(settings)
     settings.output.mkdir(parents=True, exist_ok=True)
     files = [save(figure, settings.output / f"{stem}.png").name for stem, figure in findings.figures.items()]
     record = {

@@ -165,7 +165,7 @@ def check_result(data, *, masses):
          "checks": list, "stages": dict},
         "result",
     )  # fmt: skip
-    assert data["schema_version"] == "1"
+    assert data["schema_version"] == "2"
     holds(data["input"], {"path": str, "sha256": str, "n_events": int, "columns": list}, "input")
     assert re.fullmatch(r"[0-9a-f]{64}", data["input"]["sha256"])
     assert {"bumphunt", "python", "numpy", "scipy", "scikit-learn"} <= data["versions"].keys()

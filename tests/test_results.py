@@ -1,14 +1,18 @@
 """Results to JSON and back, and numbers rounded the way the Particle Data Group does."""
 
+import dataclasses
+import importlib
 import json
 import math
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bumphunt.results import Answers, Check, Interval, MassFit, Projection, ScanResult, WindowResult, pdg_round
+from bumphunt.results import Answers, Check, Interval, MassFit, Projection, Result, ScanResult, WindowResult, pdg_round
+from bumphunt.results.html import answers_html
 from bumphunt.significance.scan import combine_windows, window_significance
 from bumphunt.spectrum.binning import mass_grid
 from bumphunt.spectrum.spectrum import as_spectrum
@@ -21,6 +25,25 @@ def test_an_interval_survives_json(value, low, high):
     interval = Interval(value=value, low=low, high=high)
     back = Interval.from_dict(json.loads(json.dumps(interval.to_dict())))
     assert (back.value, back.low, back.high) == (value, low, high)
+
+
+ANSWERS = Answers(
+    status="none",
+    discovery=False,
+    p_local=0.1,
+    z_local=1.28,
+    p_global=0.7,
+    z_global=-0.5,
+    p_global_method="",
+    n_toys=0,
+    n_trials=12,
+    is_bound=True,
+    m_resonance=None,
+    m_x=None,
+    m_y=None,
+    n_signal=None,
+    upper_limit=None,
+)
 
 
 def scan():
@@ -97,15 +120,105 @@ def test_numpy_scalars_become_plain_numbers():
         "value": 0.25,
         "threshold": 0.5,
         "meaning": "b",
+        "applies_to": "excess",
     }
 
 
 def test_unknown_and_missing_keys_are_errors():
     data = Interval(value=1.0, low=0.0, high=2.0).to_dict()
-    with pytest.raises((TypeError, KeyError)):
+    with pytest.raises(TypeError, match="Interval has the unknown key 'width'"):
         Interval.from_dict({**data, "width": 3.0})
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=r"Interval\.high is missing"):
         Interval.from_dict({"value": 1.0, "low": 0.0})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"variable": 3}, "Projection.variable is 3, not str"),
+        ({"counts": "many"}, "Projection.counts is 'many', not list"),
+        ({"counts": [[1.0], 2.0]}, "Projection.counts is not an array of numbers"),
+        ({"counts": ["a"]}, "Projection.counts is not an array of numbers"),
+    ],
+)
+def test_a_value_of_another_type_is_an_error_that_names_the_field(change, message):
+    array = np.arange(2.0)
+    data = Projection(variable="mjj", edges=array, counts=array, signal=array, background=array).to_dict()
+    with pytest.raises(TypeError, match=re.escape(message)):
+        Projection.from_dict({**data, **change})
+
+
+def test_an_error_deep_inside_says_where():
+    data = scan().to_dict()
+    data["windows"][1]["n_observed"] = "seven"
+    with pytest.raises(TypeError, match=re.escape("ScanResult.windows[1]: WindowResult.n_observed is 'seven'")):
+        ScanResult.from_dict(data)
+
+
+def results(kind=Result):
+    """Return the class of every result of the package."""
+    for name in ("calibration.summary", "generation.latent", "generation.closeness", "scores.quality",
+                 "scores.importance", "significance.limits", "significance.bumphunter"):  # fmt: skip
+        importlib.import_module(f"bumphunt.{name}")
+    return {child for direct in kind.__subclasses__() for child in (direct, *results(direct))}
+
+
+def test_every_result_has_the_short_representation():
+    assert len(results()) > 25
+    assert {kind for kind in results() if kind.__repr__ is not Result.__repr__} == set()
+    found = scan()
+    assert len(repr(found)) < 600
+    assert repr(found).startswith("ScanResult(windows=<3 WindowResult>, best=")
+    assert len(str(found)) < 600
+    huge = ScanResult.from_dict({**found.to_dict(), "p_global_method": "x" * 9999})
+    assert len(repr(huge)) < 600
+
+
+def test_values_and_errors_are_rounded_together_and_html_is_escaped():
+    odd = ScanResult.from_dict({**scan().to_dict(), "p_global_method": "<script>"})
+    assert "<script>" not in odd._repr_html_()
+    assert "&lt;script&gt;" in odd._repr_html_()
+    window = dataclasses.replace(scan().windows[0], n_expected=1234.5678, n_expected_error=12.3)
+    assert "1235 ± 12" in str(window)
+    assert "n_expected_error" not in str(window)
+
+
+def test_the_answers_are_shown_with_a_small_spectrum():
+    found = scan()
+    assert Result._repr_html_(found) != answers_html(ANSWERS)
+    page = answers_html(ANSWERS, found.best_window.fit)
+    assert page.count("<circle") == int((found.best_window.fit.counts > 0).sum())
+    assert page.count("<rect") == int(found.best_window.fit.masked.sum())
+    assert "none to give" in ANSWERS._repr_html_()
+    assert "<svg" not in ANSWERS._repr_html_()
+    empty = dataclasses.replace(
+        found.best_window.fit, counts=np.zeros_like(found.best_window.fit.counts),
+        expected=np.zeros_like(found.best_window.fit.counts),
+    )  # fmt: skip
+    assert "<svg" not in answers_html(ANSWERS, empty)
+
+
+def test_what_is_known_beyond_the_first_version_is_printed():
+    assert "calibrated" not in str(ANSWERS)
+    full = dataclasses.replace(
+        ANSWERS, z_global=6.1, tested_to=3.2, z_spread=0.4, z_stat=6.6, search="prior", masses_verified=False,
+        per_search={"cwola": {"z_local": 2.0, "z_global": 1.1}, "prior": {"z_local": 7.0, "z_global": 6.1}},
+        assumptions=("each daughter gives one jet",),
+    )  # fmt: skip
+    text = str(full)
+    for words in (
+        "calibrated to 3.2 sigma; beyond by extrapolation",
+        "varies by 0.40 sigma",
+        "6.60 sigma with stat",
+        "prior: 7.00 sigma local, 6.10 sigma global (the claim)",
+        "NOT VERIFIED",
+        "each daughter gives",
+    ):
+        assert words in text
+    assert "extrapolation" not in str(dataclasses.replace(full, z_global=3.0))
+    assert Answers.from_dict(json.loads(json.dumps(full.to_dict()))).to_dict() == full.to_dict()
+    old = {name: value for name, value in ANSWERS.to_dict().items() if name in list(ANSWERS.to_dict())[:15]}
+    assert Answers.from_dict(old).to_dict() == ANSWERS.to_dict()
 
 
 def test_results_are_frozen():
@@ -116,27 +229,10 @@ def test_results_are_frozen():
 
 
 def test_no_mass_is_ever_made_up():
-    nothing = Answers(
-        status="none",
-        discovery=False,
-        p_local=0.1,
-        z_local=1.28,
-        p_global=0.7,
-        z_global=-0.5,
-        p_global_method="",
-        n_toys=0,
-        n_trials=12,
-        is_bound=True,
-        m_resonance=None,
-        m_x=None,
-        m_y=None,
-        n_signal=None,
-        upper_limit=None,
-    )
-    back = Answers.from_dict(json.loads(json.dumps(nothing.to_dict())))
+    back = Answers.from_dict(json.loads(json.dumps(ANSWERS.to_dict())))
     assert back.m_resonance is None
     assert back.m_x is None
-    assert str(nothing).count("not given") == 4
+    assert str(ANSWERS).count("not given") == 4
 
 
 def test_the_window_keeps_all_else_when_it_gets_its_folds():

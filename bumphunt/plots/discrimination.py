@@ -1,13 +1,28 @@
 """How well scores tell signal from background, by truth: distributions, ROC, significance improvement."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bumphunt.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, headroom, new_figure, plain, styled
+from bumphunt.plots.marks import garwood_bars
+from bumphunt.plots.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    headroom,
+    legend_above,
+    one_panel,
+    panels,
+    plain,
+)  # fmt: skip
 from bumphunt.results import BoolArray, FloatArray
 
 COLOURS = (RED, BLUE, GREEN, ORANGE, PURPLE, SKY, BLACK)
@@ -69,26 +84,23 @@ class Improvement(Protocol):
         """Background events of the test sample."""
 
 
-@styled
 def score_distribution(
-    result: Distribution, *, label: str = "Anomaly score [arbitrary units]"
-) -> tuple[Figure, tuple[Axes]]:
+    result: Distribution, *, ax: Axes | None = None, label: str = "Anomaly score [arbitrary units]"
+) -> tuple[Figure, Axes]:
     """Draw the distributions of a score for signal and background, each normalised to one.
 
     Parameters
     ----------
     result : ScoreDistribution
-        Histograms by truth; bars are statistical errors.
+        Histograms by truth; bars are exact (Garwood) 68 % intervals.
     label : str
         Name of the score with its unit, for the axis.
 
     Returns
     -------
-    figure, (axes,)
+    figure, axes
     """
-    figure = new_figure(3.8)
-    axes = figure.add_subplot()
-    centres = 0.5 * (result.edges[1:] + result.edges[:-1])
+    figure, axes = one_panel(ax, 3.8)
     seen = []
     for counts, text, colour in ((result.background, "Background", BLUE), (result.signal, "Signal", RED)):
         total = max(counts.sum(), 1.0)
@@ -96,10 +108,7 @@ def score_distribution(
             counts / total, result.edges, color=colour, linewidth=1.6, label=f"{text} ({counts.sum():.0f} events)"
         )
         filled = counts > 0
-        axes.errorbar(
-            centres[filled], counts[filled] / total, yerr=np.sqrt(counts[filled]) / total, fmt="none", color=colour,
-            linewidth=0.9,
-        )  # fmt: skip
+        garwood_bars(axes, counts, result.edges, scale=1.0 / total, color=colour, linewidth=0.9)
         seen.append((counts[filled] / total).min() if filled.any() else 1.0)
     axes.set_yscale("log")
     axes.set_ylim(bottom=0.5 * min(seen))
@@ -107,28 +116,26 @@ def score_distribution(
     axes.set_ylabel("Part of the events / bin")
     headroom(axes, 0.18)
     axes.legend(loc="upper center", ncols=2)
-    return figure, (axes,)
+    return figure, axes
 
 
-@styled
-def roc(results: Mapping[str, Roc]) -> tuple[Figure, tuple[Axes]]:
+def roc(result: Mapping[str, Roc], *, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Draw signal against background efficiency of named scores, on a logarithmic background axis.
 
     Returns
     -------
-    figure, (axes,)
+    figure, axes
     """
-    figure = new_figure(4.2)
-    axes = figure.add_subplot()
+    figure, axes = one_panel(ax, 4.2)
     lowest = 1.0
-    for number, (name, result) in enumerate(results.items()):
-        passing = result.fpr > 0
-        lowest = min([lowest, *result.fpr[passing][:1]])
+    for number, (name, one) in enumerate(result.items()):
+        passing = one.fpr > 0
+        lowest = min([lowest, *one.fpr[passing][:1]])
         axes.plot(
-            result.fpr[passing],
-            result.tpr[passing],
+            one.fpr[passing],
+            one.tpr[passing],
             color=COLOURS[number % len(COLOURS)],
-            label=f"{plain(name)}: AUC {result.auc:.3f}",
+            label=f"{plain(name)}: AUC {one.auc:.3f}",
         )
     chance = np.geomspace(min(lowest, 0.5), 1.0, 100)
     axes.plot(chance, chance, ":", color=GREY, linewidth=1.0, label="Chance")
@@ -138,24 +145,22 @@ def roc(results: Mapping[str, Roc]) -> tuple[Figure, tuple[Axes]]:
     axes.set_xlabel("Background efficiency (false positive rate)")
     axes.set_ylabel("Signal efficiency (true positive rate)")
     axes.legend(loc="best")
-    return figure, (axes,)
+    return figure, axes
 
 
-@styled
-def significance_improvement(results: Mapping[str, Improvement]) -> tuple[Figure, tuple[Axes]]:
+def significance_improvement(result: Mapping[str, Improvement], *, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Draw the significance improvement of named scores with its band, only where it may be quoted.
 
     Returns
     -------
-    figure, (axes,)
+    figure, axes
     """
-    figure = new_figure(4.2)
-    axes = figure.add_subplot()
-    for number, (name, result) in enumerate(results.items()):
+    figure, axes = one_panel(ax, 4.2)
+    for number, (name, one) in enumerate(result.items()):
         colour = COLOURS[number % len(COLOURS)]
-        eff, sic, band = result.eff_s[result.valid], result.sic[result.valid], result.band[result.valid]
+        eff, sic, band = one.eff_s[one.valid], one.sic[one.valid], one.band[one.valid]
         text = f"{plain(name)}: max {sic.max():.1f}" if len(sic) else f"{plain(name)}: test too small"
-        axes.plot(eff, sic, color=colour, label=f"{text} ({result.n_background} background)")
+        axes.plot(eff, sic, color=colour, label=f"{text} ({one.n_background} background)")
         axes.fill_between(eff, sic - band, sic + band, color=colour, alpha=0.2, linewidth=0)
     axes.axhline(1.0, color=GREY, linestyle=":", linewidth=1.0, label="No cut")
     axes.set_xlim(0.0, 1.0)
@@ -164,4 +169,59 @@ def significance_improvement(results: Mapping[str, Improvement]) -> tuple[Figure
     axes.set_ylabel(r"Significance improvement $\varepsilon_S/\sqrt{\varepsilon_B}$")
     headroom(axes, 0.1)
     axes.legend(loc="best")
-    return figure, (axes,)
+    return figure, axes
+
+
+class Robustness(Protocol):
+    """What is drawn, for example a ``RobustnessResult``; arrays of shape (trainings, samples)."""
+
+    @property
+    def samples(self) -> Sequence[str]:
+        """Names of the test samples."""
+
+    @property
+    def epsilon(self) -> float:
+        """Size of the adversarial shift."""
+
+    @property
+    def auc_plain(self) -> FloatArray:
+        """AUC without adversarial training."""
+
+    @property
+    def auc_fgsm(self) -> FloatArray:
+        """AUC with it."""
+
+    @property
+    def log_loss_plain(self) -> FloatArray:
+        """Log loss without adversarial training."""
+
+    @property
+    def log_loss_fgsm(self) -> FloatArray:
+        """Log loss with it."""
+
+
+def robustness(result: Robustness, *, ax: Sequence[Axes] | None = None) -> tuple[Figure, tuple[Axes, ...]]:
+    """Draw AUC and log loss on each sample, every training a point, without and with adversarial training.
+
+    Returns
+    -------
+    figure, (AUC axes, log-loss axes)
+    """
+    figure, (left, right) = panels(ax, 2, 1.3 + 0.5 * len(result.samples), nrows=1, ncols=2, sharey=True)
+    rows = np.arange(len(result.samples))
+    drawn = (
+        (left, (result.auc_plain, result.auc_fgsm), "AUC [dimensionless]"),
+        (right, (result.log_loss_plain, result.log_loss_fgsm), "Log loss [nats / event]"),
+    )
+    for axes, pair, text in drawn:
+        kinds = ("Plain", f"Adversarial, ε = {result.epsilon:g}")
+        for values, name, colour, marker, offset in zip(pair, kinds, (BLUE, RED), "os", (-0.14, 0.14), strict=True):
+            places = np.tile(rows + offset, len(values))
+            axes.plot(values.ravel(), places, marker, color=colour, alpha=0.45, markersize=4, linestyle="none")
+            axes.plot(np.median(values, axis=0), rows + offset, "|", color=colour, markersize=14, label=name)
+        axes.set_xlabel(text)
+        axes.tick_params(axis="y", which="both", left=False, right=False)
+    left.set_yticks(rows, [plain(name) for name in result.samples])
+    left.set_ylim(len(rows) - 0.4, -0.6)
+    legend_above(figure, left, own=ax is None, columns=2)
+    return figure, (left, right)

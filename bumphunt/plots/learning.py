@@ -1,6 +1,6 @@
-"""How training went: quality against the number of training events, loss against the epoch."""
+"""How training went and what it used: losses per epoch, quality against training events, weight of each feature."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,9 +9,38 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from bumphunt.plots.importance import METRICS
-from bumphunt.plots.style import BLACK, BLUE, GREY, RED, new_figure, plain, styled
-from bumphunt.results import FloatArray
+from bumphunt.plots.style import BLACK, BLUE, GREY, RED, one_panel, plain
+from bumphunt.results import FloatArray, TrainingHistory
+
+METRICS = {"auc": "AUC", "max_sic": "max SIC", "neg_log_loss": "log loss"}
+
+
+class Importance(Protocol):
+    """What is drawn, for example an ``ImportanceResult``."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Features."""
+
+    @property
+    def mean(self) -> FloatArray:
+        """Mean fall of the metric."""
+
+    @property
+    def spread(self) -> FloatArray:
+        """Standard deviation over repeats."""
+
+    @property
+    def reference(self) -> float:
+        """The metric with nothing shuffled."""
+
+    @property
+    def metric(self) -> str:
+        """Its name."""
+
+    @property
+    def repeats(self) -> int:
+        """Shuffles of each feature."""
 
 
 class Curve(Protocol):
@@ -42,16 +71,14 @@ class Curve(Protocol):
         """Background events in the test sample."""
 
 
-@styled
-def learning_curve(result: Curve) -> tuple[Figure, tuple[Axes]]:
+def learning_curve(result: Curve, *, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Draw a metric against the number of training events: mean as a line, spread of the trainings as a band.
 
     Returns
     -------
-    figure, (axes,)
+    figure, axes
     """
-    figure = new_figure(3.8)
-    axes = figure.add_subplot()
+    figure, axes = one_panel(ax, 3.8)
     sign = -1.0 if result.metric == "neg_log_loss" else 1.0
     lines = ((result.training, "Events trained on", BLUE, "o--"), (result.test, "Test events", RED, "s-"))
     for values, text, colour, form in lines:
@@ -68,27 +95,27 @@ def learning_curve(result: Curve) -> tuple[Figure, tuple[Axes]]:
         f"{result.n_background} background"
     )
     axes.legend(loc="best")
-    return figure, (axes,)
+    return figure, axes
 
 
-@styled
-def classifier_history(history: Mapping[str, FloatArray]) -> tuple[Figure, tuple[Axes]]:
+def classifier_history(result: Mapping[str, FloatArray], *, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Draw training and validation loss of a classifier per epoch, and mark the epoch that was kept.
 
     Parameters
     ----------
-    history : mapping of str to numpy.ndarray
+    result : mapping of str to numpy.ndarray
         ``loss`` and ``validation_loss``, each of shape (epochs,).
+    ax : Axes, optional
+        Where to draw.
 
     Returns
     -------
-    figure, (axes,)
+    figure, axes
     """
-    figure = new_figure(3.6)
-    axes = figure.add_subplot()
-    held_out = history["validation_loss"]
+    figure, axes = one_panel(ax, 3.6)
+    held_out = result["validation_loss"]
     epochs = np.arange(1, len(held_out) + 1)
-    axes.plot(epochs, history["loss"], "--", color=BLUE, label="Training, with dropout")
+    axes.plot(epochs, result["loss"], "--", color=BLUE, label="Training, with dropout")
     axes.plot(epochs, held_out, "-", color=RED, label="Validation")
     best = int(np.argmin(held_out))
     axes.axvline(epochs[best], color=GREY, linewidth=0.8, linestyle=":")
@@ -98,4 +125,54 @@ def classifier_history(history: Mapping[str, FloatArray]) -> tuple[Figure, tuple
     axes.set_xlabel("Epoch [passes over the training events]")
     axes.set_ylabel("Loss per event [nats]")
     axes.legend(loc="best")
-    return figure, (axes,)
+    return figure, axes
+
+
+def training(result: TrainingHistory, *, ax: Axes | None = None) -> tuple[Figure, Axes]:
+    """Draw the loss and its reconstruction and KL parts per epoch, on a logarithmic axis where all are positive.
+
+    Returns
+    -------
+    figure, axes
+    """
+    figure, axes = one_panel(ax, 3.6)
+    curves = (
+        (result.loss, "Total", BLACK, "-"),
+        (result.reconstruction, "Reconstruction", BLUE, "--"),
+        (result.kl, "Kullback–Leibler", RED, "-."),
+    )
+    for values, text, colour, dashes in curves:
+        axes.plot(np.arange(1, len(values) + 1), values, dashes, color=colour, label=text)
+    everything = np.concatenate([values for values, *_ in curves])
+    if len(everything) and np.all(everything[np.isfinite(everything)] > 0):
+        axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.tick_params(axis="x", which="minor", bottom=False, top=False)
+    axes.set_xlabel("Epoch [passes over the training events]")
+    axes.set_ylabel("Loss per event [dimensionless]")
+    axes.legend(loc="best")
+    return figure, axes
+
+
+def importance(result: Importance, *, ax: Axes | None = None) -> tuple[Figure, Axes]:
+    """Draw one horizontal bar per feature, the most important on top, with the spread over repeats.
+
+    Returns
+    -------
+    figure, axes
+    """
+    order = np.argsort(-result.mean, kind="stable")
+    figure, axes = one_panel(ax, 1.1 + 0.34 * len(order))
+    axes.barh(np.arange(len(order)), result.mean[order], height=0.62, color=BLUE, alpha=0.85)
+    axes.errorbar(
+        result.mean[order], np.arange(len(order)), xerr=result.spread[order], fmt="none", color=BLACK, capsize=2.5
+    )
+    axes.axvline(0.0, color=BLACK, linewidth=0.9)
+    axes.set_yticks(range(len(order)), [plain(result.names[i]) for i in order])
+    axes.tick_params(axis="y", which="both", left=False, right=False)
+    axes.set_ylim(len(order) - 0.4, -0.6)
+    name = METRICS.get(result.metric, plain(result.metric))
+    change, unit = ("Rise", "nats") if result.metric == "neg_log_loss" else ("Fall", "dimensionless")
+    axes.set_xlabel(f"{change} of {name} when shuffled [{unit}]")
+    axes.set_title(f"{name} = {abs(result.reference):.3f} unshuffled; mean and spread of {result.repeats} shuffles")
+    return figure, axes

@@ -1,21 +1,24 @@
-"""How every figure looks and is saved. Nothing here touches pyplot or changes matplotlib's settings for others.
+"""The look of the report's figures, and how figures are made and saved; nothing here touches pyplot.
 
-Only the font that matplotlib ships is used, so that a figure is the same on every machine and no
-font is searched for or missed.
+A plot takes the settings that are active when it is called, the user's. Who wants the look of the report draws inside
+:func:`style`, as the report does, whose files are therefore the same whatever the user's settings are. There, only the
+font that matplotlib ships is used, so that a figure is the same on every machine and no font is searched for or missed.
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from bumphunt.errors import InputError
 from bumphunt.files import write_atomically
 
 P = ParamSpec("P")
@@ -26,11 +29,12 @@ BLACK, BLUE, SKY, GREEN = "#000000", "#0072B2", "#56B4E9", "#009E73"
 ORANGE, RED, PURPLE, GREY = "#E69F00", "#D55E00", "#CC79A7", "#767676"
 
 WIDTH = 6.4
-"""Width of a figure in inches; at 600 pixels, text of 11 points is 14 pixels high."""
+"""Inches to which the heights of figures are given: a wider ``figure.figsize`` makes them higher, too."""
 
 RC: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "mathtext.fontset": "dejavusans",
+    "figure.figsize": (6.4, 4.8),
     "font.size": 11.0,
     "axes.labelsize": 11.5,
     "axes.titlesize": 11.0,
@@ -62,7 +66,7 @@ RC: dict[Any, Any] = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Use the look of this package inside a ``with`` block, whatever the user's matplotlib settings are."""
+    """Use the look of the report inside a ``with`` block, whatever the user's matplotlib settings are."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         for name, value in RC.items():
@@ -82,10 +86,72 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def new_figure(height: float, *, width: float = WIDTH) -> Figure:
-    """Return an empty figure (inches) with its own Agg canvas, unknown to pyplot."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    """Return an empty figure with its own Agg canvas, unknown to pyplot.
+
+    Parameters
+    ----------
+    height, width : float
+        Inches where ``figure.figsize`` is 6.4 inches wide, and in proportion where it is not.
+    """
+    scale = float(matplotlib.rcParams["figure.figsize"][0]) / WIDTH
+    figure = Figure(figsize=(width * scale, height * scale), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def one_panel(ax: Axes | None, height: float) -> tuple[Figure, Axes]:
+    """Return the user's axes with their figure, or new ones of a height in inches."""
+    if ax is not None:
+        return figure_of(ax), ax
+    figure = new_figure(height)
+    return figure, figure.add_subplot()
+
+
+def panels(
+    ax: Sequence[Axes] | None, number: int, height: float, *, width: float = WIDTH, **layout: Any
+) -> tuple[Figure, tuple[Axes, ...]]:
+    """Return the user's ``number`` axes with their figure, or new ones, row by row.
+
+    Parameters
+    ----------
+    ax : sequence of Axes or None
+        The user's.
+    number : int
+        How many panels are drawn.
+    height, width : float
+        Inches of a new figure.
+    **layout
+        For ``Figure.subplots``; rows and columns are ``nrows`` and ``ncols``.
+
+    Raises
+    ------
+    InputError
+        If the user gave another number of axes.
+    """
+    if ax is None:
+        figure = new_figure(height, width=width)
+        return figure, tuple(np.ravel(figure.subplots(squeeze=False, **layout)))
+    given = tuple(np.ravel(np.asarray(ax, dtype=object)))
+    if len(given) != number:
+        raise InputError(f"ax holds {len(given)} axes, and this figure has {number} panels; give {number}")
+    return figure_of(given[0]), given
+
+
+def figure_of(ax: Axes) -> Figure:
+    """Return the figure that axes belong to, also where they lie in a part of it."""
+    parent: Any = ax.figure
+    while not isinstance(parent, Figure):
+        parent = parent.figure
+    return parent
+
+
+def legend_above(figure: Figure, axes: Axes, *, own: bool, columns: int, drawn: Axes | None = None) -> None:
+    """Put the legend of ``axes`` above all panels of a new figure, or into the axes of a user's."""
+    handles, names = (drawn or axes).get_legend_handles_labels()
+    if own:
+        figure.legend(handles, names, loc="outside upper center", ncols=columns, fontsize="small")
+    else:
+        axes.legend(handles, names, loc="best", fontsize="x-small")
 
 
 def save(figure: Figure, stem: str | Path) -> tuple[Path, Path]:
@@ -122,6 +188,9 @@ def plain(text: str) -> str:
 
 def headroom(axes: Axes, fraction: float) -> None:
     """Raise the upper limit of a y axis, so that ``fraction`` of the panel is free for a legend."""
+    # legends are larger where the user's text is large for the figure
+    rc = matplotlib.rcParams
+    fraction = min(fraction * float(rc["font.size"]) / float(rc["figure.figsize"][0]) * WIDTH / 11.0, 0.6)
     low, high = axes.get_ylim()
     if axes.get_yscale() == "log":
         axes.set_ylim(low, low * (high / low) ** (1.0 / (1.0 - fraction)))

@@ -8,8 +8,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from bumphunt.plots import cross_checks, limits, mass_fit, peak_scan, plane, scan, spectrum, training
-from bumphunt.plots.style import save
+from bumphunt import plots
+from bumphunt.plots.marks import LABELS, SYMBOLS
+from bumphunt.plots.style import save, style
 from bumphunt.report.formats import count, fraction, interval, p_value, sigma
 from bumphunt.results import AnalysisResult, MassFit, Products, SpectrumFit
 
@@ -30,7 +31,10 @@ def given_mass_fit(result: AnalysisResult, products: Products) -> MassFit | None
 
 
 def draw_figures(result: AnalysisResult, products: Products, folder: Path) -> dict[str, Picture]:
-    """Draw what the products hold into ``folder`` (PDF and PNG) and return the pictures by name."""
+    """Draw what the products hold into ``folder`` (PDF and PNG) and return the pictures by name.
+
+    The look is the report's own, whatever matplotlib settings are active.
+    """
     pictures: dict[str, Picture] = {}
 
     def add(name: str, drawn: tuple[Figure, Any], caption: str, description: str) -> None:
@@ -38,11 +42,40 @@ def draw_figures(result: AnalysisResult, products: Products, folder: Path) -> di
         uri = "data:image/png;base64," + base64.b64encode(png.read_bytes()).decode("ascii")
         pictures[name] = Picture(name=name, caption=caption, description=description, uri=uri)
 
-    _spectra(products, add)
-    _scan(result, products, add)
-    _masses(result, products, add)
-    _others(result, products, add)
+    with style():
+        _spectra(result, products, add)
+        _scan(result, products, add)
+        _masses(result, products, add)
+        _others(result, products, add)
     return pictures
+
+
+def status_text(result: AnalysisResult) -> str:
+    """Return what the data are, as far as the saved result knows: simulation, collision energy, luminosity."""
+    config = result.config
+    energy, luminosity = config.get("sqrt_s"), config.get("luminosity")
+    if luminosity is None and isinstance(config.get("limit"), dict):
+        luminosity = config["limit"].get("luminosity")
+    parts = ["Simulation"] if result.input.get("simulation") else []
+    if isinstance(luminosity, int | float):
+        parts.append(f"{luminosity:g} fb⁻¹")
+    if isinstance(energy, int | float):
+        parts.append(f"{energy / 1000.0:g} TeV")
+    return ", ".join(parts)
+
+
+def _mass_axis(result: AnalysisResult, *, short: bool = False) -> str:
+    """Return the label of the searched variable: the dijet mass unless the settings name another."""
+    given = result.config.get("resonance")
+    if not isinstance(given, dict) or given.get("column", "mjj") == "mjj":
+        return SYMBOLS["mjj"] if short else LABELS["mjj"]
+    name, unit = given.get("label") or given.get("column"), given.get("unit")
+    return f"{name} [{unit}]" if unit else str(name)
+
+
+def _unit(result: AnalysisResult) -> str:
+    given = result.config.get("resonance")
+    return str(given.get("unit") or "") if isinstance(given, dict) else "GeV"
 
 
 Add = Callable[[str, tuple[Figure, Any], str, str], None]
@@ -53,7 +86,7 @@ PULLS = (
 )
 
 
-def _spectra(products: Products, add: Add) -> None:
+def _spectra(result: AnalysisResult, products: Products, add: Add) -> None:
     fit = products.inclusive
     caption = (
         "Dijet mass of all events with the smooth background fitted outside the shaded window (line; band: 68 % "
@@ -61,7 +94,8 @@ def _spectra(products: Products, add: Add) -> None:
     )
     if not fit.masked.any():
         caption = f"Dijet mass of all events with the smooth background fit (line; band: 68 % uncertainty). {PULLS}"
-    before = spectrum.spectrum(fit, title="Before selection")
+    axis, unit, status = _mass_axis(result), _unit(result), status_text(result)
+    before = plots.spectrum(fit, title="Before selection", status=status, variable=axis, unit=unit)
     add("spectrum_before", before, caption, _describe(fit, "before selection"))
     window = products.scan.best_window
     if window is None or window.fit is None:
@@ -69,7 +103,7 @@ def _spectra(products: Products, add: Add) -> None:
     kept = f"{100 * window.cut_fraction:.3g} % most anomalous"
     add(
         "spectrum_after",
-        spectrum.spectrum(window.fit, title=f"After selection: {kept}"),
+        plots.spectrum(window.fit, title=f"After selection: {kept}", status=status, variable=axis, unit=unit),
         f"The same spectrum of the {kept} events. The fit does not see the shaded window "
         f"({window.low:.0f}–{window.high:.0f} GeV): events there above the line are the excess, "
         f"{sigma(window.z_local)} local.",
@@ -100,9 +134,10 @@ def _scan(result: AnalysisResult, products: Products, add: Add) -> None:
         )
     add(
         "scan",
-        scan.scan(found),
-        "Local p-value of an excess in each window, one line per cut on the anomaly score. Dashed: the global p-value, "
-        "which allows for all windows and cuts that were looked at. Gaps are windows that could not be searched.",
+        plots.scan(found, status=status_text(result), variable=_mass_axis(result, short=True)),
+        "Local p-value of an excess in each window, one line per cut on the anomaly score; 3 and 5 σ are dashed. The "
+        "global p-value, above the figure, allows for all windows and cuts that were looked at. Gaps are windows that "
+        "could not be searched.",
         f"Local p-value against the middle of the window. {described}",
     )
     if products.plane is not None:
@@ -116,7 +151,7 @@ def _scan(result: AnalysisResult, products: Products, add: Add) -> None:
             where = f" Fitted masses: {interval(fit.m_x, 'GeV')} and {interval(fit.m_y, 'GeV')}."
         add(
             "jet_plane",
-            plane.jet_plane(products.plane, mass_fit=fit),
+            plots.plane(products.plane, mass_fit=fit, status=status_text(result)),
             "Masses of the two jets of selected events in the best window (dots) and its sidebands (crosses). A decay "
             f"to two new particles gathers in one spot of the window only.{marked}",
             f"Heavier against lighter jet mass of {len(products.plane.mj1_window)} events in the window and "
@@ -126,6 +161,14 @@ def _scan(result: AnalysisResult, products: Products, add: Add) -> None:
 
 def _masses(result: AnalysisResult, products: Products, add: Add) -> None:
     fit = given_mass_fit(result, products)
+    if products.hypotheses is not None:
+        add(
+            "hypothesis_map",
+            plots.hypothesis_map(products.hypotheses, status=status_text(result)),
+            "Local significance of every tried pair of daughter masses. One spot is what a decay to two new particles "
+            "looks like; ridges and many spots are not. Points that were not tried are empty.",
+            f"Map of local significances over the daughter masses: {products.hypotheses}.",
+        )
     peaks = products.peak_scan
     if peaks is not None:
         means = ", ".join(
@@ -134,7 +177,7 @@ def _masses(result: AnalysisResult, products: Products, add: Add) -> None:
         )
         add(
             "peak_scan",
-            peak_scan.peak_scan(peaks, mass_fit=fit),
+            plots.peak_scan(peaks, mass_fit=fit),
             "Where each mass histogram peaks, against the number of most anomalous events taken. Right: mean and "
             "spread over the shaded range (the spread is not an uncertainty, since neighbouring points share their "
             "events)" + ("." if fit is None else ", and the mass fit with its 68 % interval."),
@@ -143,7 +186,7 @@ def _masses(result: AnalysisResult, products: Products, add: Add) -> None:
     if fit is not None and fit.projections:
         add(
             "mass_fit",
-            mass_fit.mass_fit(fit),
+            plots.mass_fit(fit, status=status_text(result)),
             "The likelihood fit seen in each mass: selected events with background and, stacked on it, signal. The "
             "masses given are those of the particles, after the calibration of the jet mass.",
             f"Fit projections. Resonance {interval(fit.m_resonance, 'GeV')}, X {interval(fit.m_x, 'GeV')}, "
@@ -158,7 +201,7 @@ def _others(result: AnalysisResult, products: Products, add: Add) -> None:
         fit = given_mass_fit(result, products)
         add(
             "limit",
-            limits.limit(upper, n_signal=None if fit is None else fit.n_signal),
+            plots.limit(upper, n_signal=None if fit is None else fit.n_signal),
             "Observed 95 % CLs upper limit on a narrow resonance in the inclusive spectrum (no selection), beside the "
             "range expected if there were none. An observed limit far right of the band means more events than "
             "background alone gives.",
@@ -168,7 +211,7 @@ def _others(result: AnalysisResult, products: Products, add: Add) -> None:
         shown = "; ".join(f"{check.name.replace('_', ' ')} {sigma(check.z_local)}" for check in products.cross_checks)
         add(
             "cross_checks",
-            cross_checks.cross_checks(products.cross_checks, reference=products.scan.best_window),
+            plots.cross_checks(products.cross_checks, reference=products.scan.best_window),
             "What other anomaly scores see in the same window: local significance, with observed and expected events "
             "under each name. They are second opinions; none is chosen because it looks better.",
             f"Bar chart of local significances: {shown}.",
@@ -178,7 +221,7 @@ def _others(result: AnalysisResult, products: Products, add: Add) -> None:
         last = f" Last total loss: {history.loss[-1]:.4g}." if len(history.loss) else ""
         add(
             "training",
-            training.training(history),
+            plots.training(history),
             "Training of the variational autoencoder: total loss per epoch with its reconstruction and "
             "Kullback–Leibler parts. A loss still falling at the end asks for more epochs.",
             f"Loss against epoch over {len(history.loss)} epochs.{last}",

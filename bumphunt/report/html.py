@@ -11,6 +11,17 @@ from bumphunt.report.formats import count
 from bumphunt.report.reading import read_results
 from bumphunt.results import AnalysisResult, Products
 
+CONTENTS = (
+    ("spectra", "Spectra"),
+    ("search", "Search"),
+    ("masses", "Masses and yield"),
+    ("limits", "Upper limit"),
+    ("quality", "Quality checks"),
+    ("opinions", "Cross-checks"),
+    ("windows", "Windows"),
+    ("record", "Record"),
+)
+
 logger = logging.getLogger(__name__)
 
 
@@ -78,6 +89,12 @@ def render(result: AnalysisResult, products: Products, pictures: dict[str, Any])
         n_checks=len(result.checks),
         pictures=pictures,
         absent=absences(result, products),
+        assumptions=result.answers.assumptions,
+        quality=wording.quality_lines(result.data_quality),
+        contents=CONTENTS,
+        looks=wording.looks_note(result),
+        searches_table=tables.searches_table(result.answers) if result.answers.per_search else None,
+        signals_table=tables.signals_table(result.signals) if result.signals else None,
         answers_table=tables.answers_table(result.answers),
         masses_table=None if fit is None else tables.masses_table(fit),
         cross_checks_table=tables.cross_checks_table(products.cross_checks) if products.cross_checks else None,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bumphunt.report.formats import MISSING, count, fraction, interval, number, p_value, sigma, with_error
+from bumphunt.report.wording import failure_looks
 from bumphunt.results import AnalysisResult, Answers, Check, CrossCheck, MassFit, ScanResult
 
 Row = tuple[str, ...]
@@ -97,7 +98,8 @@ def checks_table(checks: tuple[Check, ...]) -> Table:
     rows = tuple(
         (
             check.name.replace("_", " "),
-            check.meaning,
+            "; ".join(part for part in (check.meaning, _if_failed(check)) if part),
+            check.applies_to,
             number(check.value),
             number(check.threshold),
             "✓ passed" if check.passed else "✗ failed",
@@ -106,11 +108,44 @@ def checks_table(checks: tuple[Check, ...]) -> Table:
     )
     return Table(
         caption="Quality checks; the thresholds were set before the data were seen",
-        header=("Check", "Meaning", "Value", "Threshold", "Outcome"),
+        header=("Check", "Meaning, and what a failure would look like", "Of", "Value", "Threshold", "Outcome"),
         rows=rows,
-        words=frozenset({1, 4}),
+        words=frozenset({1, 2, 5}),
         marked=frozenset(i for i, check in enumerate(checks) if not check.passed),
     )
+
+
+def _if_failed(check: Check) -> str:
+    looks = failure_looks(check)
+    return f"if it fails, {looks}" if looks else ""
+
+
+def searches_table(answers: Answers) -> Table:
+    """Return what each search found, the one that the claim is from set apart."""
+    names = list(answers.per_search)
+    rows = tuple(
+        (name, sigma(found.get("z_local", math.nan)), sigma(found.get("z_global", math.nan)),
+         "the claim" if name == answers.search else "")
+        for name, found in answers.per_search.items()
+    )  # fmt: skip
+    return Table(
+        caption="What each search found; the global significance of the claim allows for all of them",
+        header=("Search", "Local significance", "Global significance", "Note"),
+        rows=rows,
+        words=frozenset({3}),
+        marked=frozenset(i for i, name in enumerate(names) if name == answers.search),
+    )
+
+
+def signals_table(signals: tuple[Answers, ...]) -> Table:
+    """Return further claimed resonances."""
+    rows = tuple(
+        (interval(each.m_resonance, "GeV"), interval(each.m_x, "GeV"), interval(each.m_y, "GeV"),
+         interval(each.n_signal), sigma(each.z_local), sigma(each.z_global), each.status.replace("_", " "))
+        for each in signals
+    )  # fmt: skip
+    header = ("Resonance", "X", "Y", "Signal events", "Local", "Global", "Status")
+    return Table(caption="Further claimed resonances", header=header, rows=rows, words=frozenset({6}))
 
 
 def cross_checks_table(checks: tuple[CrossCheck, ...]) -> Table:

@@ -1,6 +1,7 @@
 """The three answers in plain words, and the warnings that belong to them."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from bumphunt.report.formats import NARROW, SPACE, count, fraction, interval, number, p_value, sigma
 from bumphunt.results import AnalysisResult, Answers, Check, Products
@@ -36,9 +37,33 @@ def three_answers(result: AnalysisResult, products: Products) -> tuple[Answer, A
     return _particle(result, products), _masses(result.answers), _yield(result)
 
 
+FAILURES = {
+    "sideband_fit": "the smooth curve misses the data beside the window, so its count inside cannot be trusted",
+    "leakage": "the score follows the dijet mass, and a cut on it can shape a bump by itself",
+    "sculpting": "the selection shapes the spectrum: a bump would also appear without signal",
+    "fold_agreement": "one part of the data carries the excess and others do not, as a fluctuation or a few copies do",
+    "estimates_agree": "two independent background estimates disagree by more than their errors",
+    "mass_fit": "the fitted signal and background do not look like the selected events, so the masses may be wrong",
+}
+"""What a failure of a check would look like; a check that is not listed is told by its meaning alone."""
+
+
+def failure_looks(check: Check) -> str:
+    """Return, in words, what a failure of the check would mean, or an empty text."""
+    return FAILURES.get(check.name, "")
+
+
 def warnings(result: AnalysisResult) -> list[str]:
     """Return what a reader must know before quoting an answer, one sentence each."""
     failed = [check for check in result.checks if not check.passed]
+    if result.answers.masses_verified is False and result.answers.m_resonance is not None:
+        names = ", ".join(check.name.replace("_", " ") for check in failed if check.applies_to == "masses")
+        because = f": {names} failed" if names else ""
+        return [f"The masses are not verified{because}.", *_of_the_excess(result, failed)]
+    return _of_the_excess(result, failed)
+
+
+def _of_the_excess(result: AnalysisResult, failed: list[Check]) -> list[str]:
     if result.answers.status == "unverified_excess":
         start = "Do not quote this as a signal: there is an excess, but it did not pass the quality checks."
         if not failed:
@@ -48,10 +73,53 @@ def warnings(result: AnalysisResult) -> list[str]:
 
 
 def _failure(check: Check) -> str:
+    looks = failure_looks(check)
     return (
         f"Check failed: {check.name.replace('_', ' ')} ({check.meaning}) is {number(check.value)}, "
-        f"beyond its threshold of {number(check.threshold)}."
+        f"beyond its threshold of {number(check.threshold)}{f'; {looks}' if looks else ''}."
     )
+
+
+def significance_notes(answers: Answers) -> tuple[str, ...]:
+    """Return how far the significance was tested and how much it varies, one sentence each."""
+    notes = []
+    if answers.tested_to is not None:
+        beyond = "; beyond by extrapolation" if answers.z_global > answers.tested_to else ""
+        notes.append(f"Calibrated to {sigma(answers.tested_to)}{beyond}.")
+    if answers.z_spread is not None:
+        notes.append(f"Single repeats of the training scatter by {sigma(answers.z_spread)}.")
+    if answers.z_stat is not None:
+        notes.append(f"With statistical uncertainties only: {sigma(answers.z_stat)}.")
+    return tuple(notes)
+
+
+def looks_note(result: AnalysisResult) -> str:
+    """Return how many times these events were looked at, or an empty text."""
+    if result.looks is None:
+        return ""
+    if result.looks <= 1:
+        return "These events were looked at once: the p-values allow for all that was tried."
+    return f"These events were looked at {result.looks} times; the p-values allow for this look alone."
+
+
+QUALITY = {
+    "duplicates": "exact copies dropped",
+    "near_duplicates": "near copies found",
+    "repaired": "rows repaired",
+    "dropped": "rows dropped",
+}
+
+
+def quality_lines(quality: dict[str, Any]) -> tuple[str, ...]:
+    """Return what was found wrong with the input and what was done about it, one line each; zeros are left out."""
+    lines = []
+    for name, value in quality.items():
+        words = QUALITY.get(name, name.replace("_", " "))
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            lines += [f"{count(value)} {words}"] if value else []
+        elif value:
+            lines.append(f"{words}: {value}")
+    return tuple(lines)
 
 
 def _significance(answers: Answers) -> str:
@@ -83,7 +151,8 @@ def _particle(result: AnalysisResult, products: Products) -> Answer:
         "unverified_excess": "Not established",
     }.get(answers.status, answers.status)
     start = "A quality check failed. " if answers.status == "unverified_excess" else ""
-    return Answer(question=question, answer=short, detail=f"{start}The excess has {_significance(answers)}. {where}")
+    detail = " ".join([f"{start}The excess has {_significance(answers)}.", *significance_notes(answers), where])
+    return Answer(question=question, answer=short, detail=detail)
 
 
 def _masses(answers: Answers) -> Answer:
@@ -100,6 +169,8 @@ def _masses(answers: Answers) -> Answer:
         f"{name} {interval(value, 'GeV')}" for name, value in (("X:", answers.m_x), ("Y:", answers.m_y)) if value
     )
     flag = f" {UNRELIABLE}" if answers.status == "unverified_excess" else ""
+    if answers.masses_verified is False:
+        flag += " Not verified: a check of the masses failed."
     return Answer(
         question=question,
         answer=interval(answers.m_resonance, "GeV"),

@@ -1,6 +1,7 @@
 """What each stage found: frozen dataclasses that carry all their figures need, to and from JSON."""
 
 from bumphunt.results.analysis import (
+    READABLE_VERSIONS,
     SCHEMA_VERSION,
     AnalysisResult,
     Answers,
@@ -12,10 +13,13 @@ from bumphunt.results.analysis import (
     TrainingHistory,
 )
 from bumphunt.results.base import BoolArray, FloatArray, Result
-from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan, Projection, pdg_round
+from bumphunt.results.maps import HypothesisMap, LimitCurve
+from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan, Projection
+from bumphunt.results.rounding import pdg_round
 from bumphunt.results.spectra import ScanResult, SpectrumFit, UpperLimit, WindowResult
 
 __all__ = [
+    "READABLE_VERSIONS",
     "SCHEMA_VERSION",
     "AnalysisResult",
     "Answers",
@@ -25,8 +29,10 @@ __all__ = [
     "Check",
     "CrossCheck",
     "FloatArray",
+    "HypothesisMap",
     "Interval",
     "JetPlane",
+    "LimitCurve",
     "MassFit",
     "PeakScan",
     "Products",

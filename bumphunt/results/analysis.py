@@ -1,13 +1,18 @@
 """The whole analysis: checks, second opinions, the three answers and what a report is drawn from."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 from bumphunt.results.base import FloatArray, Result
+from bumphunt.results.html import answers_html
+from bumphunt.results.maps import HypothesisMap
 from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan
 from bumphunt.results.spectra import ScanResult, SpectrumFit, UpperLimit
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
+READABLE_VERSIONS = ("1", "2")
+"""Schema versions that a report can be drawn from: what version 2 added has defaults."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,18 +39,30 @@ class TrainingHistory(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Check(Result):
-    """A quality check with a threshold declared beforehand."""
+    """A quality check with a threshold declared beforehand.
+
+    ``applies_to`` says what a failure puts in doubt: the ``excess``, or the ``masses`` only.
+    """
 
     name: str
     passed: bool
     value: float
     threshold: float
     meaning: str
+    applies_to: str = "excess"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answers(Result):
-    """The three answers of the LHC Olympics. Masses in GeV; None where the data do not support a number."""
+    """The three answers of the LHC Olympics. Masses in GeV; None where the data do not support a number.
+
+    ``search`` names the search that the claim is from, ``per_search`` gives ``z_local`` and ``z_global`` of each.
+    ``z_stat`` is the calibrated significance with statistical uncertainties only, ``z_spread`` its standard deviation
+    over single repeats of the training, ``tested_to`` the significance up to which signal-free repeats of the whole
+    search tested the calibration, which ``calibration`` describes (method, n, width, mean). ``masses_verified`` is
+    None without masses. ``assumptions`` are sentences. ``upper_limit`` may hold ``selected`` and ``expected`` limits
+    beside the inclusive one.
+    """
 
     status: str
     discovery: bool
@@ -61,7 +78,18 @@ class Answers(Result):
     m_x: Interval | None
     m_y: Interval | None
     n_signal: Interval | None
-    upper_limit: dict[str, float] | None
+    upper_limit: dict[str, Any] | None
+    search: str | None = None
+    per_search: dict[str, dict[str, float]] = field(default_factory=dict)
+    z_stat: float | None = None
+    z_spread: float | None = None
+    tested_to: float | None = None
+    calibration: dict[str, Any] | None = None
+    masses_verified: bool | None = None
+    assumptions: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        return answers_html(self)
 
     def __str__(self) -> str:
         def given(interval: Interval | None, unit: str) -> str:
@@ -83,7 +111,27 @@ class Answers(Result):
             )
             if "cross_section_fb_95" in self.upper_limit:
                 lines.append(f"             sigma x B x A < {self.upper_limit['cross_section_fb_95']:.3g} fb")
-        return "\n".join(lines)
+        return "\n".join([*lines[:2], *self._significance_lines(), *lines[2:], *self._doubts()])
+
+    def _significance_lines(self) -> list[str]:
+        """Return what else is known of the significance: how far it was tested, how much it varies, other searches."""
+        lines = []
+        if self.tested_to is not None:
+            beyond = "; beyond by extrapolation" if self.z_global > self.tested_to else ""
+            lines.append(f"             calibrated to {self.tested_to:.1f} sigma{beyond}")
+        if self.z_stat is not None:
+            lines.append(f"             {self.z_stat:.2f} sigma with statistical uncertainties only")
+        if self.z_spread is not None:
+            lines.append(f"             varies by {self.z_spread:.2f} sigma over single repeats of the training")
+        for name, found in self.per_search.items():
+            z_local, z_global = (found.get(key, math.nan) for key in ("z_local", "z_global"))
+            chosen = " (the claim)" if name == self.search else ""
+            lines.append(f"search       {name}: {z_local:.2f} sigma local, {z_global:.2f} sigma global{chosen}")
+        return lines
+
+    def _doubts(self) -> list[str]:
+        lines = ["masses       NOT VERIFIED: a check of the masses failed"] if self.masses_verified is False else []
+        return lines + [f"assumption   {sentence}" for sentence in self.assumptions]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,11 +146,16 @@ class Products(Result):
     limit: UpperLimit | None
     cross_checks: tuple[CrossCheck, ...]
     training: TrainingHistory | None
+    hypotheses: HypothesisMap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AnalysisResult(Result):
-    """The content of ``result.json``."""
+    """The content of ``result.json``.
+
+    ``signals`` are further claimed resonances, each with the keys of ``answers``; ``data_quality`` counts what was
+    found wrong with the input and what was done about it; ``looks`` is how many times these events were looked at.
+    """
 
     schema_version: str
     input: dict[str, Any]
@@ -112,9 +165,22 @@ class AnalysisResult(Result):
     answers: Answers
     checks: tuple[Check, ...]
     stages: dict[str, Any]
+    signals: tuple[Answers, ...] = ()
+    data_quality: dict[str, Any] = field(default_factory=dict)
+    looks: int | None = None
 
     def __str__(self) -> str:
-        return str(self.answers)
+        lines = [str(self.answers)]
+        lines += [f"\nfurther signal\n{signal}" for signal in self.signals]
+        failed = [check.name for check in self.checks if not check.passed]
+        if failed:
+            lines.append(f"failed       {', '.join(failed)}")
+        if self.looks is not None and self.looks > 1:
+            lines.append(f"looks        {self.looks} at these events, this one included")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return answers_html(self.answers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -128,7 +128,7 @@ def test_a_box_without_signal_is_no_discovery(make_events, tmp_path, seed):
 
 def test_the_result_says_what_it_was_made_from(reference, box):
     result = json.loads((reference[1] / "result.json").read_text())
-    assert result["schema_version"] == "1"
+    assert result["schema_version"] == "2"
     assert result["seed"] == 7
     assert result["input"]["n_events"] == 20_130
     assert len(result["input"]["sha256"]) == 64

@@ -13,27 +13,50 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from bumphunt.plots.cross_checks import cross_checks
-from bumphunt.plots.limits import limit
-from bumphunt.plots.mass_fit import mass_fit
-from bumphunt.plots.peak_scan import peak_scan
-from bumphunt.plots.plane import jet_plane
-from bumphunt.plots.scan import scan
-from bumphunt.plots.spectrum import spectrum
-from bumphunt.plots.style import GREEN, save
-from bumphunt.plots.training import training
-from bumphunt.results import ScanResult
+from bumphunt import plots
+from bumphunt.errors import InputError
+from bumphunt.plots import (
+    cross_checks,
+    hypothesis_map,
+    limit,
+    limits,
+    mass_fit,
+    null_rates,
+    peak_scan,
+    plane,
+    pulls,
+    scan,
+    spectrum,
+    training,
+)
+from bumphunt.plots.marks import poisson_errors, tail_probability
+from bumphunt.plots.style import GREEN, save, style
+from bumphunt.results import HypothesisMap, LimitCurve, ScanResult
 
+MASSES = np.linspace(3000.0, 4000.0, 6)
+CURVE = LimitCurve(
+    mass=MASSES,
+    observed=np.array([50.0, 40.0, 60.0, 30.0, 20.0, 15.0]),
+    expected=np.outer(np.linspace(48.0, 16.0, 6), [0.5, 0.7, 1.0, 1.4, 1.9]),
+    theory=np.linspace(90.0, 5.0, 6),
+    theory_name="A model with $5",
+)
+GRID = np.arange(100.0, 700.0, 100.0)
+Z = 4.0 * np.exp(-0.5 * ((GRID[None, :] - 500.0) ** 2 + (GRID[:4, None] - 200.0) ** 2) / 150.0**2)
+Z[0, 0] = np.nan
+MAP = HypothesisMap(m_x=GRID, m_y=GRID[:4], z_local=Z, p_local=np.vectorize(tail_probability)(Z), m_resonance=3500.0)
 DRAWINGS: dict[str, tuple[Callable[[Any], Any], str, str]] = {
     # name: how it is drawn, its lowest x label, its first y label
     "inclusive": (lambda p: spectrum(p.inclusive), "[GeV]", "GeV)"),
     "selected": (lambda p: spectrum(p.scan.best_window.fit), "[GeV]", "GeV)"),
     "scan": (lambda p: scan(p.scan), "[GeV]", "p-value"),
-    "plane": (lambda p: jet_plane(p.plane, mass_fit=p.mass_fit), "[GeV]", "[GeV]"),
+    "plane": (lambda p: plane(p.plane, mass_fit=p.mass_fit), "[GeV]", "[GeV]"),
     "peak_scan": (lambda p: peak_scan(p.peak_scan, mass_fit=p.mass_fit), "events taken", "[GeV]"),
     "mass_fit": (lambda p: mass_fit(p.mass_fit), "[GeV]", "Events /"),
     "limit": (lambda p: limit(p.limit), "[events]", ""),
     "training": (lambda p: training(p.training), "Epoch", "[dimensionless]"),
+    "limits": (lambda p: limits(CURVE), "resonance [GeV]", "events]"),
+    "hypothesis_map": (lambda p: hypothesis_map(MAP), "$m_X$ [GeV]", "$m_Y$ [GeV]"),
     "cross_checks": (lambda p: cross_checks(p.cross_checks, reference=p.scan.best_window), "[σ]", ""),
 }
 
@@ -50,20 +73,124 @@ def test_labels_carry_units_and_settings_stay(name: str, found: Any) -> None:
     before = dict(matplotlib.rcParams)
     figure, axes = draw(found)
     assert isinstance(figure, Figure)
-    assert isinstance(axes, tuple)
-    assert any(x_label in ax.get_xlabel() for ax in axes)
-    assert y_label in axes[0].get_ylabel()
+    several = axes if isinstance(axes, tuple) else (axes,)
+    assert any(x_label in ax.get_xlabel() for ax in several)
+    assert y_label in several[0].get_ylabel()
     assert dict(matplotlib.rcParams) == before
 
 
-def test_pyplot_is_never_loaded() -> None:
-    modules = ["spectrum", "scan", "plane", "peak_scan", "mass_fit", "limits", "training", "cross_checks"]
-    code = "import sys, importlib\n" + "".join(f"importlib.import_module('bumphunt.plots.{m}')\n" for m in modules)
-    code += "from bumphunt.plots.style import style\nwith style(): pass\n"
-    loaded = ("matplotlib.pyplot", "scipy", "pandas", "tensorflow", "sklearn")
-    code += f"sys.exit(', '.join(m for m in {loaded!r} if m in sys.modules) or 0)"
-    run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
+NAMES = ("spectrum", "scan", "plane", "mass_fit", "peak_scan", "limit", "limits", "cross_checks", "training",
+         "hypothesis_map", "null_rates", "pulls")  # fmt: skip
+
+
+def run(code: str) -> None:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_room_is_light_and_pyplot_is_never_loaded() -> None:
+    heavy = ("matplotlib", "scipy", "pandas", "tensorflow", "sklearn")
+    run(
+        "import sys, bumphunt.plots as plots\n"
+        f"early = [m for m in {heavy!r} if m in sys.modules]\n"
+        f"assert set({NAMES!r}) <= set(dir(plots))\n"
+        f"assert all(callable(getattr(plots, name)) for name in {NAMES!r})\n"
+        "from bumphunt.plots.style import style\nwith style(): pass\n"
+        "late = [m for m in ('matplotlib.pyplot', 'pandas', 'tensorflow', 'sklearn') if m in sys.modules]\n"
+        "sys.exit(', '.join(early + late) or 0)"
+    )
+
+
+def test_old_names_warn() -> None:
+    with pytest.warns(DeprecationWarning, match="bumphunt.plots.plane"):
+        assert plots.jet_plane is plane
+    with pytest.warns(DeprecationWarning, match="null_rates"):
+        assert plots.false_alarm_rates is null_rates
+    with pytest.raises(AttributeError, match="no attribute 'pictures'"):
+        plots.pictures  # noqa: B018
+
+
+PANELS: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
+    "spectrum": (2, lambda p, ax: spectrum(p.inclusive, ax=ax)),
+    "scan": (0, lambda p, ax: scan(p.scan, ax=ax)),
+    "plane": (0, lambda p, ax: plane(p.plane, mass_fit=p.mass_fit, ax=ax)),
+    "mass_fit": (3, lambda p, ax: mass_fit(p.mass_fit, ax=ax)),
+    "peak_scan": (6, lambda p, ax: peak_scan(p.peak_scan, mass_fit=p.mass_fit, ax=ax)),
+    "limit": (0, lambda p, ax: limit(p.limit, ax=ax)),
+    "limits": (0, lambda p, ax: limits(CURVE, ax=ax)),
+    "cross_checks": (0, lambda p, ax: cross_checks(p.cross_checks, ax=ax)),
+    "training": (0, lambda p, ax: training(p.training, ax=ax)),
+    "hypothesis_map": (0, lambda p, ax: hypothesis_map(MAP, ax=ax)),
+    "null_rates": (0, lambda p, ax: null_rates(np.linspace(-3.0, 3.0, 50), ax=ax)),
+    "pulls": (2, lambda p, ax: pulls({"m_x": [0.1, -1.0], "m_y": [0.5, 2.0]}, ax=ax)),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plot_draws_on_the_axes_it_is_given_in_the_users_style(name: str, found: Any) -> None:
+    number, draw = PANELS[name]
+    figure = Figure()
+    given = np.atleast_1d(figure.subplots(max(number, 1), 1))
+    artists = [len(axes.get_children()) for axes in given]
+    drawn, axes = draw(found, given if number else given[0])
+    assert drawn is figure
+    assert [id(one) for one in (axes if number else [axes])] == [id(one) for one in given]
+    assert all(len(one.get_children()) > before for one, before in zip(given, artists, strict=True))
+    with matplotlib.rc_context({"axes.labelsize": 31.0, "figure.figsize": (12.8, 9.0)}):
+        alone, axes = draw(found, None)
+        first = axes[0] if number else axes
+        assert first.xaxis.label.get_fontsize() == 31.0
+        wide = alone.get_size_inches()
+    with style():
+        alone, axes = draw(found, None)
+        assert (axes[0] if number else axes).xaxis.label.get_fontsize() == 11.5
+    assert wide == pytest.approx(2.0 * alone.get_size_inches())
+    if number:
+        with pytest.raises(InputError, match=f"{number} panels"):
+            draw(found, Figure().subplots(1, number + 1))
+
+
+def test_the_cms_style_of_mplhep_has_an_effect(found: Any) -> None:
+    mplhep = pytest.importorskip("mplhep")
+    plain_width = scan(found.scan)[1].spines["left"].get_linewidth()
+    with matplotlib.rc_context({k: v for k, v in mplhep.style.CMS.items() if not k.startswith(("font", "mathtext"))}):
+        assert scan(found.scan)[1].spines["left"].get_linewidth() == 2.0 > plain_width
+
+
+def test_error_bars_are_exact() -> None:
+    # G. J. Feldman and R. D. Cousins quote the same central intervals; the upper end at zero is -ln(0.1587)
+    low, high = poisson_errors(np.array([0.0, 1.0, 5.0, 10.0]))
+    assert high[0] == pytest.approx(-math.log(tail_probability(1.0)), rel=1e-6)
+    assert low[0] == 0.0
+    assert 1.0 - low[1] == pytest.approx(-math.log(1.0 - tail_probability(1.0)), rel=1e-6)
+    for n, down, up in zip((5, 10), low[2:], high[2:], strict=True):
+        above = 1.0 - sum(math.exp(-(n - down)) * (n - down) ** k / math.factorial(k) for k in range(n))
+        below = sum(math.exp(-(n + up)) * (n + up) ** k / math.factorial(k) for k in range(n + 1))
+        assert (above, below) == pytest.approx((tail_probability(1.0), tail_probability(1.0)), rel=1e-6)
+
+
+def test_one_bin_far_out_does_not_flatten_the_pulls_and_empty_bins_are_drawn(found: Any) -> None:
+    counts = found.inclusive.counts.copy()
+    counts[10], counts[-1] = 4.0 * counts[10], 0.0
+    none = np.zeros(len(counts), dtype=bool)
+    _, (upper, lower) = spectrum(dataclasses.replace(found.inclusive, counts=counts, masked=none, window=none))
+    assert lower.get_ylim()[1] < 9.0
+    assert len(lower.texts) == 2
+    bars: Any = upper.containers[0].lines[2][0]
+    assert len(bars.get_segments()) == len(counts)
+    points: Any = upper.containers[0].lines[0]
+    assert np.isnan(points.get_ydata()).sum() == 1
+
+
+def test_the_map_marks_its_largest_point_and_leaves_out_what_was_not_tried(found: Any) -> None:
+    _, axes = hypothesis_map(MAP)
+    star = axes.get_lines()[0]
+    assert (star.get_xdata()[0], star.get_ydata()[0]) == (500.0, 200.0)
+    mesh: Any = axes.collections[0]
+    assert np.ma.count_masked(mesh.get_array()) == 1
+    nothing = dataclasses.replace(MAP, z_local=np.full_like(Z, np.nan))
+    hypothesis_map(nothing)[0].canvas.draw()
+    assert "no hypothesis" in str(nothing)
 
 
 def test_saved_twice_is_the_same_and_carries_no_date(found: Any, tmp_path: Any) -> None:
@@ -76,20 +203,15 @@ def test_saved_twice_is_the_same_and_carries_no_date(found: Any, tmp_path: Any) 
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["v1.2.pdf", "v1.2.png"]
 
 
-def test_a_user_s_settings_do_not_reach_the_figure(found: Any, tmp_path: Any) -> None:
-    plain = save(training(found.training)[0], tmp_path / "plain")[1].read_bytes()
-    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "font.family": ["No Such Font"]}):
-        odd = save(training(found.training)[0], tmp_path / "odd")[1].read_bytes()
-    assert odd == plain
-
-
 def test_spectrum_draws_every_event_and_the_window(found: Any) -> None:
     fit = found.inclusive
     _, (upper, lower) = spectrum(fit)
     labels = " ".join(upper.get_legend_handles_labels()[1]).replace("\u2009", "")
     assert f"{fit.counts.sum():.0f} events" in labels
     assert f"{fit.counts[fit.window].sum():.0f} observed" in labels
-    assert sum(np.size(line.get_xdata()) for line in lower.get_lines() if line.get_marker() == "o") == len(fit.counts)
+    assert sum(np.size(line.get_xdata()) for line in lower.get_lines() if line.get_marker() in ("o", "^", "v")) == len(
+        fit.counts
+    )
     unmasked = dataclasses.replace(fit, masked=np.zeros_like(fit.masked), window=np.zeros_like(fit.masked))
     assert "Window" not in " ".join(spectrum(unmasked)[1][0].get_legend_handles_labels()[1])
 
@@ -101,10 +223,11 @@ def test_spectrum_of_no_events_can_be_drawn(found: Any) -> None:
 
 
 def test_scan_has_one_line_a_cut_with_gaps(found: Any) -> None:
-    _, (axes,) = scan(found.scan)
+    _, axes = scan(found.scan)
     labels = axes.get_legend_handles_labels()[1]
     assert sum("kept" in text for text in labels) == len({w.cut_fraction for w in found.scan.windows})
-    assert any(text.startswith("Global: p ≤") for text in labels)
+    assert axes.get_title(loc="left").startswith("Global p ≤")
+    assert {text.get_text() for text in axes.texts} >= {"3 σ", "5 σ"}
     drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.get_lines()])
     skipped = sum(w.note != "" for w in found.scan.windows)
     assert skipped > 0
@@ -119,7 +242,7 @@ def test_scan_survives_nothing_searched_and_vanishing_p_values(found: Any) -> No
     )  # fmt: skip
     scan(nothing)[0].canvas.draw()
     sure = dataclasses.replace(found.scan.best_window, p_local=0.0, z_local=41.0)
-    _, (axes,) = scan(dataclasses.replace(found.scan, windows=(sure,), best=0, p_global=0.0, z_global=40.0))
+    _, axes = scan(dataclasses.replace(found.scan, windows=(sure,), best=0, p_global=0.0, z_global=40.0))
     assert axes.get_ylim()[0] > 0
 
 
@@ -140,13 +263,13 @@ def test_peak_scan_shows_the_interval_of_the_mass_fit(found: Any) -> None:
 
 def test_names_from_outside_are_not_formulas(found: Any) -> None:
     odd = dataclasses.replace(found.cross_checks[0], name="a$b^c$ {", z_local=math.nan)
-    figure, (axes,) = cross_checks([odd])
+    figure, axes = cross_checks([odd])
     figure.canvas.draw()
     assert "no number" in [text.get_text() for text in axes.texts]
 
 
 def test_limit_shows_observed_and_expected(found: Any) -> None:
-    _, (axes,) = limit(found.limit)
+    _, axes = limit(found.limit)
     patches: Any = axes.patches
     bars = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in patches)
     expected = found.limit.expected

@@ -10,11 +10,18 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from bumphunt.plots.calibration import false_alarm_rates, pulls
-from bumphunt.plots.discrimination import roc, score_distribution, significance_improvement
-from bumphunt.plots.importance import importance
-from bumphunt.plots.learning import classifier_history, learning_curve
-from bumphunt.plots.robustness import robustness
+from bumphunt.plots import (
+    classifier_history,
+    importance,
+    learning_curve,
+    null_rates,
+    pulls,
+    robustness,
+    roc,
+    score_distribution,
+    significance_improvement,
+)
+from bumphunt.plots.calibration import false_alarm_rates
 
 EFF = np.linspace(0.0, 1.0, 50)
 RESULTS: dict[str, Any] = {
@@ -41,8 +48,8 @@ RESULTS: dict[str, Any] = {
 }  # fmt: skip
 NORMAL = np.random.default_rng(1).standard_normal(400)
 DRAWINGS: dict[str, tuple[Any, str, str]] = {
-    "false alarms": (lambda r: false_alarm_rates({"nominal": NORMAL, "a$b": NORMAL}), "local significance", "nominal"),
-    "pulls": (lambda r: pulls({"m_x": NORMAL, "n_signal": NORMAL + 9}), "Pull", "Pseudo-experiments"),
+    "false alarms": (lambda r: null_rates({"nominal": NORMAL, "a$b": NORMAL}), "local significance", "nominal"),
+    "pulls": (lambda r: pulls({"m_x": NORMAL, "n_signal": NORMAL + 9}), "Pull", "Experiments"),
     "importance": (lambda r: importance(r["importance"]), "Fall of AUC", ""),
     "curve": (lambda r: learning_curve(r["curve"]), "Training events", "log loss"),
     "history": (lambda r: classifier_history(r["history"]), "Epoch", "[nats]"),
@@ -60,40 +67,47 @@ def test_labels_and_settings(name: str) -> None:
     figure, axes = draw(RESULTS)
     figure.canvas.draw()
     assert isinstance(figure, Figure)
-    assert x_label in axes[0].get_xlabel()
-    assert y_label in axes[0].get_ylabel()
+    first = axes[0] if isinstance(axes, tuple) else axes
+    assert x_label in first.get_xlabel()
+    assert y_label in first.get_ylabel()
     assert dict(matplotlib.rcParams) == before
 
 
 def test_the_most_important_feature_is_on_top() -> None:
-    _, (axes,) = importance(RESULTS["importance"])
+    _, axes = importance(RESULTS["importance"])
     assert [text.get_text() for text in axes.get_yticklabels()] == ["mj1", "tau21_1", r"a\$b^c\$"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
 
 
 def test_the_epoch_that_was_kept_is_marked() -> None:
-    _, (axes,) = classifier_history(RESULTS["history"])
+    _, axes = classifier_history(RESULTS["history"])
     assert "Kept: epoch 2" in axes.get_legend_handles_labels()[1]
 
 
 def test_a_log_loss_is_drawn_positive() -> None:
     curve = SimpleNamespace(**{**vars(RESULTS["curve"]), "test": -RESULTS["curve"].test})
-    _, (axes,) = learning_curve(curve)
+    _, axes = learning_curve(curve)
     assert np.asarray(axes.get_lines()[1].get_ydata()) == pytest.approx([0.81, 0.905])
 
 
 def test_improvement_is_drawn_only_where_it_may_be_quoted() -> None:
-    _, (axes,) = significance_improvement({"trees": RESULTS["sic"]})
+    _, axes = significance_improvement({"trees": RESULTS["sic"]})
     assert len(np.asarray(axes.get_lines()[0].get_xdata())) == RESULTS["sic"].valid.sum()
     none = SimpleNamespace(**{**vars(RESULTS["sic"]), "valid": np.zeros(49, dtype=bool)})
-    _, (axes,) = significance_improvement({"trees": none})
+    _, axes = significance_improvement({"trees": none})
     assert "test too small" in axes.get_legend_handles_labels()[1][0]
 
 
 def test_pyplot_and_learning_are_never_loaded() -> None:
-    modules = ("importance", "learning", "discrimination", "robustness")
+    modules = ("learning", "discrimination")
     code = "import sys, importlib\n" + "".join(f"importlib.import_module('bumphunt.plots.{m}')\n" for m in modules)
     loaded = ("matplotlib.pyplot", "scipy", "pandas", "tensorflow", "sklearn")
     code += f"sys.exit(', '.join(m for m in {loaded!r} if m in sys.modules) or 0)"
     run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+
+
+def test_the_old_name_of_the_rates_works_for_one_more_release() -> None:
+    with pytest.warns(DeprecationWarning, match="null_rates"):
+        _, (axes,) = false_alarm_rates({"nominal": NORMAL})
+    assert "local significance" in axes.get_xlabel()

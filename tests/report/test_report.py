@@ -15,6 +15,7 @@ from bumphunt.errors import InputError
 from bumphunt.report.figures import Picture
 from bumphunt.report.html import absences, render, write_report
 from bumphunt.report.reading import read_results
+from bumphunt.report.wording import FAILURES
 from bumphunt.results import AnalysisResult, Products
 
 HOSTILE = "boxes/<script>alert('x')</script>/bl&ck.parquet"
@@ -80,7 +81,10 @@ def test_nothing_is_loaded_from_outside(drawn: tuple[Path, str]) -> None:
     bare = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", text)
     assert "//" not in bare
     assert not re.search(r"url\(|@import", bare)
-    assert not {tag for tag, _ in page.elements} & {"script", "link", "iframe", "object", "embed", "a"}
+    assert not {tag for tag, _ in page.elements} & {"script", "link", "iframe", "object", "embed"}
+    links = [attributes["href"] or "" for tag, attributes in page.elements if tag == "a"]
+    assert links
+    assert all(link.startswith("#") for link in links), "contents only: nothing leads outside"
     images = [attributes for tag, attributes in page.elements if tag == "img"]
     assert len(images) == len(NAMES)
     assert all((attributes["src"] or "").startswith("data:image/png;base64,") for attributes in images)
@@ -111,6 +115,12 @@ def test_second_drawing_is_identical(factory: Any, drawn: tuple[Path, str], tmp_
     assert again.read_text(encoding="utf-8") == text
     for path in (folder / "figures").iterdir():
         assert path.read_bytes() == (tmp_path / "figures" / path.name).read_bytes()
+
+
+def test_a_user_s_settings_do_not_reach_the_report(factory: Any, drawn: tuple[Path, str], tmp_path: Path) -> None:
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "font.family": ["No Such Font"]}):
+        again = write_report(factory.write(tmp_path, "discovery", path=HOSTILE))
+    assert again.read_text(encoding="utf-8") == drawn[1]
 
 
 @pytest.mark.parametrize(
@@ -225,3 +235,59 @@ def test_wrong_entries_are_named(
 def test_directory_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a directory"):
         write_report(tmp_path / "nowhere")
+
+
+def test_what_version_2_knows_is_shown_and_nothing_of_it_where_it_is_not_known(factory: Any) -> None:
+    result, products = factory.result("discovery"), factory.products("discovery")
+    old = page_of(result, products).text
+    for words in ("Calibrated to", "Assumptions", "The data", "Further claimed", "not verified", "looked at"):
+        assert words not in old
+    answers = dataclasses.replace(
+        result.answers, tested_to=3.2, z_spread=0.4, search="prior", masses_verified=False,
+        per_search={"cwola": {"z_local": 1.7, "z_global": 0.3}, "prior": {"z_local": 8.1, "z_global": 6.9}},
+        assumptions=("Each daughter gives one jet.",),
+    )  # fmt: skip
+    failed = dataclasses.replace(result.checks[0], name="mass_fit", passed=False, applies_to="masses")
+    new = dataclasses.replace(
+        result, answers=answers, checks=(failed,), signals=(result.answers,), looks=4,
+        data_quality={"duplicates": 12, "near_duplicates": 0, "repaired": 3},
+    )  # fmt: skip
+    text = page_of(new, products).text
+    for words in (
+        "Calibrated to 3.2 σ; beyond by extrapolation",
+        "scatter by 0.4 σ",
+        "Each daughter gives one jet.",
+        "12 exact copies dropped",
+        "3 rows repaired",
+        "looked at 4 times",
+        "Further claimed resonances",
+        "The masses are not verified: mass fit failed",
+        "the claim",
+        "do not look like the selected",
+    ):
+        assert words in text.replace("\u202f", " ")
+    assert "near copies" not in text
+
+
+def test_each_check_says_what_a_failure_would_look_like() -> None:
+    names = set(re.findall(r'name="(\w+)"', (ROOT / "bumphunt" / "significance" / "checks.py").read_text("utf-8")))
+    assert len(names) >= 5
+    assert names <= set(FAILURES)
+
+
+ROOT = Path(__file__).resolve().parents[2]
+STORED = Path(__file__).parent / "stored_v1"
+
+
+def test_a_folder_of_schema_version_1_can_still_be_reported(tmp_path: Path) -> None:
+    for name in ("result.json", "products.json"):
+        (tmp_path / name).write_bytes((STORED / name).read_bytes())
+    assert json.loads((tmp_path / "result.json").read_text())["schema_version"] == "1"
+    result, products = read_results(tmp_path)
+    assert result.answers.status == "discovery"
+    assert result.answers.tested_to is None
+    assert all(check.applies_to == "excess" for check in result.checks)
+    assert products.hypotheses is None
+    text = Page(write_report(tmp_path).read_text(encoding="utf-8")).text
+    assert "Yes: a discovery" in text
+    assert "3520 ± 50 GeV" in text

@@ -1,0 +1,235 @@
+"""The search: p-value of every window and cut, of every signal hypothesis, and what other scores see."""
+
+import math
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bumphunt.plots.marks import SYMBOLS, status_label, tail_probability
+from bumphunt.plots.style import BLACK, BLUE, GREY, RED, headroom, one_panel, plain
+from bumphunt.results import CrossCheck, HypothesisMap, ScanResult, WindowResult
+
+SMALLEST = 1e-60
+"""p-values below are drawn here, with a mark that points down."""
+MARKERS = "os^Dvp*h"
+
+
+def scan(
+    result: ScanResult, *, ax: Axes | None = None, status: str = "", variable: str = SYMBOLS["mjj"]
+) -> tuple[Figure, Axes]:
+    """Draw the local p-value against the middle of the window, one line per cut, and write the global one.
+
+    Windows that were not searched are gaps in the lines.
+
+    Parameters
+    ----------
+    result : ScanResult
+        All windows and cuts that were looked at.
+    ax : Axes, optional
+        Where to draw.
+    status : str
+        What the data are, above the figure, on the right.
+    variable : str
+        Short label of the mass axis.
+
+    Returns
+    -------
+    figure, axes
+    """
+    figure, axes = one_panel(ax, 4.4)
+    axes.set_yscale("log")
+    cuts = sorted({window.cut_fraction for window in result.windows}, reverse=True)
+    colours = matplotlib.colormaps["cividis"](np.linspace(0.0, 0.88, max(len(cuts), 2)))
+    for i, cut in enumerate(cuts):
+        windows = sorted((w for w in result.windows if w.cut_fraction == cut), key=lambda w: w.centre)
+        p = np.array([_drawn(window) for window in windows])
+        if np.isfinite(p).any():
+            axes.plot(
+                [window.centre for window in windows],
+                p,
+                marker=MARKERS[i % len(MARKERS)],
+                markersize=4.5,
+                linewidth=1.3,
+                color=colours[i],
+                label=f"{100 * cut:.3g} % kept",
+            )
+    smallest = min((p for p in map(_drawn, result.windows) if math.isfinite(p)), default=0.1)
+    best = result.best_window
+    if best is not None and math.isfinite(best.p_local):
+        mark = "v" if best.p_local < SMALLEST else "o"
+        axes.plot(
+            best.centre,
+            max(best.p_local, SMALLEST),
+            mark,
+            markersize=12,
+            fillstyle="none",
+            markeredgewidth=1.8,
+            color=RED,
+            label=f"Best: {_window(best)}, {best.z_local:.1f} σ local",
+        )
+    axes.set_ylim(min(smallest, tail_probability(3.0)) / 6.0, 2.0)
+    _significance_lines(axes)
+    headroom(axes, 0.3)
+    axes.set_yticks([tick for tick in axes.get_yticks() if tick <= 1.0], minor=False)
+    axes.minorticks_off()
+    if result.windows:
+        axes.set_xlim(min(w.low for w in result.windows), max(w.high for w in result.windows))
+    else:
+        axes.text(0.5, 0.5, "No window was searched", transform=axes.transAxes, ha="center")
+    axes.set_xlabel(f"Middle of the window in {variable}")
+    axes.set_ylabel("Local p-value (one-sided)")
+    status_label(axes, status)
+    if math.isfinite(result.p_global):
+        # a number and no line: the global p-value has no place on an axis of local ones
+        sign = "≤" if result.is_bound else "="
+        axes.set_title(f"Global p {sign} {result.p_global:.2g} ({result.z_global:.1f} σ)", loc="left")
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper left", ncols=2, fontsize="small", columnspacing=1.2)
+    return figure, axes
+
+
+def _window(window: WindowResult) -> str:
+    digits = 0 if window.high >= 100.0 else 2
+    return f"{window.low:.{digits}f}–{window.high:.{digits}f}" + (" GeV" if digits == 0 else "")
+
+
+def _drawn(window: WindowResult) -> float:
+    if window.note or not math.isfinite(window.p_local):
+        return math.nan
+    return max(window.p_local, SMALLEST)
+
+
+def _significance_lines(axes: Axes) -> None:
+    """Mark whole significances; those of evidence and discovery, 3 and 5, more strongly than the others."""
+    bottom = axes.get_ylim()[0]
+    highest = next(z for z in range(1, 40) if tail_probability(z) < bottom) - 1
+    step = 1 if highest <= 7 else math.ceil(highest / 7)
+    for z in sorted({*range(step, highest + 1, step), *(level for level in (3, 5) if level <= highest)}):
+        p, strong = tail_probability(z), z in (3, 5)
+        axes.axhline(p, color=BLACK if strong else GREY, linewidth=1.0 if strong else 0.8,
+                     linestyle="--" if strong else ":", zorder=0)  # fmt: skip
+        axes.annotate(
+            f"{z} σ",
+            (1.0, p),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+            fontweight="bold" if strong else "normal",
+            color=BLACK,
+        )
+
+
+SCORES = {
+    "cwola": "CWoLa trees",
+    "weak_supervision_networks": "CWoLa networks",
+    "latent_cwola": "CWoLa in the latent space",
+    "vae_reconstruction": "VAE reconstruction error",
+    "vae_mean": "VAE latent mean",
+    "vae_kl": "VAE Kullback–Leibler part",
+    "vae_loss": "VAE loss",
+    "autoencoder": "Autoencoder error",
+    "mahalanobis": "Mahalanobis distance",
+}
+
+
+def cross_checks(
+    result: Sequence[CrossCheck], *, ax: Axes | None = None, reference: WindowResult | None = None
+) -> tuple[Figure, Axes]:
+    """Draw one horizontal bar per score, named with its observed and expected events.
+
+    Parameters
+    ----------
+    result : sequence of CrossCheck
+        In the order in which they are to be listed.
+    ax : Axes, optional
+        Where to draw.
+    reference : WindowResult, optional
+        The best window of the main analysis, drawn first in another colour.
+
+    Returns
+    -------
+    figure, axes
+    """
+    seen: list[tuple[str, CrossCheck | WindowResult, str]] = [
+        (_name(check.name, check.orientation), check, BLUE) for check in result
+    ]
+    if reference is not None:
+        seen.insert(0, ("Main analysis", reference, RED))
+    rows = [(name, r.z_local, r.n_observed, r.n_expected, r.n_expected_error, colour) for name, r, colour in seen]
+    figure, axes = one_panel(ax, 0.9 + 0.5 * max(len(rows), 1))
+    significances = [z for _, z, *_ in rows if math.isfinite(z)]
+    low, high = min([0.0, *significances]), max([5.0, *significances])
+    for i, (_, z, *_, colour) in enumerate(rows):
+        shown = "no number"
+        if math.isfinite(z):
+            axes.barh(i, z, height=0.6, color=colour, alpha=0.85)
+            shown = f"{z:.1f} σ".replace("-", "−")
+        place = max(z, 0.0) + 0.015 * (high - low) if math.isfinite(z) else 0.1
+        axes.text(place, i, shown, va="center", fontsize="small")
+    axes.axvline(0.0, color=BLACK, linewidth=0.9)
+    for level in (3.0, 5.0):
+        axes.axvline(level, color=GREY, linewidth=0.8, linestyle=":", zorder=0)
+    texts = [f"{name}\n{observed} on {expected:.1f} ± {error:.1f}" for name, _, observed, expected, error, _ in rows]
+    axes.set_yticks(range(len(rows)), texts, fontsize="small")
+    axes.tick_params(axis="y", which="both", left=False, right=False)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlim(low - (0.05 * (high - low) if low < 0 else 0.0), high + 0.2 * (high - low))
+    axes.set_xlabel("Local significance in the best window [σ]")
+    return figure, axes
+
+
+def _name(name: str, orientation: int) -> str:
+    words = SCORES.get(name, name.replace("_", " "))
+    side = {1: "high end", -1: "low end"}.get(orientation, "")
+    return plain(f"{words} ({side})" if side else words)
+
+
+def hypothesis_map(result: HypothesisMap, *, ax: Axes | None = None, status: str = "") -> tuple[Figure, Axes]:
+    """Draw the local significance of every tried pair of daughter masses, with contours at 3 and 5 σ.
+
+    Points that were not tried stay empty; the largest is marked.
+
+    Parameters
+    ----------
+    result : HypothesisMap
+        Significances on a grid of (m_X, m_Y).
+    ax : Axes, optional
+        Where to draw; the colour bar takes its room from them.
+    status : str
+        What the data are, above the figure, on the right.
+
+    Returns
+    -------
+    figure, axes
+    """
+    figure, axes = one_panel(ax, 4.8)
+    z = np.ma.masked_invalid(np.asarray(result.z_local, dtype=np.float64))
+    top = max(3.0, float(z.max()) if z.count() else 3.0)
+    drawn = axes.pcolormesh(
+        result.m_x, result.m_y, z, shading="nearest", cmap="cividis", vmin=0.0, vmax=top, rasterized=True
+    )
+    bar = figure.colorbar(drawn, ax=axes)
+    bar.set_label("Local significance [σ]")
+    levels = [level for level in (3.0, 5.0) if z.count() and level < z.max()]
+    if levels and min(z.shape) > 1:
+        lines = axes.contour(result.m_x, result.m_y, z, levels=levels, colors="white", linewidths=1.4)
+        axes.clabel(lines, fmt="%g σ", fontsize="small")
+    if z.count():
+        row, column = np.unravel_index(int(np.nanargmax(result.z_local)), z.shape)
+        text = f"Largest: {z[row, column]:.1f} σ at {result.m_x[column]:.0f} and {result.m_y[row]:.0f} GeV"
+        axes.plot(
+            result.m_x[column], result.m_y[row], "*", color=RED, markersize=14, markeredgecolor="white",
+            linestyle="none", label=text, clip_on=False,
+        )  # fmt: skip
+        axes.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none", fontsize="small")
+    axes.set_xlabel("Heavier daughter $m_X$ [GeV]")
+    axes.set_ylabel("Lighter daughter $m_Y$ [GeV]")
+    if result.m_resonance is not None:
+        axes.set_title(f"Resonance at {result.m_resonance:.0f} GeV", loc="left")
+    status_label(axes, status)
+    return figure, axes

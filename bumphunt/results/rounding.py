@@ -1,0 +1,27 @@
+"""Numbers rounded by the rule of the Particle Data Group."""
+
+import math
+
+
+def pdg_round(value: float, error: float) -> tuple[str, str]:
+    """Return value and error as text, rounded by the rule of the Particle Data Group.
+
+    The error keeps two digits where its first three lie in 100-354, one in 355-949, and becomes
+    1000 above; the value is given to the same place.
+
+    Examples
+    --------
+    >>> pdg_round(3498.43, 12.34), pdg_round(0.8271, 0.0119), pdg_round(102.37, 0.96), pdg_round(5.0, 0.0)
+    (('3498', '12'), ('0.827', '0.012'), ('102.4', '1.0'), ('5', '0'))
+    """
+    if not math.isfinite(error) or error <= 0:
+        return f"{value:.4g}", f"{error:.2g}"
+    exponent = math.floor(math.log10(error))
+    leading = round(error / 10.0 ** (exponent - 2))
+    if leading >= 950:
+        exponent, decimals = exponent + 1, -exponent
+        error = 10.0**exponent  # and not 0.95, which rounds to 0.9
+    else:
+        decimals = (1 if leading < 355 else 0) - exponent
+    shown = max(decimals, 0)
+    return f"{round(value, decimals):.{shown}f}", f"{round(error, decimals):.{shown}f}"
