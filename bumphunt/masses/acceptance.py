@@ -153,7 +153,9 @@ class Acceptance:
     def __call__(self, mjj: FloatArray, mj1: FloatArray, mj2: FloatArray) -> FloatArray:
         """Return the probability at each event's masses (GeV), shape (events,)."""
         places = (self._places(mjj, mj1, mj2) - np.array(self._origin)[:, None]) / _CELL
-        return np.asarray(map_coordinates(self._table, places, order=1, mode="nearest"), dtype=np.float64)
+        # the table as coefficients of cubic splines: positive, and smooth where linear interpolation has kinks
+        found = map_coordinates(self._table, places, order=3, prefilter=False, mode="nearest")
+        return np.asarray(found, dtype=np.float64)
 
     def _places(self, mjj: FloatArray, mj1: FloatArray, mj2: FloatArray) -> FloatArray:
         logs = np.log(np.maximum(np.stack([mj1, mj2]), 1.0))

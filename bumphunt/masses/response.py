@@ -17,6 +17,14 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 
+from bumphunt.masses.interpolation import (
+    SmoothTable,
+    between,
+    deposited,
+    half_height_width,
+    highest,
+    smooth_table,
+)
 from bumphunt.masses.resolution import to_nominal
 from bumphunt.masses.signal_table import Masses, SignalTable
 
@@ -45,14 +53,6 @@ _CLIP = 0.25
 _MOST_JETS, _MOST_EVENTS = 25_000, 15_000
 _PARTS = np.linspace(0.0, 1.0, 41)
 _CLASSES = 10
-
-
-def between(x: FloatArray, grid: FloatArray, values: FloatArray) -> FloatArray:
-    """Interpolate linearly on an evenly spaced grid, constant beyond its ends; several times faster than numpy's."""
-    position = np.clip((x - grid[0]) * ((len(grid) - 1) / (grid[-1] - grid[0])), 0.0, len(grid) - 1.000001)
-    cell = position.astype(np.intp)
-    low = values[cell]
-    return np.asarray(low + (position - cell) * (values[cell + 1] - low), dtype=np.float64)
 
 
 def place(mass: npt.ArrayLike, m_resonance: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -96,18 +96,20 @@ def _smooth_density(values: FloatArray, weights: FloatArray, grid: FloatArray) -
     its intervals too short: kernels are wider than the density alone would ask.
     """
     step = grid[1] - grid[0]
-    edges = np.append(grid - 0.5 * step, grid[-1] + 0.5 * step)
-    found = np.histogram(values, edges, weights=weights)[0] / weights.sum()
+    found = deposited(values, weights, grid) / weights.sum()
     first = gaussian_filter1d(found, _FIRST / step, mode="nearest")
-    high = grid[first > 0.5 * first.max()]
-    kernel = max(_SMOOTHING * float(high[-1] - high[0]) / 2.355, 2.0 * step)
+    kernel = max(_SMOOTHING * half_height_width(grid, first) / 2.355, 2.0 * step)
     pilot = gaussian_filter1d(found, 2.0 * kernel / step, mode="nearest")
     widening = np.clip(np.sqrt(pilot.max() / np.maximum(pilot, 1e-12)), 1.0, _WIDEST)
-    classes = np.round(np.log2(widening) / _CLASS).astype(np.int64)
+    # each point is shared by the two kernels of a ladder whose widths enclose its own, so that no kernel jumps
+    rung = np.log2(widening) / _CLASS
+    lower = np.floor(rung).astype(np.int64)
+    upper_part = rung - lower
     density = np.zeros(len(grid))
-    for name in np.unique(classes[found > 0]):
-        width = 2.0 ** (_CLASS * name) * kernel / step
-        density += gaussian_filter1d(np.where(classes == name, found, 0.0), width, mode="nearest")
+    for name in range(int(lower[found > 0].max()) + 2):
+        part = np.where(lower == name, 1.0 - upper_part, np.where(lower == name - 1, upper_part, 0.0)) * found
+        if part.any():
+            density += gaussian_filter1d(part, 2.0 ** (_CLASS * name) * kernel / step, mode="nearest")
     density += 1e-9
     return np.asarray(density / (density.sum() * step), dtype=np.float64)
 
@@ -118,12 +120,13 @@ class Shape:
 
     grid: FloatArray
     log_density: FloatArray
+    smooth: SmoothTable
     cumulative: FloatArray
     mode: float
 
     def log_at(self, x: FloatArray) -> FloatArray:
         """Return the logarithm of the density at ``x``."""
-        return between(x, self.grid, self.log_density)
+        return self.smooth(x)
 
     def widened(self, x: FloatArray, widening: float) -> FloatArray:
         """Return the logarithm of the density at ``x`` when its core is wider by a factor."""
@@ -141,8 +144,7 @@ class Shape:
     @property
     def core_width(self) -> float:
         """Standard deviation of a Gaussian as wide as the peak at half of its height."""
-        high = self.grid[self.log_density > self.log_density.max() - np.log(2.0)]
-        return float((high[-1] - high[0]) / 2.355)
+        return half_height_width(self.grid, np.exp(self.log_density)) / 2.355
 
 
 def shape_of(values: FloatArray, weights: FloatArray, grid: FloatArray) -> Shape:
@@ -150,8 +152,14 @@ def shape_of(values: FloatArray, weights: FloatArray, grid: FloatArray) -> Shape
     density = _smooth_density(values, weights, grid)
     step = grid[1] - grid[0]
     cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1])) * step])
-    peak = gaussian_filter1d(density, 0.02 / step).argmax()
-    return Shape(grid=grid, log_density=np.log(density), cumulative=cumulative / cumulative[-1], mode=float(grid[peak]))
+    log_density = np.log(density)
+    return Shape(
+        grid=grid,
+        log_density=log_density,
+        smooth=smooth_table(grid, log_density),
+        cumulative=cumulative / cumulative[-1],
+        mode=highest(grid, gaussian_filter1d(density, 0.02 / step)),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -162,12 +170,12 @@ class Jet:
     """
 
     shape: Shape
-    pull: FloatArray
+    pull: SmoothTable
     substructure: FloatArray
 
     def pull_at(self, log_ratio: FloatArray) -> FloatArray:
         """Return what jets of these masses add to log mjj."""
-        return between(log_ratio, JET_GRID, self.pull)
+        return self.pull(log_ratio)
 
 
 def jet_response(table: SignalTable, mass: float, m_resonance: float) -> Jet:
@@ -185,7 +193,7 @@ def jet_response(table: SignalTable, mass: float, m_resonance: float) -> Jet:
     observables = table.substructure[sample, slot, ::step].reshape(len(weight), -1)
     return Jet(
         shape=shape,
-        pull=_pull(ratio.ravel(), relative.ravel(), weight, shape.mode),
+        pull=smooth_table(JET_GRID, _pull(ratio.ravel(), relative.ravel(), weight, shape.mode)),
         substructure=_substructure_quantiles(_mass_class(ratio.ravel(), shape), observables, weight),
     )
 
@@ -214,11 +222,9 @@ def _substructure_quantiles(
 def _pull(ratio: FloatArray, relative: FloatArray, weight: FloatArray, mode: float) -> FloatArray:
     """Return the smoothed mean of ``relative`` against ``ratio`` on the grid, 0 at the mode."""
     step = JET_GRID[1] - JET_GRID[0]
-    edges = np.append(JET_GRID - 0.5 * step, JET_GRID[-1] + 0.5 * step)
     inside = np.clip(ratio, JET_GRID[0], JET_GRID[-1])
-    count = np.histogram(inside, edges, weights=weight)[0]
-    total = np.histogram(inside, edges, weights=weight * relative)[0]
-    overall, pull = float((weight * relative).sum() / weight.sum()), np.zeros(len(JET_GRID))
+    count, total = (deposited(inside, part, JET_GRID) for part in (weight, weight * relative))
+    overall = float((weight * relative).sum() / weight.sum())
     effective = weight.sum() ** 2 / (weight**2).sum()
     pull = np.full(len(JET_GRID), overall)
     for width in (0.5, 0.12, 0.03):  # from coarse to fine: where events are few, the coarser stands

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.masses.acceptance import Select
-from bumphunt.masses.likelihood import Likelihood, masses_and_widths
+from bumphunt.masses.likelihood import Likelihood
+from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.yields import in_box
 
 FloatArray = npt.NDArray[np.float64]
@@ -39,25 +40,25 @@ class Tau21Scale:
     prior: float = 0.0
 
 
-def tau21_scale(likelihood: Likelihood, values: list[float], select: Select) -> Tau21Scale:
-    """Estimate the scale at the minimum ``values`` of ``likelihood``, under a Gaussian prior of :data:`TAU21_PRIOR`.
+def tau21_scale(likelihood: Likelihood, at: Parameters, select: Select) -> Tau21Scale:
+    """Estimate the scale at the minimum ``at`` of ``likelihood``, under a Gaussian prior of :data:`TAU21_PRIOR`.
 
     Parameters
     ----------
     likelihood : Likelihood
         Its events must have ``tau21``.
-    values : list of float
-        Parameters at the minimum.
+    at : Parameters
+        The minimum.
     select : callable
         The selection, as in :func:`bumphunt.masses.fit.fit_masses`.
     """
-    predicted, efficiency = _predictions(likelihood, values, select)
+    predicted, efficiency = _predictions(likelihood, at, select)
     centre = len(_SCALES) // 2
     if efficiency[centre] <= 0.0 or not np.isfinite(predicted).all():
         return Tau21Scale()
     mean = np.polyval(np.polyfit(_SCALES, predicted, 2), _FINE)
     log_efficiency = np.polyval(np.polyfit(_SCALES, np.log(np.maximum(efficiency, 1e-6)), 2), _FINE)
-    seen = _seen(likelihood, values)
+    seen = _seen(likelihood, at)
     penalty = (_FINE / TAU21_PRIOR) ** 2
     if seen is not None:
         penalty = penalty + ((mean - seen[0]) / seen[1]) ** 2
@@ -75,10 +76,10 @@ def tau21_scale(likelihood: Likelihood, values: list[float], select: Select) -> 
     )
 
 
-def _predictions(likelihood: Likelihood, values: list[float], select: Select) -> tuple[FloatArray, FloatArray]:
+def _predictions(likelihood: Likelihood, at: Parameters, select: Select) -> tuple[FloatArray, FloatArray]:
     """Return mean log tau21 of selected signal in the box, and the part selected, for each of the scales."""
     signal, events = likelihood.signal, likelihood.events
-    masses, widening = masses_and_widths(values)
+    masses, widening = at.masses, at.widening
     table = signal.draws.measured(signal.model, widening).table(masses)
     mjj, mj1, mj2 = (table[name].to_numpy(dtype=np.float64) for name in ("mjj", "mj1", "mj2"))
     names = ["tau21_1", "tau21_2"]
@@ -97,15 +98,15 @@ def _predictions(likelihood: Likelihood, values: list[float], select: Select) ->
     return np.array(means), np.array(efficiencies)
 
 
-def _seen(likelihood: Likelihood, values: list[float]) -> tuple[float, float] | None:
+def _seen(likelihood: Likelihood, at: Parameters) -> tuple[float, float] | None:
     """Return the mean log tau21 of selected signal in the box and its error, None with too few events."""
-    events, (masses, _) = likelihood.events, masses_and_widths(values)
+    events, masses = likelihood.events, at.masses
     if events.tau21 is None:
         return None
     observable = _mean_log(events.tau21)
     near = in_box(events.mj1, events.mj2, model=likelihood.signal.model, masses=masses, widths=_BOX)
     box = near & events.in_window
-    n_background = float((1.0 - likelihood.signal_probability(values)[box]).sum())
+    n_background = float((1.0 - likelihood.signal_probability(at)[box]).sum())
     n_signal = float(box.sum()) - n_background
     if n_signal < _FEWEST:
         return None

@@ -35,9 +35,14 @@ class Shift:
     m_y: float
     efficiency: float
 
-    def as_array(self) -> FloatArray:
-        """Return the four numbers."""
-        return np.array([self.m_resonance, self.m_x, self.m_y, self.efficiency])
+    def relative(self, prior: float) -> dict[str, float]:
+        """Return the relative errors that a part ``prior`` of the differences makes, by the parameters of the fit."""
+        return {
+            "m_resonance": prior * abs(self.m_resonance),
+            "m_x": prior * abs(self.m_x),
+            "m_y": prior * abs(self.m_y),
+            "n_signal": prior * abs(self.efficiency),
+        }
 
 
 def detector_shift(
