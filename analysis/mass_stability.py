@@ -1,4 +1,4 @@
-"""Does the mass fit change with the last digits of its input, or with the processor's linear algebra?
+"""Check that the mass fit does not change with the last digits of its input, or with the linear algebra used.
 
     make mass-stability
 

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from bumphunt.errors import InputError
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.resolution import from_nominal
-from bumphunt.masses.response import JET_CORE, RESONANCE_CORE, SignalModel, intact
+from bumphunt.masses.response import JET_CORE, RESONANCE_CORE, SignalModel, containment
 from bumphunt.masses.signal_table import SUBSTRUCTURE, Masses
 
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ _PRIOR = 4.0
 class SignalDraws:
     """Signal events in ratios: log of jet over particle mass, of mjj over m_resonance, and the jets' substructure.
 
-    ``heavy`` and ``light`` (events,) are the jets of the two daughters, ``pull`` and ``whole`` what they do to mjj.
+    ``heavy`` and ``light`` (events,) are the jets of the two daughters, ``pull`` and ``contained`` what they do to mjj.
     """
 
     heavy: FloatArray
     light: FloatArray
     pull: FloatArray
-    whole: FloatArray
+    contained: FloatArray
     log_resonance: FloatArray
     substructure: tuple[FloatArray, FloatArray]
 
@@ -66,7 +66,7 @@ class SignalDraws:
 
     def measured(self, model: SignalModel, widening: tuple[float, float]) -> "SignalDraws":
         """Return the same events with the resolutions of mjj and of the jet masses scaled."""
-        scaled, mode = self.widened(model, widening[1]), model.whole.mode
+        scaled, mode = self.widened(model, widening[1]), model.contained.mode
         residual = mode + from_nominal(scaled.log_resonance - scaled.pull - mode, widening[0], RESONANCE_CORE)
         return replace(scaled, log_resonance=scaled.pull + residual)
 
@@ -98,7 +98,7 @@ def draw_signal(model: SignalModel, number: int = DRAWS, *, rng: np.random.Gener
         heavy=heavy,
         light=light,
         pull=pull,
-        whole=intact(heavy) * intact(light),
+        contained=containment(heavy) * containment(light),
         log_resonance=pull + pool.residual[chosen],
         substructure=(pool.substructure[0, chosen], pool.substructure[1, chosen]),
     )

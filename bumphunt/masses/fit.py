@@ -133,7 +133,7 @@ def fit_masses(
     prepared = best.likelihood.signal.model.masses  # a place of the lattice: it does not change with the last digits
     shift = None if varied is None else detector_shift(table, varied, prepared, ends=events.range, select=select)
     scale = None if select is None else tau21_scale(best.likelihood, best.at, select)
-    return _result(best, found[1:], intervals, shape, shift, scale)
+    return _result(events, best, found[1:], intervals, shape, shift, scale)
 
 
 def _with_intervals(fit: _Fit) -> tuple[_Fit, Curvature, dict[str, Errors]]:
@@ -226,6 +226,7 @@ def _plane_variance(fit: _Fit) -> float:
 
 
 def _result(
+    events: SelectedEvents,
     best: _Fit,
     others: list[_Fit],
     intervals: dict[str, Errors],
@@ -252,6 +253,7 @@ def _result(
     covariance = shape.covariance[np.ix_(rows, rows)]
     spread = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     drawn = projections(best.likelihood, at)
+    excess = float(events.in_window.sum()) - events.spectrum.window_expected
     return MassFit(
         m_resonance=total[0],
         m_x=total[1],
@@ -274,6 +276,10 @@ def _result(
         second=_second(best, others),
         acceptance_known=scale is not None,
         tau21_scale=float(np.exp(known.log_scale)),
+        log_widths=np.array([at.log_width_mjj, at.log_width_jets]),
+        excess=excess,
+        excess_error=float(np.hypot(np.sqrt(max(float(events.in_window.sum()), 1.0)), events.spectrum.window_error)),
+        n_selected_window=float(best.likelihood.signal_probability(at)[events.in_window].sum()),
     )
 
 

@@ -10,11 +10,12 @@ from bumphunt.masses.acceptance import Acceptance, Select, SignalDraws, draw_sig
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.plane import MassSpectrum, PlaneDensity
-from bumphunt.masses.resolution import from_nominal
-from bumphunt.masses.response import JET_CORE, SignalModel, intact, signal_model
+from bumphunt.masses.quadrature import jet_pairs
+from bumphunt.masses.response import SignalModel, signal_model
 from bumphunt.masses.signal_table import Masses, SignalTable
 from bumphunt.results import SpectrumFit
 from bumphunt.spectrum.fit import fit_spectrum
+from bumphunt.spectrum.functions import SQRT_S
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -22,8 +23,6 @@ BoolArray = npt.NDArray[np.bool_]
 WIDTH_PRIOR = 0.2
 """Prior uncertainty of the logarithms of the mass resolutions: a detector twice as sharp is three of it away."""
 
-_QUANTILES = 40
-"""Quantiles of each jet's mass over which the efficiency is summed."""
 _SEPARATIONS = 8
 
 
@@ -34,7 +33,8 @@ class SelectedEvents:
     ``mjj, mj1, mj2`` are selected events over the whole range of ``spectrum``; ``in_window``
     flags those in the signal region. Those outside the masked bins give the density of the jet
     masses of background, ``spectrum`` gives its density in mjj. ``tau21`` (2, events) of both jets, where the table
-    has it, tells how well simulation knows what the score looks at.
+    has it, tells how well simulation knows what the score looks at. ``sqrt_s`` (GeV) is what the spectrum was fitted
+    with; ``n_file``, the number of events in the file, is the most that signal can be.
     """
 
     mjj: FloatArray
@@ -44,6 +44,8 @@ class SelectedEvents:
     spectrum: SpectrumFit
     growth: MassGrowth = field(default_factory=MassGrowth)
     tau21: FloatArray | None = None
+    sqrt_s: float = SQRT_S
+    n_file: int | None = None
 
     @property
     def centre(self) -> float:
@@ -87,21 +89,12 @@ class SelectedSignal:
         as far from the masses of the model as the density itself: a likelihood whose density and number of events
         go apart has false minima where they do.
         """
-        parts = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-        ratios = []
-        for jet in (self.model.heavy, self.model.light):
-            away = from_nominal(jet.shape.quantile(parts) - jet.shape.mode, widening[1], JET_CORE)
-            ratios.append(jet.shape.mode + away)
-        heavy, light = ratios
-        pull = np.add.outer(self.model.heavy.pull_at(heavy), self.model.light.pull_at(light)).ravel()
-        contained = np.multiply.outer(intact(heavy), intact(light)).ravel()
-        within = self.model.range_probability(pull, contained, masses[0], self.ends, widening[0])
+        pairs = jet_pairs(self.model, widening=widening[1])
+        within = self.model.range_probability(pairs.pull, pairs.contained, masses[0], self.ends, widening[0])
         if self.acceptance is None:
             return float(within.mean())
-        mj_x, mj_y = np.broadcast_arrays(masses[1] * np.exp(heavy)[:, None], masses[2] * np.exp(light)[None, :])
-        mj_x, mj_y = mj_x.ravel(), mj_y.ravel()
-        mjj = masses[0] * np.exp(pull + self.model.whole.mode)
-        return float((within * self.acceptance(mjj, np.maximum(mj_x, mj_y), np.minimum(mj_x, mj_y))).mean())
+        mjj = masses[0] * np.exp(pairs.pull + self.model.contained.mode)
+        return float((within * self.acceptance(mjj, *pairs.jet_masses(masses))).mean())
 
 
 def selected_signal(
@@ -139,7 +132,7 @@ def selected_signal(
     acceptance = Acceptance(mjj, mj1, mj2, passed, growth=growth or MassGrowth(), reference=masses[0])
     # what the cut does to mjj beyond what the jet masses tell: it is read off the events that pass
     kept = passed / acceptance(mjj, mj1, mj2)
-    model = model.with_residuals(draws.log_resonance - draws.pull, np.minimum(kept, 5.0) + 1e-3, draws.whole)
+    model = model.with_residuals(draws.log_resonance - draws.pull, np.minimum(kept, 5.0) + 1e-3, draws.contained)
     signal = SelectedSignal(model=model, draws=draws, acceptance=acceptance, ends=ends)
     within = float(passed[(mjj > ends[0]) & (mjj < ends[1])].sum()) / len(passed)
     factor = within / max(signal.efficiency(masses), 1e-9)
@@ -152,7 +145,12 @@ def _without_signal(events: SelectedEvents, weights: FloatArray) -> SelectedEven
     counts, _ = np.histogram(events.mjj[events.outside], spectrum.edges, weights=weights)
     try:
         fit = fit_spectrum(
-            counts, spectrum.edges, family=spectrum.family, masked=spectrum.masked, window=spectrum.window
+            counts,
+            spectrum.edges,
+            family=spectrum.family,
+            masked=spectrum.masked,
+            window=spectrum.window,
+            sqrt_s=events.sqrt_s,
         )
     except BumphuntError:
         return events

@@ -72,7 +72,10 @@ def _prepared(likelihood: Likelihood, start: Parameters) -> Any:
     for name in ("log_width_mjj", "log_width_jets"):
         width = getattr(start, name)
         minuit.limits[name] = (max(width - reach[name], _SHARPEST), min(width + reach[name], _BLUNTEST))
-    minuit.limits["n_signal"] = (0.0, 4.0 * n_events / efficiency)
+    most = 4.0 * n_events / efficiency
+    if likelihood.events.n_file is not None:
+        most = max(min(most, float(likelihood.events.n_file)), 1.0)
+    minuit.limits["n_signal"] = (0.0, most)
     minuit.limits["n_background"] = (0.0, 2.0 * n_events)
     minuit.limits["background_shift"] = (-0.9, 5.0)
     count = max(start.n_signal * efficiency, 4.0)

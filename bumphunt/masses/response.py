@@ -34,9 +34,9 @@ JET_GRID = np.linspace(-4.2, 3.4, 1521)
 """Logarithm of jet over particle mass at which jet shapes are tabulated."""
 RESONANCE_GRID = np.linspace(-1.2, 1.0, 1101)
 """Logarithm of mjj over m_resonance at which its shape is tabulated."""
-WHOLE = (-0.20, 0.22)
+CONTAINED = (-0.20, 0.22)
 """Logarithms of jet over particle mass between which a jet is taken to hold its decay and little else ..."""
-WHOLE_EDGE = 0.03
+CONTAINED_EDGE = 0.03
 """... and the width of the transitions."""
 
 JET_CORE, RESONANCE_CORE = 0.25, 0.15
@@ -82,9 +82,9 @@ def local_weights(offsets: FloatArray, scales: tuple[float, ...]) -> FloatArray:
     return np.asarray(chosen / chosen.sum(), dtype=np.float64)
 
 
-def intact(log_ratio: FloatArray) -> FloatArray:
-    """Return how far a jet holds its whole decay and little else, from 0 to 1."""
-    low, high = ((log_ratio - end) / WHOLE_EDGE for end in WHOLE)
+def containment(log_ratio: FloatArray) -> FloatArray:
+    """Return how far a jet holds all of its decay and little else, from 0 to 1."""
+    low, high = ((log_ratio - end) / CONTAINED_EDGE for end in CONTAINED)
     return np.asarray(expit(low) * expit(-high), dtype=np.float64)
 
 
@@ -252,23 +252,24 @@ class Pool:
 class SignalModel:
     """Density of signal near given masses.
 
-    ``heavy`` and ``light`` are the responses to the two daughters in the order of ``masses``, ``whole`` and ``leaky``
-    the shapes of log mjj/m_resonance less the jets' pulls, for events whose jets hold their decays or do not.
+    ``heavy`` and ``light`` are the responses to the two daughters in the order of ``masses``; ``contained`` and
+    ``uncontained`` are the shapes of log mjj/m_resonance less the jets' pulls, for events whose jets hold their decays
+    or do not.
     ``pool`` are the simulated events, ``accepted`` is the part of events that pass the trigger.
     """
 
     masses: Masses
     heavy: Jet
     light: Jet
-    whole: Shape
-    leaky: Shape
+    contained: Shape
+    uncontained: Shape
     pool: Pool
     accepted: float
 
-    def with_residuals(self, residual: FloatArray, weight: FloatArray, whole: FloatArray) -> "SignalModel":
-        """Return the model with the shapes of mjj read off other events: log mjj less pulls, weight and wholeness."""
-        inner, outer = resonance_shapes(residual, weight, whole)
-        return replace(self, whole=inner, leaky=outer)
+    def with_residuals(self, residual: FloatArray, weight: FloatArray, contained: FloatArray) -> "SignalModel":
+        """Return the model with the shapes of mjj read off other events, ``residual`` being log mjj less pulls."""
+        inner, outer = resonance_shapes(residual, weight, contained)
+        return replace(self, contained=inner, uncontained=outer)
 
     def density(
         self, logs: tuple[FloatArray, FloatArray, FloatArray], *, masses: Masses, widening: tuple[float, float] = (1, 1)
@@ -289,27 +290,37 @@ class SignalModel:
         total = np.zeros(len(log_mjj))
         for ratio_x, ratio_y in ((log_1 - log_x, log_2 - log_y), (log_2 - log_x, log_1 - log_y)):
             pair = self.heavy.shape.widened(ratio_x, widening[1]) + self.light.shape.widened(ratio_y, widening[1])
-            whole = intact(ratio_x) * intact(ratio_y)
+            contained = containment(ratio_x) * containment(ratio_y)
             pull = self.heavy.pull_at(ratio_x) + self.light.pull_at(ratio_y)
             residual, derivative = self._unwidened(log_mjj - log_z - pull, widening[0])
-            inner, outer = np.exp(self.whole.log_at(residual)), np.exp(self.leaky.log_at(residual))
-            total += np.exp(pair) * (outer + whole * (inner - outer)) * derivative
+            inner, outer = np.exp(self.contained.log_at(residual)), np.exp(self.uncontained.log_at(residual))
+            total += np.exp(pair) * (outer + contained * (inner - outer)) * derivative
         return total
 
     def _unwidened(self, log_ratio: FloatArray, widening: float) -> tuple[FloatArray, FloatArray]:
-        offset, derivative = to_nominal(log_ratio - self.whole.mode, widening, RESONANCE_CORE)
-        return self.whole.mode + offset, derivative
+        offset, derivative = to_nominal(log_ratio - self.contained.mode, widening, RESONANCE_CORE)
+        return self.contained.mode + offset, derivative
 
     def range_probability(
-        self, pull: FloatArray, whole: FloatArray, m_resonance: float, ends: tuple[float, float], widening: float = 1.0
+        self,
+        pull: FloatArray,
+        contained: FloatArray,
+        m_resonance: float,
+        ends: tuple[float, float],
+        widening: float = 1.0,
     ) -> FloatArray:
-        """Return the probability of mjj between ``ends`` (GeV), given the jets' pull and wholeness, shape (events,)."""
+        """Return the probability of mjj between ``ends`` (GeV), given what the jets do, shape (events,)."""
         low, high = (
-            self._unwidened(np.log(end / m_resonance) - pull, widening)[0] for end in (max(ends[0], 1.0), ends[1])
+            self.probability_below(end / m_resonance, pull, contained, widening) for end in (max(ends[0], 1.0), ends[1])
         )
-        inner = self.whole.below(high) - self.whole.below(low)
-        outer = self.leaky.below(high) - self.leaky.below(low)
-        return whole * inner + (1.0 - whole) * outer
+        return high - low
+
+    def probability_below(
+        self, ratio: float, pull: FloatArray, contained: FloatArray, widening: float = 1.0
+    ) -> FloatArray:
+        """Return the probability of mjj below ``ratio`` times m_resonance, given what the jets do, shape (events,)."""
+        at = self._unwidened(np.log(ratio) - pull, widening)[0]
+        return contained * self.contained.below(at) + (1.0 - contained) * self.uncontained.below(at)
 
 
 def signal_model(table: SignalTable, masses: Masses) -> SignalModel:
@@ -343,13 +354,21 @@ def signal_model(table: SignalTable, masses: Masses) -> SignalModel:
         substructure=observables,
         weight=weight / weight.sum(),
     )
-    inner, outer = resonance_shapes(pool.residual, pool.weight, intact(ratio[0]) * intact(ratio[1]))
+    inner, outer = resonance_shapes(pool.residual, pool.weight, containment(ratio[0]) * containment(ratio[1]))
     accepted = float(both @ np.concatenate([table.accepted] * 2))
-    return SignalModel(masses=masses, heavy=heavy, light=light, whole=inner, leaky=outer, pool=pool, accepted=accepted)
+    return SignalModel(
+        masses=masses,
+        heavy=heavy,
+        light=light,
+        contained=inner,
+        uncontained=outer,
+        pool=pool,
+        accepted=accepted,
+    )
 
 
-def resonance_shapes(residual: FloatArray, weight: FloatArray, whole: FloatArray) -> tuple[Shape, Shape]:
-    """Return the shapes of log mjj less pulls, of whole and of other events."""
-    inner = shape_of(residual, weight * whole, RESONANCE_GRID)
-    # where hardly any event is not whole, its shape is that of all, broader tails included
-    return inner, shape_of(residual, weight * (1.0 - whole + 0.02), RESONANCE_GRID)
+def resonance_shapes(residual: FloatArray, weight: FloatArray, contained: FloatArray) -> tuple[Shape, Shape]:
+    """Return the shapes of log mjj less pulls, of contained and of other events."""
+    inner = shape_of(residual, weight * contained, RESONANCE_GRID)
+    # where hardly any event is not contained, its shape is that of all, broader tails included
+    return inner, shape_of(residual, weight * (1.0 - contained + 0.02), RESONANCE_GRID)

@@ -132,8 +132,8 @@ def table_from(stored: Mapping[str, npt.NDArray[np.generic]], *, varied: bool) -
 
 
 def _core(log_resonance: FloatArray, log_jet: FloatArray) -> FloatArray:
-    """Return the median of log mjj / m_resonance where both jets are whole, shape (samples,)."""
-    whole = np.all(np.abs(log_jet - 0.03) < 0.15, axis=1)
-    rows = zip(log_resonance, np.asarray(whole), strict=True)
+    """Return the median of log mjj / m_resonance where both jets are contained, shape (samples,)."""
+    contained = np.all(np.abs(log_jet - 0.03) < 0.15, axis=1)
+    rows = zip(log_resonance, np.asarray(contained), strict=True)
     # hardly any where both decays are wide; such samples say little about the core, which is near zero everywhere
     return np.array([np.median(row[good]) if good.sum() > 10 else 0.0 for row, good in rows])

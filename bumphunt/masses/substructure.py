@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.masses.acceptance import Select
+from bumphunt.masses.interpolation import highest
 from bumphunt.masses.likelihood import Likelihood
 from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.yields import in_box
@@ -22,8 +23,10 @@ TAU21_PRIOR = 0.08
 
 _BOX = 2.0
 _FEWEST = 10
-_SCALES = np.linspace(-0.4, 0.4, 5)
-_FINE = np.linspace(-0.4, 0.4, 801)
+LARGEST_LOG_SCALE = 0.4
+"""Ends of the scan of the logarithm of the scale."""
+_SCALES = np.linspace(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE, 5)
+_FINE = np.linspace(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE, 801)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +65,15 @@ def tau21_scale(likelihood: Likelihood, at: Parameters, select: Select) -> Tau21
     penalty = (_FINE / TAU21_PRIOR) ** 2
     if seen is not None:
         penalty = penalty + ((mean - seen[0]) / seen[1]) ** 2
-    best = int(np.argmin(penalty))
-    slope = abs(float(np.gradient(log_efficiency, _FINE)[best]))
+    log_scale = highest(_FINE, -penalty)  # between the steps of the scan
+    slope = abs(float(np.interp(log_scale, _FINE, np.gradient(log_efficiency, _FINE))))
     if seen is None:
         return Tau21Scale(prior=slope * TAU21_PRIOR)
-    own = seen[1] / max(abs(float(np.gradient(mean, _FINE)[best])), 1e-3)
+    own = seen[1] / max(abs(float(np.interp(log_scale, _FINE, np.gradient(mean, _FINE)))), 1e-3)
     share = TAU21_PRIOR**2 / (TAU21_PRIOR**2 + own**2)
     return Tau21Scale(
-        log_scale=float(_FINE[best]),
-        correction=float(np.exp(log_efficiency[best] - np.interp(0.0, _FINE, log_efficiency))),
+        log_scale=log_scale,
+        correction=float(np.exp(np.diff(np.interp([0.0, log_scale], _FINE, log_efficiency))[0])),
         statistical=slope * own * share,
         prior=slope * TAU21_PRIOR * (1.0 - share),
     )

@@ -64,8 +64,8 @@ def detector_shift(
         model = signal_model(one, masses)
         draws = draw_signal(model, rng=np.random.default_rng(0))
         cores = [_core_mean(jet.shape.grid, np.exp(jet.shape.log_density)) for jet in (model.heavy, model.light)]
-        whole = draws.whole > 0.5
-        resonance = _core_mean(draws.log_resonance[whole], np.ones(int(whole.sum())))
+        contained = draws.contained > 0.5
+        resonance = _core_mean(draws.log_resonance[contained], np.ones(int(contained.sum())))
         means.append([resonance, *cores])
         signal = SelectedSignal(model=model, draws=draws, acceptance=None, ends=ends)
         efficiency = signal.efficiency(masses)

@@ -15,6 +15,7 @@ from bumphunt.masses.signal_table import Masses, SignalTable
 from bumphunt.results import Interval
 from bumphunt.spectrum.binning import count
 from bumphunt.spectrum.fit import fit_spectrum
+from bumphunt.spectrum.functions import SQRT_S
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -64,6 +65,7 @@ def box_yield(
     detector_prior: float = 0.5,
     widths: float = 2.5,
     family: str = "dijet3",
+    sqrt_s: float = SQRT_S,
 ) -> BoxYield:
     """Count the signal in the file from the events around the fitted masses, without any score.
 
@@ -85,11 +87,13 @@ def box_yield(
         Half-size of the box in widths of the core of each jet's mass.
     family : str
         Background family of the spectrum in the box.
+    sqrt_s : float
+        Collision energy in GeV.
     """
     model = signal_model(table, masses)
     chosen = in_box(mj1, mj2, model=model, masses=masses, widths=widths)
     counts = count(mjj[chosen], edges)
-    fit = fit_spectrum(counts, edges, family=family, masked=masked, window=window)
+    fit = fit_spectrum(counts, edges, family=family, masked=masked, window=window, sqrt_s=sqrt_s)
     ends = float(edges[:-1][window].min()), float(edges[1:][window].max())
     efficiency = _efficiency(model, model, masses, ends, widths)
     relative = EFFICIENCY_ERROR

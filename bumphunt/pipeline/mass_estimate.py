@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError
+from bumphunt.masses.checks import assumptions, mass_checks
 from bumphunt.masses.fit import fit_masses
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.likelihood import SelectedEvents
@@ -18,16 +19,16 @@ from bumphunt.masses.yields import box_yield
 from bumphunt.pipeline.fold_selection import FoldSelection
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
-from bumphunt.results import JetPlane, MassFit, PeakScan, WindowResult
+from bumphunt.results import Check, Interval, JetPlane, MassFit, PeakScan, WindowResult
 from bumphunt.rng import generator
 from bumphunt.selection import select_fraction
 
 logger = logging.getLogger(__name__)
 
-CLEAR = 5.0
+CLEAR_EXCESS = 5.0
 """Local significance from which the excess of a cut is enough to fit masses to."""
 
-FULL = 0.8
+MIN_PURITY = 0.8
 """Part of the events in the window from which the excess fills a cut, and a looser one holds more of the signal."""
 
 
@@ -81,6 +82,8 @@ def estimate_masses(
             spectrum=result.fit,
             growth=growth,
             tau21=_tau21(search, chosen),
+            sqrt_s=config.sqrt_s,
+            n_file=len(search.mjj),
         )
         try:
             select = None if selection is None else selection.at(fraction)
@@ -97,20 +100,48 @@ def estimate_masses(
                 varied=varied,
                 detector_prior=DETECTOR_PRIOR,
                 widths=config.masses.box_widths,
+                sqrt_s=config.sqrt_s,
             )
         except FitError as error:
             logger.info("mass fit at a cut of %g: %s", fraction, error)
             continue
         if selection is None:
             fit = replace(fit, n_signal=box.n_signal, efficiency=box.efficiency, efficiency_error=box.efficiency_error)
-        return replace(fit, n_signal_box=box.n_signal), fraction
+        return replace(fit, n_signal=_at_most(fit.n_signal, len(search.mjj)), n_signal_box=box.n_signal), fraction
     return None, None
+
+
+def _at_most(interval: Interval, number: int) -> Interval:
+    """Return the interval with its value at most ``number``; an upper end beyond it tells that it was reached."""
+    return replace(interval, value=min(interval.value, float(number)), low=min(interval.low, float(number)))
+
+
+def masses_checked(
+    search: Search, fit: MassFit, *, n_events: int | None = None
+) -> tuple[tuple[Check, ...], tuple[str, ...]]:
+    """Return the checks of a mass fit and the sentences that say what it assumes.
+
+    Where a check fails the masses and the yield are not verified; an excess may stand nevertheless.
+
+    Parameters
+    ----------
+    search : Search
+        The searched events.
+    fit : MassFit
+        From :func:`estimate_masses`.
+    n_events : int, optional
+        Events in the file; those searched by default.
+    """
+    table = load_signal()
+    jet_ratio = float(np.median(search.mass("mj1") / search.mjj))
+    number = len(search.mjj) if n_events is None else n_events
+    return mass_checks(fit, n_events=number, jet_ratio=jet_ratio, table=table), assumptions(fit, table=table)
 
 
 def _cuts_to_fit(task: WindowTask, outcome: WindowOutcome, best: WindowResult, config: AnalysisConfig) -> list[float]:
     """Return the cuts in the order in which a mass fit is tried: the loosest clear one first, then ever looser ones."""
     first = max(
-        (found.cut_fraction for found in outcome.results if not found.note and found.z_local >= CLEAR),
+        (found.cut_fraction for found in outcome.results if not found.note and found.z_local >= CLEAR_EXCESS),
         default=best.cut_fraction,
     )
     first = max(first, best.cut_fraction)
@@ -118,7 +149,7 @@ def _cuts_to_fit(task: WindowTask, outcome: WindowOutcome, best: WindowResult, c
     for fraction in sorted(cut for cut in config.masses.looser_cuts if cut > first):
         chosen = select_fraction(score, outcome.folds, fraction=fraction)
         found = measure(chosen, task, folds=outcome.folds, fraction=fraction)
-        if found.fit is None or found.n_observed - found.n_expected < FULL * found.n_observed:
+        if found.fit is None or found.n_observed - found.n_expected < MIN_PURITY * found.n_observed:
             break
         first = fraction
     every = sorted({*config.search.cut_fractions, *config.masses.looser_cuts})

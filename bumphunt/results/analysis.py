@@ -34,13 +34,14 @@ class TrainingHistory(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Check(Result):
-    """A quality check with a threshold declared beforehand."""
+    """A quality check with a threshold declared beforehand; ``applies_to`` is ``excess`` or ``masses``."""
 
     name: str
     passed: bool
     value: float
     threshold: float
     meaning: str
+    applies_to: str = "excess"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
