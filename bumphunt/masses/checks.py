@@ -6,23 +6,19 @@ assumes. Thresholds are declared here, before any data are seen.
 
 import numpy as np
 
-from bumphunt.masses.likelihood import WIDTH_PRIOR
+from bumphunt.masses.constants import (
+    GRID_MARGIN,
+    JET_MASS_RATIOS,
+    LARGEST_LOG_SCALE,
+    MAX_SCALE_PULL,
+    MAX_YIELD_PULL,
+    MIN_FIT_P_VALUE,
+    MIN_YIELD_SIGNIFICANCE,
+    TAU21_PRIOR,
+    WIDTH_PRIOR,
+)
 from bumphunt.masses.signal_table import SignalTable
-from bumphunt.masses.substructure import LARGEST_LOG_SCALE, TAU21_PRIOR
 from bumphunt.results import Check, Interval, MassFit
-
-MIN_FIT_P_VALUE = 0.001
-"""Goodness of fit, at least: one true signal in a thousand fails."""
-MAX_SCALE_PULL = 3.0
-"""The scale of tau21 and the resolutions, in errors of what is assumed of them, at most."""
-MAX_YIELD_PULL = 3.0
-"""Difference of two counts of the same signal in standard deviations, at most."""
-MIN_YIELD_SIGNIFICANCE = 2.0
-"""The yield over its error downwards, at least: the excess that it belongs to is one of three and more."""
-GRID_MARGIN = 0.02
-"""How far beyond the simulated masses, in log mass, the response is still taken to hold."""
-JET_MASS_RATIOS = (0.005, 0.5)
-"""Ends of the median of (mj1 / mjj): a unit of another power of ten lies far beyond them."""
 
 
 def mass_checks(fit: MassFit, *, n_events: int, jet_ratio: float, table: SignalTable) -> tuple[Check, ...]:

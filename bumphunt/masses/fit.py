@@ -8,51 +8,37 @@ import numpy as np
 
 from bumphunt.errors import FitError
 from bumphunt.masses.acceptance import Select
+from bumphunt.masses.constants import (
+    DETECTOR_PRIOR,
+    EFFICIENCY_ERROR,
+    HEAVIEST_DAUGHTER,
+    HEAVIEST_RESONANCE,
+    HYSTERESIS,
+    LIGHTEST_DAUGHTER,
+    LIGHTEST_RESONANCE,
+    LOG_PARAMETER_RANGE,
+    MAX_RESTARTS,
+    MAX_ROUNDS,
+    MAX_YIELD_MISMATCH,
+    MINIMUM_SIDEBAND,
+    RESPONSE_ERROR,
+    RESPONSE_SPACING,
+    SCORE_EFFICIENCY_ERROR,
+    SECOND_WITHIN,
+)
 from bumphunt.masses.likelihood import Likelihood, SelectedEvents, SelectedSignal, selected_signal
 from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.plane import PlaneDensity
-from bumphunt.masses.profile import (
-    LIGHTEST,
-    LOG_PARAMETER_RANGE,
-    Curvature,
-    DeeperMinimumError,
-    Errors,
-    curvature,
-    minimise,
-    profile_errors,
-)
+from bumphunt.masses.profile import Curvature, DeeperMinimumError, Errors, curvature, minimise, profile_errors
 from bumphunt.masses.projections import goodness, projections
 from bumphunt.masses.signal_table import Masses, SignalTable
 from bumphunt.masses.starts import starting_points
 from bumphunt.masses.substructure import Tau21Scale, tau21_scale
-from bumphunt.masses.systematics import (
-    DETECTOR_PRIOR,
-    RESPONSE_ERROR,
-    SCORE_EFFICIENCY_ERROR,
-    Shift,
-    detector_shift,
-)
-from bumphunt.masses.yields import EFFICIENCY_ERROR
+from bumphunt.masses.systematics import Shift, detector_shift
 from bumphunt.results import Interval, MassFit
 
 ANSWERED = ("m_resonance", "m_x", "m_y", "n_signal")
 """Parameters that are answered with an interval."""
-
-MINIMUM_SIDEBAND = 15
-"""Selected sideband events below which no background density can be estimated."""
-
-SECOND_WITHIN = 9.0
-"""Twice the difference in log likelihood within which another solution is reported."""
-
-LIGHTEST_RESONANCE, HEAVIEST_RESONANCE, HEAVIEST_DAUGHTER = 1500.0, 9000.0, 0.30
-"""Masses (GeV), and the largest part of m_resonance that a daughter has, for which a response is built."""
-MAX_YIELD_MISMATCH = 0.10
-"""Relative difference of fitted and seen events that is still put down to the efficiency's interpolation."""
-RESPONSE_SPACING = (0.016, 0.032, 0.032)
-"""Spacings, in log mass, of the lattice of masses for which responses are prepared."""
-_HYSTERESIS = 0.75
-"""How far, in spacings, masses move from their place of the lattice before the response is prepared for another."""
-_ROUNDS, _RESTARTS = 5, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -138,7 +124,7 @@ def fit_masses(
 
 def _with_intervals(fit: _Fit) -> tuple[_Fit, Curvature, dict[str, Errors]]:
     """Return the fit, its curvature and the errors of what is answered; a deeper minimum found on the way counts."""
-    for _ in range(_RESTARTS):
+    for _ in range(MAX_RESTARTS):
         shape = curvature(fit.minuit)
         try:
             return (
@@ -157,7 +143,7 @@ def _with_intervals(fit: _Fit) -> tuple[_Fit, Curvature, dict[str, Errors]]:
 def _within_grid(masses: Masses) -> Masses:
     """Return masses at which the response is built: the nearest that can be."""
     m_resonance = float(np.clip(masses[0], LIGHTEST_RESONANCE, HEAVIEST_RESONANCE))
-    m_x, m_y = (float(np.clip(mass, LIGHTEST, HEAVIEST_DAUGHTER * m_resonance)) for mass in masses[1:])
+    m_x, m_y = (float(np.clip(mass, LIGHTEST_DAUGHTER, HEAVIEST_DAUGHTER * m_resonance)) for mass in masses[1:])
     return m_resonance, m_x, m_y
 
 
@@ -168,7 +154,7 @@ def _place(masses: Masses, *, before: Masses | None = None) -> Masses:
     minimiser: a relative change of 1e-9 in the data then changes the answer by a good part of its error.
     """
     spacing, logs = np.array(RESPONSE_SPACING), np.log(masses)
-    if before is not None and bool((np.abs(logs - np.log(before)) < _HYSTERESIS * spacing).all()):
+    if before is not None and bool((np.abs(logs - np.log(before)) < HYSTERESIS * spacing).all()):
         return before
     m_resonance, m_x, m_y = np.exp(np.round(logs / spacing) * spacing).tolist()
     return m_resonance, m_x, m_y
@@ -188,7 +174,7 @@ def _converged(
     excess = max(float(events.in_window.sum()) - events.spectrum.window_expected, 3.0)
     efficiency = max(likelihood.signal.efficiency(start), 1e-4)
     at = Parameters(*start, excess / efficiency, len(events.mjj) - excess, 0.0, 0.0, 0.0)
-    for attempt in range(_ROUNDS):
+    for attempt in range(MAX_ROUNDS):
         minuit = minimise(likelihood, at)
         origin, at = at, Parameters(*minuit.values)
         if any(_same(at.masses, other.at.masses) for other in known):
@@ -196,7 +182,7 @@ def _converged(
         moved = np.abs(np.subtract(at.log_scale_parameters, origin.log_scale_parameters))
         settled = bool((moved < 0.5 * np.array(LOG_PARAMETER_RANGE)).all())
         place, before = _place(at.masses, before=place), place
-        if attempt == _ROUNDS - 1 or (attempt > 0 and settled and place == before):
+        if attempt == MAX_ROUNDS - 1 or (attempt > 0 and settled and place == before):
             break
         # the tails of signal lie in the sidebands as well, where they must not count as background
         cleaned, density, at = likelihood.separated(at)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import BumphuntError
 from bumphunt.masses.acceptance import Acceptance, Select, SignalDraws, draw_signal, passed_by
+from bumphunt.masses.constants import SEPARATIONS, WIDTH_PRIOR
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.plane import MassSpectrum, PlaneDensity
@@ -19,11 +20,6 @@ from bumphunt.spectrum.functions import SQRT_S
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-
-WIDTH_PRIOR = 0.2
-"""Prior uncertainty of the logarithms of the mass resolutions: a detector twice as sharp is three of it away."""
-
-_SEPARATIONS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -212,7 +208,7 @@ class Likelihood:
         signal, efficiency = self.selected_signal(at)
         spectrum = self.spectrum.density(events.mjj) * np.maximum(1.0 + at.background_shift * self._bump, 0.05)
         weights = np.ones(int(outside.sum()))
-        for _ in range(_SEPARATIONS):
+        for _ in range(SEPARATIONS):
             background = plane(events.mjj, events.mj1, events.mj2) * spectrum
             to_signal = n_signal * signal / np.maximum(n_signal * signal + n_background * background, 1e-300)
             own = n_background * plane.left_out() * spectrum[outside]

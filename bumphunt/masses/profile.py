@@ -7,28 +7,26 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import FitError
-from bumphunt.masses.likelihood import WIDTH_PRIOR, Likelihood
+from bumphunt.masses.constants import (
+    BLUNTEST,
+    DEEPER,
+    HALFWAY,
+    LEAST_VARIANCE,
+    LIGHTEST_DAUGHTER,
+    LOG_PARAMETER_RANGE,
+    MINIMUM_TOLERANCE,
+    PROFILE_TOLERANCE,
+    SCAN_END,
+    SCAN_HEIGHT,
+    SCAN_STEP,
+    SHARPEST,
+    WIDTH_PRIOR,
+)
+from bumphunt.masses.likelihood import Likelihood
 from bumphunt.masses.parameters import Parameters
 from bumphunt.results import Interval
 
 FloatArray = npt.NDArray[np.float64]
-
-LIGHTEST = 25.0
-"""Least mass of a daughter that is tried, GeV."""
-LOG_PARAMETER_RANGE = (0.06, 0.10, 0.10, 0.35, 0.35)
-"""How far one minimisation may move the logarithms of masses and widths from where it starts."""
-_SHARPEST, _BLUNTEST = -1.2, 0.7
-"""Ends of the logarithms of the resolutions over the nominal ones."""
-_LEAST_VARIANCE = 0.1
-"""Least part of a variance that stays when another is taken off."""
-_TOLERANCE, _PROFILE_TOLERANCE = 0.005, 0.1
-"""Estimated distances to the minimum, in units of 0.002, at which a minimisation ends: 0.3 and 1.4 % of an error."""
-_HALFWAY = (0.15, 0.40)
-"""A profile's rise at half of an error over that at the whole, a quarter for a parabola: beyond these it is scanned."""
-_SCAN_STEP, _SCAN_END, _SCAN_HEIGHT = 0.25, 5.0, 4.0
-"""Steps and end of a scan in errors, and the rise at which it ends."""
-_DEEPER = 0.02
-"""By how much a profile must fall below the minimum for that to have been another one."""
 
 
 class DeeperMinimumError(Exception):
@@ -66,12 +64,12 @@ def _prepared(likelihood: Likelihood, start: Parameters) -> Any:
     reach = dict(
         zip(("m_resonance", "m_x", "m_y", "log_width_mjj", "log_width_jets"), LOG_PARAMETER_RANGE, strict=True)
     )
-    for name, lowest in (("m_resonance", 1.0), ("m_x", LIGHTEST), ("m_y", LIGHTEST)):
+    for name, lowest in (("m_resonance", 1.0), ("m_x", LIGHTEST_DAUGHTER), ("m_y", LIGHTEST_DAUGHTER)):
         mass, factor = getattr(start, name), float(np.exp(reach[name]))
         minuit.limits[name] = (max(mass / factor, lowest), mass * factor)
     for name in ("log_width_mjj", "log_width_jets"):
         width = getattr(start, name)
-        minuit.limits[name] = (max(width - reach[name], _SHARPEST), min(width + reach[name], _BLUNTEST))
+        minuit.limits[name] = (max(width - reach[name], SHARPEST), min(width + reach[name], BLUNTEST))
     most = 4.0 * n_events / efficiency
     if likelihood.events.n_file is not None:
         most = max(min(most, float(likelihood.events.n_file)), 1.0)
@@ -91,7 +89,7 @@ def _prepared(likelihood: Likelihood, start: Parameters) -> Any:
     )
     minuit.errors = list(steps)
     minuit.strategy = 1
-    minuit.tol = _TOLERANCE
+    minuit.tol = MINIMUM_TOLERANCE
     return minuit
 
 
@@ -123,7 +121,7 @@ class Errors:
     def reduced(self, variance: float) -> "Errors":
         """Return the same with a part of the statistical variance taken off, or added if it is negative."""
         low, high = (
-            float(np.sqrt(max(error**2 - variance, _LEAST_VARIANCE * error**2))) for error in (self.low, self.high)
+            float(np.sqrt(max(error**2 - variance, LEAST_VARIANCE * error**2))) for error in (self.low, self.high)
         )
         return replace(self, low=low, high=high)
 
@@ -184,7 +182,7 @@ class _Profile:
         self._slopes = shape.covariance[index] / shape.covariance[index, index]
         self._limits, self._name = [minuit.limits[field] for field in Parameters._fields], name
         self._minuit = Minuit(likelihood, *minuit.values, name=Parameters._fields)
-        self._minuit.errordef, self._minuit.strategy, self._minuit.tol = 1.0, 0, _PROFILE_TOLERANCE
+        self._minuit.errordef, self._minuit.strategy, self._minuit.tol = 1.0, 0, PROFILE_TOLERANCE
         self._minuit.limits, self._minuit.fixed[name] = self._limits, True
         self._errors = [0.3 * shape.error(field) for field in Parameters._fields]
 
@@ -200,7 +198,7 @@ class _Profile:
         self._minuit.values, self._minuit.errors = start, self._errors
         self._minuit.migrad(ncall=1500)
         found = float(self._minuit.fval) - self._lowest
-        if found < -_DEEPER:
+        if found < -DEEPER:
             raise DeeperMinimumError(Parameters(*self._minuit.values))
         return max(found, 0.0)
 
@@ -210,7 +208,7 @@ class _Profile:
         farthest = max(0.999 * float(end), 1e-6 * self.error)
         unit = min(self.error, farthest)
         half, whole = self.rise(0.5 * side * unit), self.rise(side * unit)
-        if not (_HALFWAY[0] * whole < half < _HALFWAY[1] * whole and 0.2 < whole < 5.0):
+        if not (HALFWAY[0] * whole < half < HALFWAY[1] * whole and 0.2 < whole < 5.0):
             return self._scanned(side, farthest)
         # rise = a d^2 + b d^3 through both, then once more through the point where that has risen by one
         known = [(0.5, half), (1.0, whole)]
@@ -229,7 +227,7 @@ class _Profile:
     def _scanned(self, side: float, farthest: float) -> float:
         """Return the outermost distance at which the profile passes one, from steps over the whole valley."""
         last, found = (0.0, 0.0), None
-        for step in np.arange(_SCAN_STEP, _SCAN_END + 1e-9, _SCAN_STEP):
+        for step in np.arange(SCAN_STEP, SCAN_END + 1e-9, SCAN_STEP):
             distance = min(float(step) * self.error, farthest)
             height = self.rise(side * distance)
             if height >= 1.0 > last[1]:
@@ -238,7 +236,7 @@ class _Profile:
             elif height < 1.0:
                 found = None
             last = distance, height
-            if height > _SCAN_HEIGHT or distance >= farthest:
+            if height > SCAN_HEIGHT or distance >= farthest:
                 break
         if found is not None:
             return found

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bumphunt.masses.constants import JET_CORE, QUANTILES
 from bumphunt.masses.resolution import from_nominal
-from bumphunt.masses.response import JET_CORE, SignalModel, containment
+from bumphunt.masses.response import SignalModel, containment
 from bumphunt.masses.signal_table import Masses
 
 FloatArray = npt.NDArray[np.float64]
-
-QUANTILES = 40
-"""Quantiles of each jet's mass over which signal is summed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -17,6 +17,23 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 
+from bumphunt.masses.constants import (
+    CONTAINED,
+    CONTAINED_EDGE,
+    FIRST_KERNEL,
+    JET_CORE,
+    JET_SCALES,
+    KERNEL_STEP,
+    LEAST_POINTS,
+    MASS_CLASSES,
+    MJJ_CLIP,
+    MOST_EVENTS,
+    MOST_JETS,
+    PAIR_SCALES,
+    RESONANCE_CORE,
+    SMOOTHING,
+    WIDEST_KERNEL,
+)
 from bumphunt.masses.interpolation import (
     SmoothTable,
     between,
@@ -34,25 +51,9 @@ JET_GRID = np.linspace(-4.2, 3.4, 1521)
 """Logarithm of jet over particle mass at which jet shapes are tabulated."""
 RESONANCE_GRID = np.linspace(-1.2, 1.0, 1101)
 """Logarithm of mjj over m_resonance at which its shape is tabulated."""
-CONTAINED = (-0.20, 0.22)
-"""Logarithms of jet over particle mass between which a jet is taken to hold its decay and little else ..."""
-CONTAINED_EDGE = 0.03
-"""... and the width of the transitions."""
 
-JET_CORE, RESONANCE_CORE = 0.25, 0.15
-"""How far in log mass the core reaches that a sharper or blunter detector changes: of a jet's mass, and of mjj."""
 
-_JET_SCALES = (0.20, 0.006)
-_PAIR_SCALES = (0.20, 0.03, 0.03)
-_LEAST_POINTS = 6.0
-_FIRST, _SMOOTHING = 0.012, 0.25
-"""Kernel with which the width of a core is found, and that of the shape in units of it (a quarter adds 3 percent)."""
-_WIDEST, _CLASS = 12.0, 0.5
-"""Most by which a kernel is wider in the tails, and the steps in the logarithm (base 2) of its width."""
-_CLIP = 0.25
-_MOST_JETS, _MOST_EVENTS = 25_000, 15_000
 _PARTS = np.linspace(0.0, 1.0, 41)
-_CLASSES = 10
 
 
 def place(mass: npt.ArrayLike, m_resonance: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -69,7 +70,7 @@ def local_weights(offsets: FloatArray, scales: tuple[float, ...]) -> FloatArray:
     widening = 1.0
     while True:
         weights = np.exp(-0.5 * ((offsets / (widening * np.asarray(scales))) ** 2).sum(axis=1))
-        if weights.sum() > 0 and weights.sum() ** 2 / (weights**2).sum() >= min(_LEAST_POINTS, 0.5 * len(offsets)):
+        if weights.sum() > 0 and weights.sum() ** 2 / (weights**2).sum() >= min(LEAST_POINTS, 0.5 * len(offsets)):
             break
         widening *= 1.25
     first = weights @ offsets
@@ -97,19 +98,19 @@ def _smooth_density(values: FloatArray, weights: FloatArray, grid: FloatArray) -
     """
     step = grid[1] - grid[0]
     found = deposited(values, weights, grid) / weights.sum()
-    first = gaussian_filter1d(found, _FIRST / step, mode="nearest")
-    kernel = max(_SMOOTHING * half_height_width(grid, first) / 2.355, 2.0 * step)
+    first = gaussian_filter1d(found, FIRST_KERNEL / step, mode="nearest")
+    kernel = max(SMOOTHING * half_height_width(grid, first) / 2.355, 2.0 * step)
     pilot = gaussian_filter1d(found, 2.0 * kernel / step, mode="nearest")
-    widening = np.clip(np.sqrt(pilot.max() / np.maximum(pilot, 1e-12)), 1.0, _WIDEST)
+    widening = np.clip(np.sqrt(pilot.max() / np.maximum(pilot, 1e-12)), 1.0, WIDEST_KERNEL)
     # each point is shared by the two kernels of a ladder whose widths enclose its own, so that no kernel jumps
-    rung = np.log2(widening) / _CLASS
+    rung = np.log2(widening) / KERNEL_STEP
     lower = np.floor(rung).astype(np.int64)
     upper_part = rung - lower
     density = np.zeros(len(grid))
     for name in range(int(lower[found > 0].max()) + 2):
         part = np.where(lower == name, 1.0 - upper_part, np.where(lower == name - 1, upper_part, 0.0)) * found
         if part.any():
-            density += gaussian_filter1d(part, 2.0 ** (_CLASS * name) * kernel / step, mode="nearest")
+            density += gaussian_filter1d(part, 2.0 ** (KERNEL_STEP * name) * kernel / step, mode="nearest")
     density += 1e-9
     return np.asarray(density / (density.sum() * step), dtype=np.float64)
 
@@ -182,13 +183,13 @@ def jet_response(table: SignalTable, mass: float, m_resonance: float) -> Jet:
     """Return the response to a particle of ``mass`` (GeV) from a resonance of ``m_resonance`` (GeV)."""
     at, target = place(table.masses[:, 1:], table.masses[:, :1]), place(mass, m_resonance)
     offsets = np.stack([np.broadcast_to(at[0] - target[0], at[1].shape).ravel(), (at[1] - target[1]).ravel()], axis=1)
-    points = local_weights(offsets, _JET_SCALES).reshape(at[1].shape)
+    points = local_weights(offsets, JET_SCALES).reshape(at[1].shape)
     sample, slot = np.nonzero(points)
     # as many events as give the shape to a percent; more would only cost time
-    step = max(len(sample) * table.log_jet.shape[2] // _MOST_JETS, 1)
+    step = max(len(sample) * table.log_jet.shape[2] // MOST_JETS, 1)
     ratio = table.log_jet[sample, slot, ::step]
     weight = np.repeat(points[sample, slot], ratio.shape[1]) / ratio.shape[1]
-    relative = np.clip(table.log_resonance[sample, ::step] - table.core[sample, None], -_CLIP, _CLIP)
+    relative = np.clip(table.log_resonance[sample, ::step] - table.core[sample, None], -MJJ_CLIP, MJJ_CLIP)
     shape = shape_of(ratio.ravel(), weight, JET_GRID)
     observables = table.substructure[sample, slot, ::step].reshape(len(weight), -1)
     return Jet(
@@ -200,15 +201,15 @@ def jet_response(table: SignalTable, mass: float, m_resonance: float) -> Jet:
 
 def _mass_class(ratio: FloatArray, shape: Shape) -> npt.NDArray[np.int64]:
     """Return in which of equally crowded classes of mass each jet is, shape (jets,)."""
-    return np.minimum((shape.below(ratio) * _CLASSES).astype(np.int64), _CLASSES - 1)
+    return np.minimum((shape.below(ratio) * MASS_CLASSES).astype(np.int64), MASS_CLASSES - 1)
 
 
 def _substructure_quantiles(
     mass_class: npt.NDArray[np.int64], observables: FloatArray, weight: FloatArray
 ) -> FloatArray:
     """Return quantiles of each observable in each class of mass, shape (classes, 3, quantiles)."""
-    found = np.zeros((_CLASSES, observables.shape[1], len(_PARTS)))
-    for kind in range(_CLASSES):
+    found = np.zeros((MASS_CLASSES, observables.shape[1], len(_PARTS)))
+    for kind in range(MASS_CLASSES):
         chosen = np.flatnonzero(mass_class == kind)
         if len(chosen) < 20:
             chosen = np.arange(len(mass_class))
@@ -330,10 +331,10 @@ def signal_model(table: SignalTable, masses: Masses) -> SignalModel:
     at, target = place(table.masses[:, 1:], table.masses[:, :1]), place(np.array([m_x, m_y]), m_resonance)
     mirrored = np.concatenate([at[1], at[1][:, ::-1]])
     along = np.concatenate([at[0][:, 0]] * 2) - target[0]
-    both = local_weights(np.column_stack([along, mirrored - target[1]]), _PAIR_SCALES)
+    both = local_weights(np.column_stack([along, mirrored - target[1]]), PAIR_SCALES)
     rows = np.flatnonzero(both)
     flipped = rows >= len(table)
-    step = max(len(rows) * table.log_jet.shape[2] // _MOST_EVENTS, 1)
+    step = max(len(rows) * table.log_jet.shape[2] // MOST_EVENTS, 1)
     jets, shapes = table.log_jet[rows % len(table), :, ::step], table.substructure[rows % len(table), :, ::step]
     jets[flipped], shapes[flipped] = jets[flipped][:, ::-1].copy(), shapes[flipped][:, ::-1].copy()
     pulls = heavy.pull_at(jets[:, 0]) + light.pull_at(jets[:, 1])
@@ -343,7 +344,7 @@ def signal_model(table: SignalTable, masses: Masses) -> SignalModel:
         ratio[slot] = jet.shape.quantile(shape_of(ratio[slot], weight, JET_GRID).below(ratio[slot]))
         mass_class = _mass_class(ratio[slot], jet.shape)
         have = _substructure_quantiles(mass_class, observables[slot], weight)
-        for kind in range(_CLASSES):
+        for kind in range(MASS_CLASSES):
             chosen = mass_class == kind
             for index in range(observables.shape[2]):
                 parts = np.interp(observables[slot, chosen, index], have[kind, index], _PARTS)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.masses.acceptance import Select
+from bumphunt.masses.constants import FEWEST_FOR_TAU21, LARGEST_LOG_SCALE, TAU21_BOX, TAU21_PRIOR
 from bumphunt.masses.interpolation import highest
 from bumphunt.masses.likelihood import Likelihood
 from bumphunt.masses.parameters import Parameters
@@ -18,13 +19,7 @@ from bumphunt.masses.yields import in_box
 
 FloatArray = npt.NDArray[np.float64]
 
-TAU21_PRIOR = 0.08
-"""Prior uncertainty of the logarithm of the scale of tau21, data over simulation."""
 
-_BOX = 2.0
-_FEWEST = 10
-LARGEST_LOG_SCALE = 0.4
-"""Ends of the scan of the logarithm of the scale."""
 _SCALES = np.linspace(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE, 5)
 _FINE = np.linspace(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE, 801)
 
@@ -88,7 +83,7 @@ def _predictions(likelihood: Likelihood, at: Parameters, select: Select) -> tupl
     names = ["tau21_1", "tau21_2"]
     tau21 = table[names].to_numpy(dtype=np.float64)
     low, high = events.window
-    inside = in_box(mj1, mj2, model=signal.model, masses=masses, widths=_BOX) & (mjj >= low) & (mjj < high)
+    inside = in_box(mj1, mj2, model=signal.model, masses=masses, widths=TAU21_BOX) & (mjj >= low) & (mjj < high)
     searched = (mjj >= events.range[0]) & (mjj < events.range[1])
     means, efficiencies = [], []
     for log_scale in _SCALES:
@@ -107,14 +102,14 @@ def _seen(likelihood: Likelihood, at: Parameters) -> tuple[float, float] | None:
     if events.tau21 is None:
         return None
     observable = _mean_log(events.tau21)
-    near = in_box(events.mj1, events.mj2, model=likelihood.signal.model, masses=masses, widths=_BOX)
+    near = in_box(events.mj1, events.mj2, model=likelihood.signal.model, masses=masses, widths=TAU21_BOX)
     box = near & events.in_window
     n_background = float((1.0 - likelihood.signal_probability(at)[box]).sum())
     n_signal = float(box.sum()) - n_background
-    if n_signal < _FEWEST:
+    if n_signal < FEWEST_FOR_TAU21:
         return None
     beside = near & events.outside
-    beside = beside if beside.sum() >= _FEWEST else events.outside
+    beside = beside if beside.sum() >= FEWEST_FOR_TAU21 else events.outside
     background = observable[beside]
     mean = (observable[box].sum() - n_background * background.mean()) / n_signal
     variance = box.sum() * observable[box].var() + n_background**2 * background.var() / len(background)

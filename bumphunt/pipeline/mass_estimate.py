@@ -9,12 +9,12 @@ import numpy.typing as npt
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError
 from bumphunt.masses.checks import assumptions, mass_checks
+from bumphunt.masses.constants import DETECTOR_PRIOR
 from bumphunt.masses.fit import fit_masses
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.peak_scan import Sideband, default_take, peak_scan, seed_estimate
 from bumphunt.masses.signal_table import load_signal
-from bumphunt.masses.systematics import DETECTOR_PRIOR
 from bumphunt.masses.yields import box_yield
 from bumphunt.pipeline.fold_selection import FoldSelection
 from bumphunt.pipeline.search import Search
