@@ -92,6 +92,7 @@ def test_numpy_scalars_become_plain_numbers():
         "value": 0.25,
         "threshold": 0.5,
         "meaning": "b",
+        "applies_to": "excess",
     }
 
 

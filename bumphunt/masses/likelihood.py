@@ -30,7 +30,7 @@ class SelectedEvents:
     flags those in the signal region. Those outside the masked bins give the density of the jet
     masses of background, ``spectrum`` gives its density in mjj. ``tau21`` (2, events) of both jets, where the table
     has it, tells how well simulation knows what the score looks at. ``sqrt_s`` (GeV) is what the spectrum was fitted
-    with; ``n_file``, the number of events in the file, is the most that signal can be.
+    with; ``n_file``, the number of all events that were searched, is the most that signal can be.
     """
 
     mjj: FloatArray
