@@ -7,12 +7,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.events import exchange_jets
-from bumphunt.masses.likelihood import WIDTH_PRIOR
+from bumphunt.masses.constants import DETECTOR_PRIOR, JET_CORE, RESONANCE_CORE, TAU21_PRIOR, WIDTH_PRIOR
 from bumphunt.masses.resolution import from_nominal
-from bumphunt.masses.response import JET_CORE, RESONANCE_CORE
 from bumphunt.masses.signal_table import Masses
-from bumphunt.masses.substructure import TAU21_PRIOR
-from bumphunt.masses.systematics import DETECTOR_PRIOR
 
 FloatArray = npt.NDArray[np.float64]
 

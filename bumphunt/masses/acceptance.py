@@ -15,9 +15,17 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from bumphunt.errors import InputError
+from bumphunt.masses.constants import (
+    ACCEPTANCE_CELL,
+    ACCEPTANCE_KERNELS,
+    ACCEPTANCE_PRIOR,
+    DRAWS,
+    JET_CORE,
+    RESONANCE_CORE,
+)
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.resolution import from_nominal
-from bumphunt.masses.response import JET_CORE, RESONANCE_CORE, SignalModel, intact
+from bumphunt.masses.response import SignalModel, containment
 from bumphunt.masses.signal_table import SUBSTRUCTURE, Masses
 
 if TYPE_CHECKING:
@@ -27,25 +35,18 @@ FloatArray = npt.NDArray[np.float64]
 Select = Callable[["pd.DataFrame"], FloatArray]
 """Probability that each event of a table passes the selection, shape (events,): the mean over the folds' models."""
 
-DRAWS = 10_000
-"""Signal events drawn to find the acceptance."""
-
-_CELL = 0.015
-_KERNELS = (0.30, 0.10, 0.04, 0.02)
-_PRIOR = 4.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignalDraws:
     """Signal events in ratios: log of jet over particle mass, of mjj over m_resonance, and the jets' substructure.
 
-    ``heavy`` and ``light`` (events,) are the jets of the two daughters, ``pull`` and ``whole`` what they do to mjj.
+    ``heavy`` and ``light`` (events,) are the jets of the two daughters, ``pull`` and ``contained`` what they do to mjj.
     """
 
     heavy: FloatArray
     light: FloatArray
     pull: FloatArray
-    whole: FloatArray
+    contained: FloatArray
     log_resonance: FloatArray
     substructure: tuple[FloatArray, FloatArray]
 
@@ -66,7 +67,7 @@ class SignalDraws:
 
     def measured(self, model: SignalModel, widening: tuple[float, float]) -> "SignalDraws":
         """Return the same events with the resolutions of mjj and of the jet masses scaled."""
-        scaled, mode = self.widened(model, widening[1]), model.whole.mode
+        scaled, mode = self.widened(model, widening[1]), model.contained.mode
         residual = mode + from_nominal(scaled.log_resonance - scaled.pull - mode, widening[0], RESONANCE_CORE)
         return replace(scaled, log_resonance=scaled.pull + residual)
 
@@ -98,7 +99,7 @@ def draw_signal(model: SignalModel, number: int = DRAWS, *, rng: np.random.Gener
         heavy=heavy,
         light=light,
         pull=pull,
-        whole=intact(heavy) * intact(light),
+        contained=containment(heavy) * containment(light),
         log_resonance=pull + pool.residual[chosen],
         substructure=(pool.substructure[0, chosen], pool.substructure[1, chosen]),
     )
@@ -132,15 +133,17 @@ class Acceptance:
         self._growth, self._reference = growth, reference
         points = self._places(mjj, mj1, mj2)
         self._origin = [float(p.min()) - 0.5 for p in points]
-        shape = [int((float(p.max()) - o + 0.5) / _CELL) + 2 for p, o in zip(points, self._origin, strict=True)]
-        edges = [o + _CELL * (np.arange(n + 1) - 0.5) for o, n in zip(self._origin, shape, strict=True)]
+        shape = [
+            int((float(p.max()) - o + 0.5) / ACCEPTANCE_CELL) + 2 for p, o in zip(points, self._origin, strict=True)
+        ]
+        edges = [o + ACCEPTANCE_CELL * (np.arange(n + 1) - 0.5) for o, n in zip(self._origin, shape, strict=True)]
         count = np.histogramdd(points.T, bins=edges)[0]
         kept = np.histogramdd(points.T, bins=edges, weights=passed)[0]
         self.mean = float(passed.mean())
         found = np.full(count.shape, self.mean)
-        for kernel in _KERNELS:  # from coarse to fine: where events are few, the coarser stands
-            near, sums = (gaussian_filter(part, kernel / _CELL, mode="constant") for part in (count, kept))
-            prior = _PRIOR * (_CELL / kernel) ** 2 / (4.0 * np.pi)
+        for kernel in ACCEPTANCE_KERNELS:  # from coarse to fine: where events are few, the coarser stands
+            near, sums = (gaussian_filter(part, kernel / ACCEPTANCE_CELL, mode="constant") for part in (count, kept))
+            prior = ACCEPTANCE_PRIOR * (ACCEPTANCE_CELL / kernel) ** 2 / (4.0 * np.pi)
             found = (sums + prior * found) / (near + prior)
         self._table = np.maximum(found, 1e-6)
 
@@ -152,8 +155,10 @@ class Acceptance:
 
     def __call__(self, mjj: FloatArray, mj1: FloatArray, mj2: FloatArray) -> FloatArray:
         """Return the probability at each event's masses (GeV), shape (events,)."""
-        places = (self._places(mjj, mj1, mj2) - np.array(self._origin)[:, None]) / _CELL
-        return np.asarray(map_coordinates(self._table, places, order=1, mode="nearest"), dtype=np.float64)
+        places = (self._places(mjj, mj1, mj2) - np.array(self._origin)[:, None]) / ACCEPTANCE_CELL
+        # the table as coefficients of cubic splines: positive, and smooth where linear interpolation has kinks
+        found = map_coordinates(self._table, places, order=3, prefilter=False, mode="nearest")
+        return np.asarray(found, dtype=np.float64)
 
     def _places(self, mjj: FloatArray, mj1: FloatArray, mj2: FloatArray) -> FloatArray:
         logs = np.log(np.maximum(np.stack([mj1, mj2]), 1.0))

@@ -1,56 +1,44 @@
 """Masses of the resonance and its daughters and the number of signal events: maximum likelihood, profile intervals."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from bumphunt.errors import FitError
 from bumphunt.masses.acceptance import Select
-from bumphunt.masses.likelihood import (
-    WIDTH_PRIOR,
-    Likelihood,
-    SelectedEvents,
-    SelectedSignal,
-    masses_and_widths,
-    selected_signal,
+from bumphunt.masses.constants import (
+    DETECTOR_PRIOR,
+    EFFICIENCY_ERROR,
+    HEAVIEST_DAUGHTER,
+    HEAVIEST_RESONANCE,
+    HYSTERESIS,
+    LIGHTEST_DAUGHTER,
+    LIGHTEST_RESONANCE,
+    LOG_PARAMETER_RANGE,
+    MAX_RESTARTS,
+    MAX_ROUNDS,
+    MAX_YIELD_MISMATCH,
+    MINIMUM_SIDEBAND,
+    RESPONSE_ERROR,
+    RESPONSE_SPACING,
+    SCORE_EFFICIENCY_ERROR,
+    SECOND_WITHIN,
 )
+from bumphunt.masses.likelihood import Likelihood, SelectedEvents, SelectedSignal, selected_signal
+from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.plane import PlaneDensity
+from bumphunt.masses.profile import Curvature, DeeperMinimumError, Errors, curvature, minimise, profile_errors
 from bumphunt.masses.projections import goodness, projections
 from bumphunt.masses.signal_table import Masses, SignalTable
 from bumphunt.masses.starts import starting_points
 from bumphunt.masses.substructure import Tau21Scale, tau21_scale
-from bumphunt.masses.systematics import (
-    DETECTOR_PRIOR,
-    RESPONSE_ERROR,
-    SCORE_EFFICIENCY_ERROR,
-    Shift,
-    detector_shift,
-)
-from bumphunt.masses.yields import EFFICIENCY_ERROR
+from bumphunt.masses.systematics import Shift, detector_shift
 from bumphunt.results import Interval, MassFit
 
-FloatArray = npt.NDArray[np.float64]
-
-MINIMUM_SIDEBAND = 15
-"""Selected sideband events below which no background density can be estimated."""
-
-SECOND_WITHIN = 9.0
-"""Twice the difference in log likelihood within which another solution is reported."""
-
-_LIGHTEST, _HEAVIEST = 25.0, 0.30
-_REACH = (0.06, 0.10, 0.10, 0.35, 0.35)
-"""How far a fit may move the logarithms of masses and widths from where its likelihood was prepared."""
-_SHARPEST, _BLUNTEST = -1.2, 0.7
-"""Ends of the logarithms of the resolutions over the nominal ones."""
-_ROUNDS = 5
-_LEAST = 0.1
-"""Least part of a variance that stays when another is taken off."""
-_NUMBERS = 0.10
-"""Relative difference of fitted and seen events that is still put down to the efficiency's interpolation."""
-_NEAR = (0.012, 0.025, 0.025)
-"""Changes of the masses within which the response prepared for others still holds."""
+ANSWERED = ("m_resonance", "m_x", "m_y", "n_signal")
+"""Parameters that are answered with an interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,9 +47,16 @@ class _Fit:
 
     minuit: Any
     likelihood: Likelihood
-    masses: Masses
-    value: float
-    efficiency: float
+
+    @property
+    def at(self) -> Parameters:
+        """The parameters at the minimum."""
+        return Parameters(*self.minuit.values)
+
+    @property
+    def value(self) -> float:
+        """Twice the negative log likelihood."""
+        return float(self.minuit.fval)
 
 
 def fit_masses(
@@ -112,186 +107,96 @@ def fit_masses(
     found: list[_Fit] = []
     for start in starting_points(events, plane):
         try:
-            found.append(_converged(events, plane, start, signal_at, fits=found))
+            fit = _converged(events, plane, start, signal_at, known=found)
         except FitError:
             continue
+        if fit is not None:
+            found.append(fit)
     if not found:
         raise FitError("the mass fit did not converge; no masses can be given for this selection")
     found.sort(key=lambda fit: fit.value)
-    best = found[0]
-    names = ("m_z", "m_x", "m_y", "n_s")
-    assumed = _assumed(best)
-    intervals = [
-        _profile(best.minuit, name, part).widened(own)
-        for name, part, own in zip(names, assumed, RESPONSE_ERROR, strict=True)
-    ]
-    shift = None if varied is None else detector_shift(table, varied, best.masses, ends=events.range, select=select)
-    scale = None if select is None else tau21_scale(best.likelihood, list(best.minuit.values), select)
-    return _result(best, found[1:], intervals, shift, scale)
+    best, shape, intervals = _with_intervals(found[0])
+    prepared = best.likelihood.signal.model.masses  # a place of the lattice: it does not change with the last digits
+    shift = None if varied is None else detector_shift(table, varied, prepared, ends=events.range, select=select)
+    scale = None if select is None else tau21_scale(best.likelihood, best.at, select)
+    return _result(events, best, found[1:], intervals, shape, shift, scale)
+
+
+def _with_intervals(fit: _Fit) -> tuple[_Fit, Curvature, dict[str, Errors]]:
+    """Return the fit, its curvature and the errors of what is answered; a deeper minimum found on the way counts."""
+    for _ in range(MAX_RESTARTS):
+        shape = curvature(fit.minuit)
+        try:
+            return (
+                fit,
+                shape,
+                {
+                    name: profile_errors(fit.likelihood, fit.minuit, name, shape=shape).widened(own)
+                    for name, own in zip(ANSWERED, RESPONSE_ERROR, strict=True)
+                },
+            )
+        except DeeperMinimumError as lower:
+            fit = _Fit(minuit=minimise(fit.likelihood, lower.at), likelihood=fit.likelihood)
+    raise FitError("the mass fit did not converge: its profile falls ever lower; no masses can be given")
 
 
 def _within_grid(masses: Masses) -> Masses:
     """Return masses at which the response is built: the nearest that can be."""
-    m_resonance = float(np.clip(masses[0], 1500.0, 9000.0))
-    m_x, m_y = (float(np.clip(mass, _LIGHTEST, _HEAVIEST * m_resonance)) for mass in masses[1:])
+    m_resonance = float(np.clip(masses[0], LIGHTEST_RESONANCE, HEAVIEST_RESONANCE))
+    m_x, m_y = (float(np.clip(mass, LIGHTEST_DAUGHTER, HEAVIEST_DAUGHTER * m_resonance)) for mass in masses[1:])
     return m_resonance, m_x, m_y
 
 
-def _converged(events: SelectedEvents, plane: PlaneDensity, start: Masses, signal_at: Any, *, fits: list[_Fit]) -> _Fit:
-    """Minimise, move the response to the masses found, and minimise again until they stay."""
-    signal = signal_at(start)
-    likelihood = Likelihood(events, plane, signal, (*start, 0.0, 0.0))
+def _place(masses: Masses, *, before: Masses | None = None) -> Masses:
+    """Return the place of the lattice near the masses; the one before is kept while they stay near it.
+
+    What a response prepared at the fitted masses themselves would pass on to the likelihood is every step of the
+    minimiser: a relative change of 1e-9 in the data then changes the answer by a good part of its error.
+    """
+    spacing, logs = np.array(RESPONSE_SPACING), np.log(masses)
+    if before is not None and bool((np.abs(logs - np.log(before)) < HYSTERESIS * spacing).all()):
+        return before
+    m_resonance, m_x, m_y = np.exp(np.round(logs / spacing) * spacing).tolist()
+    return m_resonance, m_x, m_y
+
+
+def _converged(
+    events: SelectedEvents,
+    plane: PlaneDensity,
+    start: Masses,
+    signal_at: Callable[[Masses], SelectedSignal],
+    *,
+    known: list[_Fit],
+) -> _Fit | None:
+    """Minimise, move the response to the masses found, and minimise again until they stay; None if they are known."""
+    place = _place(start)
+    likelihood = Likelihood(events, plane, signal_at(place))
     excess = max(float(events.in_window.sum()) - events.spectrum.window_expected, 3.0)
-    efficiency = max(signal.efficiency(start), 1e-4)
-    values = [*start, excess / efficiency, len(events.mjj) - excess, 0.0, 0.0, 0.0]
-    for attempt in range(_ROUNDS):
-        minuit = _minimise(likelihood, values, efficiency)
-        values = [float(value) for value in minuit.values]
-        masses = (values[0], values[1], values[2])
-        if any(_same(masses, other.masses) for other in fits):
-            break
-        settled = all(near < 0.5 * reach for near, reach in zip(_moved(likelihood, values), _REACH, strict=True))
-        if attempt == _ROUNDS - 1 or (attempt > 0 and settled):
+    efficiency = max(likelihood.signal.efficiency(start), 1e-4)
+    at = Parameters(*start, excess / efficiency, len(events.mjj) - excess, 0.0, 0.0, 0.0)
+    for attempt in range(MAX_ROUNDS):
+        minuit = minimise(likelihood, at)
+        origin, at = at, Parameters(*minuit.values)
+        if any(_same(at.masses, other.at.masses) for other in known):
+            return None
+        moved = np.abs(np.subtract(at.log_scale_parameters, origin.log_scale_parameters))
+        settled = bool((moved < 0.5 * np.array(LOG_PARAMETER_RANGE)).all())
+        place, before = _place(at.masses, before=place), place
+        if attempt == MAX_ROUNDS - 1 or (attempt > 0 and settled and place == before):
             break
         # the tails of signal lie in the sidebands as well, where they must not count as background
-        cleaned, density, values = likelihood.separated(values)
-        if any(abs(np.log(a / b)) >= near for a, b, near in zip(masses, signal.model.masses, _NEAR, strict=True)):
-            signal = signal_at(masses)
-        efficiency = max(signal.efficiency(*masses_and_widths(values)), 1e-4)
-        likelihood = Likelihood(cleaned, density, signal, (*masses, values[5], values[6]))
-    _check_numbers(likelihood, values)
-    return _Fit(minuit=minuit, likelihood=likelihood, masses=masses, value=float(minuit.fval), efficiency=efficiency)
+        cleaned, density, at = likelihood.separated(at)
+        signal = likelihood.signal if place == before else signal_at(place)
+        likelihood = Likelihood(cleaned, density, signal)
+    _check_numbers(likelihood, at)
+    return _Fit(minuit=minuit, likelihood=likelihood)
 
 
-def _check_numbers(likelihood: Likelihood, values: list[float]) -> None:
-    """Refuse a minimum whose signal and background are not as many as the events, as they are at any true one.
-
-    Where a cut keeps little of a strong signal, the efficiency may be followed to where it no longer holds.
-    """
-    signal = values[3] * likelihood.signal.efficiency(*masses_and_widths(values))
-    expected, seen = signal + values[4] * (1.0 + values[7] * likelihood.spectrum.share), len(likelihood.events.mjj)
-    if abs(expected / seen - 1.0) > _NUMBERS:
+def _check_numbers(likelihood: Likelihood, at: Parameters) -> None:
+    """Refuse a minimum whose signal and background are not as many as the events, as they are at any true one."""
+    expected, seen = likelihood.expected(at), len(likelihood.events.mjj)
+    if abs(expected / seen - 1.0) > MAX_YIELD_MISMATCH:
         raise FitError(f"the mass fit ended at {expected:.0f} events where there are {seen}")
-
-
-def _moved(likelihood: Likelihood, values: list[float]) -> FloatArray:
-    """Return how far masses and widths are from where the likelihood was prepared, in logarithms."""
-    origin = np.append(np.log(likelihood.origin[:3]), likelihood.origin[3:])
-    return np.asarray(np.abs(np.append(np.log(values[:3]), values[5:7]) - origin), dtype=np.float64)
-
-
-def _prepared(likelihood: Likelihood, values: list[float], efficiency: float) -> Any:
-    """Return a minimiser at the values, with steps for the number of events and limits about the origin."""
-    from iminuit import Minuit
-
-    n_events = len(likelihood.events.mjj)
-    minuit = Minuit(likelihood, *values, name=Likelihood.NAMES)
-    minuit.errordef = Minuit.LEAST_SQUARES
-    masses = [
-        (max(mass * float(np.exp(-reach)), lowest), mass * float(np.exp(reach)))
-        for mass, reach, lowest in zip(likelihood.origin[:3], _REACH[:3], (1.0, _LIGHTEST, _LIGHTEST), strict=True)
-    ]
-    widths = [
-        (max(width - reach, _SHARPEST), min(width + reach, _BLUNTEST))
-        for width, reach in zip(likelihood.origin[3:], _REACH[3:], strict=True)
-    ]
-    most = 4.0 * n_events / efficiency
-    minuit.limits = [*masses, (0.0, most), (0.0, 2.0 * n_events), *widths, (-0.9, 5.0)]
-    count = max(values[3] * efficiency, 4.0)
-    minuit.errors = [
-        0.03 * values[0] / count**0.5,
-        0.07 * values[1] / count**0.5,
-        0.09 * values[2] / count**0.5,
-        1.3 * count**0.5 / efficiency,
-        n_events**0.5,
-        0.05,
-        0.05,
-        max(likelihood.spectrum.error, 0.05),
-    ]
-    minuit.strategy = 1
-    minuit.tol = 1.0
-    return minuit
-
-
-def _minimise(likelihood: Likelihood, values: list[float], efficiency: float) -> Any:
-    """Return the minimiser at the minimum.
-
-    Raises
-    ------
-    FitError
-        If it does not converge.
-    """
-    minuit = _prepared(likelihood, values, efficiency)
-    minuit.migrad(ncall=4000)
-    if not minuit.valid:
-        minuit.simplex().migrad(ncall=6000)
-    if not minuit.valid:
-        raise FitError("the mass fit did not converge")
-    return minuit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Errors:
-    """An estimate with its errors downwards and upwards, statistical and from what is assumed of the detector."""
-
-    value: float
-    low: float
-    high: float
-    assumed: float
-
-    def interval(self, *, scale: float = 1.0, systematic: float = 0.0) -> Interval:
-        """Return the total interval with its statistical part; ``systematic`` is a further relative error."""
-        assumed = np.hypot(self.assumed, systematic * self.value)
-        return Interval(
-            value=scale * self.value,
-            low=scale * (self.value - float(np.hypot(self.low, assumed))),
-            high=scale * (self.value + float(np.hypot(self.high, assumed))),
-            stat_low=scale * (self.value - self.low),
-            stat_high=scale * (self.value + self.high),
-        )
-
-    def widened(self, relative: float) -> "_Errors":
-        """Return the same with a relative error added to the statistical one."""
-        low, high = (float(np.hypot(error, relative * self.value)) for error in (self.low, self.high))
-        return replace(self, low=low, high=high)
-
-    def reduced(self, variance: float) -> "_Errors":
-        """Return the same with a part of the statistical variance taken off, or added if it is negative."""
-        low, high = (float(np.sqrt(max(error**2 - variance, _LEAST * error**2))) for error in (self.low, self.high))
-        return replace(self, low=low, high=high)
-
-
-def _profile(minuit: Any, name: str, assumed: float) -> _Errors:
-    """Return where the profile likelihood has risen by one, apart from ``assumed``, the detector's part of that."""
-    value, error = float(minuit.values[name]), float(minuit.errors[name])
-    low = high = error
-    try:
-        minuit.minos(name)
-        merror = minuit.merrors[name]
-        low = -float(merror.lower) if merror.lower_valid else error
-        high = float(merror.upper) if merror.upper_valid else error
-    except (RuntimeError, KeyError):
-        pass
-    assumed = min(assumed, low, high)
-    return _Errors(value=value, low=low, high=high, assumed=assumed).reduced(assumed**2)
-
-
-def _assumed(fit: _Fit) -> FloatArray:
-    """Return how far masses and number move when what is assumed of the resolutions moves by its error, shape (4,).
-
-    That part of an error is the detector's, not the data's. A resolution that the data tell leaves little of it.
-    """
-    likelihood, values = fit.likelihood, np.array(fit.minuit.values)
-    moved = []
-    for centre in ((WIDTH_PRIOR, 0.0), (0.0, WIDTH_PRIOR)):
-        likelihood.assumed = centre
-        try:
-            moved.append(np.array(_minimise(likelihood, values.tolist(), fit.efficiency).values)[:4] - values[:4])
-        except FitError:
-            moved.append(np.zeros(4))
-        finally:
-            likelihood.assumed = (0.0, 0.0)
-    return np.asarray(np.hypot(*moved), dtype=np.float64)
 
 
 def _plane_variance(fit: _Fit) -> float:
@@ -300,41 +205,41 @@ def _plane_variance(fit: _Fit) -> float:
     What lies under the peak is known from the sideband events of the same masses: as many as there are under the peak,
     times what the sidebands hold over what the window holds.
     """
-    events, probability = fit.likelihood.events, fit.likelihood.signal_probability(list(fit.minuit.values))
+    events, probability = fit.likelihood.events, fit.likelihood.signal_probability(fit.at)
     under = float((probability * (1.0 - probability))[events.in_window].sum())
     ratio = float(events.outside.sum()) / max(events.spectrum.window_expected, 1.0)
     return under / max(ratio, 1e-3)
 
 
-def _covariance(minuit: Any) -> Any:
-    minuit.hesse()  # the minimiser's own is a by-product, and may be far off
-    return minuit.covariance
-
-
 def _result(
+    events: SelectedEvents,
     best: _Fit,
     others: list[_Fit],
-    intervals: list[_Errors],
+    intervals: dict[str, Errors],
+    shape: Curvature,
     shift: Shift | None,
     scale: Tau21Scale | None,
 ) -> MassFit:
-    order = [0, 1, 2, 3] if best.masses[1] >= best.masses[2] else [0, 2, 1, 3]
-    names = [("m_z", "m_x", "m_y", "n_s")[index] for index in order]
-    shifts = np.zeros(4) if shift is None else DETECTOR_PRIOR * np.abs(shift.as_array())
-    yields, known = intervals[3], scale or Tau21Scale()
-    shifts[3] = np.hypot(shifts[3], EFFICIENCY_ERROR if scale is None else SCORE_EFFICIENCY_ERROR)
-    efficiency = best.likelihood.signal.efficiency(*masses_and_widths(list(best.minuit.values)))
+    at, known = best.at, scale or Tau21Scale()
+    # m_x is the heavier daughter, whichever of the two the fit calls so
+    names = ["m_resonance", "m_x", "m_y"] if at.m_x >= at.m_y else ["m_resonance", "m_y", "m_x"]
+    relative = {} if shift is None else shift.relative(DETECTOR_PRIOR)
+    shifts = {name: relative.get(name, 0.0) for name in ANSWERED}
+    own_efficiency = EFFICIENCY_ERROR if scale is None else SCORE_EFFICIENCY_ERROR
+    shifts["n_signal"] = float(np.hypot(np.hypot(shifts["n_signal"], own_efficiency), known.prior))
+    efficiency = best.likelihood.selected_signal(at)[1]
+    yields = intervals["n_signal"]
     n_selected = yields.interval(scale=efficiency)
-    own = known.statistical**2 * yields.value**2 + _plane_variance(best) / max(efficiency, 1e-6) ** 2
+    own = known.statistical**2 * yields.value**2 + _plane_variance(best) / efficiency**2
     yields = yields.reduced(-own)
-    shifts[3] = np.hypot(shifts[3], known.prior)
-    total = [intervals[index].interval(systematic=float(shifts[index])) for index in order[:3]]
-    n_signal = yields.interval(scale=1.0 / known.correction, systematic=float(shifts[3]))
+    total = [intervals[name].interval(systematic=shifts[name]) for name in names]
+    n_signal = yields.interval(scale=1.0 / known.correction, systematic=shifts["n_signal"])
     n_signal = replace(n_signal, low=max(n_signal.low, 0.0))
-    covariance = _covariance(best.minuit)
-    correlation = np.array([[covariance[a, b] for b in names] for a in names])
-    spread = np.sqrt(np.maximum(np.diag(correlation), 1e-300))
-    drawn = projections(best.likelihood, best.minuit, order)
+    rows = [Parameters._fields.index(name) for name in (*names, "n_signal")]
+    covariance = shape.covariance[np.ix_(rows, rows)]
+    spread = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    drawn = projections(best.likelihood, at)
+    excess = float(events.in_window.sum()) - events.spectrum.window_expected
     return MassFit(
         m_resonance=total[0],
         m_x=total[1],
@@ -342,21 +247,25 @@ def _result(
         n_selected=Interval(value=n_selected.value, low=n_selected.low, high=n_selected.high),
         n_signal=n_signal,
         efficiency=efficiency * known.correction,
-        efficiency_error=float(shifts[3] * efficiency * known.correction),
-        statistical=np.array([0.5 * (intervals[index].high + intervals[index].low) for index in order[:3]]),
-        correlation=correlation / np.outer(spread, spread),
+        efficiency_error=shifts["n_signal"] * efficiency * known.correction,
+        statistical=np.array([0.5 * (intervals[name].high + intervals[name].low) for name in names]),
+        correlation=covariance / np.outer(spread, spread),
         projections=drawn,
         n_events=len(best.likelihood.events.mjj),
         p_value=goodness(drawn),
         systematic=np.array(
             [
-                *(np.hypot(shifts[i], intervals[i].assumed / intervals[i].value) for i in order[:3]),
-                np.hypot(shifts[3], intervals[3].assumed / max(intervals[3].value, 1e-9)),
+                float(np.hypot(shifts[name], intervals[name].assumed / max(intervals[name].value, 1e-9)))
+                for name in (*names, "n_signal")
             ]
         ),
         second=_second(best, others),
         acceptance_known=scale is not None,
         tau21_scale=float(np.exp(known.log_scale)),
+        log_widths=np.array([at.log_width_mjj, at.log_width_jets]),
+        excess=excess,
+        excess_error=float(np.hypot(np.sqrt(max(float(events.in_window.sum()), 1.0)), events.spectrum.window_error)),
+        n_selected_window=float(best.likelihood.signal_probability(at)[events.in_window].sum()),
     )
 
 
@@ -369,8 +278,8 @@ def _same(one: Masses, other: Masses) -> bool:
 def _second(best: _Fit, others: list[_Fit]) -> dict[str, float] | None:
     """Return the likeliest other solution, if it is another and not far behind."""
     for other in others:
-        if not _same(other.masses, best.masses) and other.value - best.value < SECOND_WITHIN:
-            m_x, m_y = max(other.masses[1:]), min(other.masses[1:])
+        if not _same(other.at.masses, best.at.masses) and other.value - best.value < SECOND_WITHIN:
+            m_x, m_y = max(other.at.masses[1:]), min(other.at.masses[1:])
             behind = 0.5 * (other.value - best.value)
-            return {"m_resonance": other.masses[0], "m_x": m_x, "m_y": m_y, "delta_log_likelihood": behind}
+            return {"m_resonance": other.at.masses[0], "m_x": m_x, "m_y": m_y, "delta_log_likelihood": behind}
     return None

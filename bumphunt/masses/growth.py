@@ -7,15 +7,11 @@ is therefore what it keeps in the window once the jet masses are moved along the
 import numpy as np
 import numpy.typing as npt
 
+from bumphunt.masses.constants import GROWTH_BEYOND, GROWTH_FARTHEST, GROWTH_POWERS, GROWTH_SLICES
+
 FloatArray = npt.NDArray[np.float64]
 
 _PROBABILITIES = np.concatenate([[0.005, 0.02], np.linspace(0.05, 0.95, 19), [0.98, 0.995, 0.999]])
-_SLICES = 15
-_BEYOND = 3.0
-"""How far, in log mass, the outermost lines are continued in parallel."""
-_FARTHEST = 0.5
-POWERS = (0.5, 0.3)
-"""Growth of the heavier and the lighter jet mass as powers of mjj where there are no events to learn it from."""
 
 
 class MassGrowth:
@@ -25,18 +21,18 @@ class MassGrowth:
     ----------
     mjj, mj1, mj2 : arrays of shape (events,), optional
         All events of the searched range before any selection, GeV. Without them (or with too few) masses grow by
-        :data:`POWERS`.
+        :data:`GROWTH_POWERS`.
     """
 
     def __init__(self, mjj: FloatArray | None = None, mj1: FloatArray | None = None, mj2: FloatArray | None = None):
         self.log_mjj = float(np.log(4000.0))
         # offsets at the mean mjj, slopes and curvatures
-        self._lines = [np.array([[0.0, 10.0], [power, power], [0.0, 0.0]]) for power in POWERS]
-        if mjj is None or mj1 is None or mj2 is None or len(mjj) < 100 * _SLICES:
+        self._lines = [np.array([[0.0, 10.0], [power, power], [0.0, 0.0]]) for power in GROWTH_POWERS]
+        if mjj is None or mj1 is None or mj2 is None or len(mjj) < 100 * GROWTH_SLICES:
             return
         along = np.log(mjj)
         self.log_mjj = float(along.mean())
-        parts = np.array_split(np.argsort(along, kind="stable"), _SLICES)
+        parts = np.array_split(np.argsort(along, kind="stable"), GROWTH_SLICES)
         places = np.array([along[part].mean() for part in parts]) - self.log_mjj
         for axis, mass in enumerate((mj1, mj2)):
             logs = np.log(np.maximum(mass, 1.0))
@@ -45,7 +41,7 @@ class MassGrowth:
             offset = np.maximum.accumulate(offset + 1e-4 * np.arange(len(offset)))
             inner = np.stack([offset, _smoothed(slope), _smoothed(curvature)])
             ends = np.stack([inner[:, 0], inner[:, -1]], axis=1)
-            ends[0] += [-_BEYOND, _BEYOND]
+            ends[0] += [-GROWTH_BEYOND, GROWTH_BEYOND]
             self._lines[axis] = np.concatenate([ends[:, :1], inner, ends[:, 1:]], axis=1)
 
     def removed(self, axis: int, mjj: FloatArray, log_mass: FloatArray, *, reference: float) -> FloatArray:
@@ -69,7 +65,7 @@ class MassGrowth:
 
     def _rise(self, axis: int, base: FloatArray, along: npt.ArrayLike) -> FloatArray:
         offset, slope, curvature = self._lines[axis]
-        step = np.clip(along, -_FARTHEST, _FARTHEST)
+        step = np.clip(along, -GROWTH_FARTHEST, GROWTH_FARTHEST)
         rise = step * np.interp(base, offset, slope) + step**2 * np.interp(base, offset, curvature)
         return np.asarray(rise, dtype=np.float64)
 

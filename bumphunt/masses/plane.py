@@ -6,18 +6,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from bumphunt.masses.constants import BROAD_PART, MOST_FOR_BANDWIDTH, PLANE_CELL, PLANE_KERNEL_STEP
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.results import SpectrumFit
 
 FloatArray = npt.NDArray[np.float64]
 
-_BROAD = 0.10
-"""Part of the density spread three times wider, so that no event has a vanishing one."""
-_CELL = 0.025
-_CLASS = 0.15
 _BANDWIDTHS = np.geomspace(0.03, 0.4, 12)
-_MOST = 600
-"""Events from which the bandwidth is chosen."""
 
 
 class PlaneDensity:
@@ -60,8 +55,10 @@ class PlaneDensity:
         """Return the density per GeV squared at each of the events by all others, shape (events,)."""
         apart = self._points[:, 0] - self._points[:, 1]
         own = np.zeros(len(self._points))
-        for part, widening in ((1.0 - _BROAD, 1.0), (_BROAD, 3.0)):
-            variance = np.maximum(widening * self._widths, 0.4 * _CELL) ** 2 + _CELL**2 / 6.0  # and the grid's own
+        for part, widening in ((1.0 - BROAD_PART, 1.0), (BROAD_PART, 3.0)):
+            variance = (
+                np.maximum(widening * self._widths, 0.4 * PLANE_CELL) ** 2 + PLANE_CELL**2 / 6.0
+            )  # and the grid's own
             own += part * (1.0 + np.exp(-(apart**2) / variance)) / (2.0 * np.pi * variance)
         share = self._weights / self._weights.sum()
         others = (self._tabulated(self._points.T) - share * own) / np.maximum(1.0 - share, 0.1)
@@ -71,19 +68,19 @@ class PlaneDensity:
         """Tabulate the density: points of like width are binned and smoothed together."""
         self._weights = weights
         self._origin = self._points.min() - 1.0
-        number = int((self._points.max() + 1.0 - self._origin) / _CELL) + 2
-        edges = self._origin + _CELL * (np.arange(number + 1) - 0.5)
-        classes = np.round(np.log(self._widths) / _CLASS)
+        number = int((self._points.max() + 1.0 - self._origin) / PLANE_CELL) + 2
+        edges = self._origin + PLANE_CELL * (np.arange(number + 1) - 0.5)
+        classes = np.round(np.log(self._widths) / PLANE_KERNEL_STEP)
         table = np.zeros((number, number))
         for name in np.unique(classes):
             chosen = classes == name
             binned = np.histogramdd(self._points[chosen], bins=[edges, edges], weights=weights[chosen])[0]
             binned = binned + binned.T
-            width = float(np.exp(name * _CLASS)) / _CELL
-            for part, widening in ((1.0 - _BROAD, 1.0), (_BROAD, 3.0)):
+            width = float(np.exp(name * PLANE_KERNEL_STEP)) / PLANE_CELL
+            for part, widening in ((1.0 - BROAD_PART, 1.0), (BROAD_PART, 3.0)):
                 table += part * gaussian_filter(binned, max(widening * width, 0.4), mode="constant", truncate=3.5)
         # the ordered half of the plane holds all events
-        self._table = table / (0.5 * table.sum() * _CELL**2)
+        self._table = table / (0.5 * table.sum() * PLANE_CELL**2)
 
     def __call__(self, mjj: FloatArray, mj1: FloatArray, mj2: FloatArray) -> FloatArray:
         """Return the density of background per GeV squared at given mjj, shape (events,)."""
@@ -91,7 +88,7 @@ class PlaneDensity:
         return np.asarray(np.maximum(found, 1e-9) * self._jacobian(mjj, mj1, mj2), dtype=np.float64)
 
     def _tabulated(self, at: FloatArray) -> FloatArray:
-        return np.asarray(map_coordinates(self._table, (at - self._origin) / _CELL, order=1, mode="constant"))
+        return np.asarray(map_coordinates(self._table, (at - self._origin) / PLANE_CELL, order=1, mode="constant"))
 
     def _jacobian(self, mjj: FloatArray, mj1: FloatArray, mj2: FloatArray) -> FloatArray:
         masses = np.maximum(np.stack([mj1, mj2]), 1.0)
@@ -104,7 +101,7 @@ class PlaneDensity:
         ordered[np.diag_indices(len(ordered))] *= 0.5
         density = ordered.sum(axis=1 - axis)
         density /= density.sum()
-        logs = self._origin + _CELL * (np.arange(len(density) + 1) - 0.5)
+        logs = self._origin + PLANE_CELL * (np.arange(len(density) + 1) - 0.5)
         cumulative = np.append(0.0, np.cumsum(density))
         spread = np.quantile(mjj, np.linspace(0.05, 0.95, 10), weights=weights, method="inverted_cdf")
         found = np.zeros(len(edges) - 1)
@@ -118,7 +115,7 @@ class PlaneDensity:
 def _adaptive_widths(points: FloatArray) -> FloatArray:
     """Return the kernel width of each point."""
     number = len(points)
-    sample = points[:: max(number // _MOST, 1)]
+    sample = points[:: max(number // MOST_FOR_BANDWIDTH, 1)]
     ones = np.ones(len(sample))
     pilot = _likeliest(sample, ones)
     crowd = _mirrored_kernels(sample, sample, pilot * ones).mean(axis=1)
@@ -141,7 +138,7 @@ def _mirrored_kernels(at: FloatArray, points: FloatArray, widths: FloatArray) ->
     for ordered in (points, points[:, ::-1]):
         squared = (at[:, None, 0] - ordered[None, :, 0]) ** 2 + (at[:, None, 1] - ordered[None, :, 1]) ** 2
         squared /= widths**2
-        total += (1.0 - _BROAD) * np.exp(-0.5 * squared) + _BROAD / 9.0 * np.exp(-0.5 * squared / 9.0)
+        total += (1.0 - BROAD_PART) * np.exp(-0.5 * squared) + BROAD_PART / 9.0 * np.exp(-0.5 * squared / 9.0)
     return total / (2.0 * np.pi * widths**2)
 
 

@@ -1,11 +1,10 @@
 """The mass fit in each of its three variables, binned for drawing, and its goodness."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.masses.likelihood import Likelihood
+from bumphunt.masses.likelihood import Likelihood, SelectedSignal
+from bumphunt.masses.parameters import Parameters
 from bumphunt.results import Projection
 from bumphunt.spectrum.binning import count
 from bumphunt.spectrum.goodness import pearson_p_value
@@ -13,33 +12,29 @@ from bumphunt.spectrum.goodness import pearson_p_value
 FloatArray = npt.NDArray[np.float64]
 
 
-def projections(likelihood: Likelihood, minuit: Any, order: list[int]) -> tuple[Projection, ...]:
+def projections(likelihood: Likelihood, at: Parameters) -> tuple[Projection, ...]:
     """Bin the events of the window and the two fitted parts of the model in each mass.
 
     Parameters
     ----------
     likelihood : Likelihood
         The likelihood at its minimum.
-    minuit : iminuit.Minuit
-        The minimum.
-    order : list of int
-        Places of m_z, m_x, m_y, n_s in the fit, the heavier daughter second.
+    at : Parameters
+        The minimum, the heavier daughter as X or as Y.
     """
     events, signal = likelihood.events, likelihood.signal
-    values = {name: float(minuit.values[name]) for name in Likelihood.NAMES}
-    masses = (values["m_z"], values["m_x"], values["m_y"])
-    widening = (float(np.exp(values["log_k_z"])), float(np.exp(values["log_k_j"])))
+    masses, widening, n_background = at.masses, at.widening, at.n_background
+    ordered = max(masses[1:]), min(masses[1:])
     low, high = events.window
-    drawn_mjj, drawn_1, drawn_2, weight = _drawn(signal, masses, widening, values["n_s"])
+    drawn_mjj, drawn_1, drawn_2, weight = _drawn(signal, masses, widening, at.n_signal)
     within = (drawn_mjj >= low) & (drawn_mjj < high)
     fine = np.linspace(low, high, 241)
-    density = likelihood.spectrum.density(fine) * np.maximum(
-        1.0 + values["bump"] * likelihood.spectrum.bump(fine), 0.05
-    )
+    shifted = np.maximum(1.0 + at.background_shift * likelihood.spectrum.bump(fine), 0.05)
+    density = likelihood.spectrum.density(fine) * shifted
     inside = events.in_window
     edges = np.linspace(low, high, 13)
     cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1])) * (fine[1] - fine[0])])
-    background = values["n_b"] * np.diff(np.interp(edges, fine, cumulative))
+    background = n_background * np.diff(np.interp(edges, fine, cumulative))
     found = [
         Projection(
             variable="mjj",
@@ -51,7 +46,7 @@ def projections(likelihood: Likelihood, minuit: Any, order: list[int]) -> tuple[
     ]
     for axis, (name, data, drawn) in enumerate((("mj1", events.mj1, drawn_1), ("mj2", events.mj2, drawn_2))):
         reach = float(np.quantile(data[inside], 0.98)) if inside.any() else 0.0
-        edges = np.linspace(0.0, max(reach, 1.4 * masses[order[axis + 1]]), 31)
+        edges = np.linspace(0.0, max(reach, 1.4 * ordered[axis]), 31)
         found.append(
             Projection(
                 variable=name,
@@ -65,7 +60,7 @@ def projections(likelihood: Likelihood, minuit: Any, order: list[int]) -> tuple[
 
 
 def _drawn(
-    signal: Any, masses: tuple[float, float, float], widening: tuple[float, float], n_signal: float
+    signal: SelectedSignal, masses: tuple[float, float, float], widening: tuple[float, float], n_signal: float
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return selected signal as weighted events: mjj, both jet masses, and their weights."""
     draws = signal.draws.measured(signal.model, widening)

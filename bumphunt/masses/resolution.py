@@ -46,4 +46,7 @@ def from_nominal(offset: FloatArray, factor: float, core: float) -> FloatArray:
     """Return where a detector with another core has offsets of the nominal one; undoes :func:`to_nominal`."""
     if factor == 1.0:
         return offset
-    return np.asarray(np.interp(offset, to_nominal(_TABLE, factor, core)[0], _TABLE), dtype=np.float64)
+    found = np.interp(offset, to_nominal(_TABLE, factor, core)[0], _TABLE)
+    nominal, derivative = to_nominal(found, factor, core)
+    # a step of Newton's makes the table's kinks vanish; where the derivative does, the table stands
+    return np.asarray(found - (nominal - offset) / np.maximum(derivative, 0.2), dtype=np.float64)

@@ -17,6 +17,31 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 
+from bumphunt.masses.constants import (
+    CONTAINED,
+    CONTAINED_EDGE,
+    FIRST_KERNEL,
+    JET_CORE,
+    JET_SCALES,
+    KERNEL_STEP,
+    LEAST_POINTS,
+    MASS_CLASSES,
+    MJJ_CLIP,
+    MOST_EVENTS,
+    MOST_JETS,
+    PAIR_SCALES,
+    RESONANCE_CORE,
+    SMOOTHING,
+    WIDEST_KERNEL,
+)
+from bumphunt.masses.interpolation import (
+    SmoothTable,
+    between,
+    deposited,
+    half_height_width,
+    highest,
+    smooth_table,
+)
 from bumphunt.masses.resolution import to_nominal
 from bumphunt.masses.signal_table import Masses, SignalTable
 
@@ -26,33 +51,9 @@ JET_GRID = np.linspace(-4.2, 3.4, 1521)
 """Logarithm of jet over particle mass at which jet shapes are tabulated."""
 RESONANCE_GRID = np.linspace(-1.2, 1.0, 1101)
 """Logarithm of mjj over m_resonance at which its shape is tabulated."""
-WHOLE = (-0.20, 0.22)
-"""Logarithms of jet over particle mass between which a jet is taken to hold its decay and little else ..."""
-WHOLE_EDGE = 0.03
-"""... and the width of the transitions."""
 
-JET_CORE, RESONANCE_CORE = 0.25, 0.15
-"""How far in log mass the core reaches that a sharper or blunter detector changes: of a jet's mass, and of mjj."""
 
-_JET_SCALES = (0.20, 0.006)
-_PAIR_SCALES = (0.20, 0.03, 0.03)
-_LEAST_POINTS = 6.0
-_FIRST, _SMOOTHING = 0.012, 0.25
-"""Kernel with which the width of a core is found, and that of the shape in units of it (a quarter adds 3 percent)."""
-_WIDEST, _CLASS = 12.0, 0.5
-"""Most by which a kernel is wider in the tails, and the steps in the logarithm (base 2) of its width."""
-_CLIP = 0.25
-_MOST_JETS, _MOST_EVENTS = 25_000, 15_000
 _PARTS = np.linspace(0.0, 1.0, 41)
-_CLASSES = 10
-
-
-def between(x: FloatArray, grid: FloatArray, values: FloatArray) -> FloatArray:
-    """Interpolate linearly on an evenly spaced grid, constant beyond its ends; several times faster than numpy's."""
-    position = np.clip((x - grid[0]) * ((len(grid) - 1) / (grid[-1] - grid[0])), 0.0, len(grid) - 1.000001)
-    cell = position.astype(np.intp)
-    low = values[cell]
-    return np.asarray(low + (position - cell) * (values[cell + 1] - low), dtype=np.float64)
 
 
 def place(mass: npt.ArrayLike, m_resonance: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -69,7 +70,7 @@ def local_weights(offsets: FloatArray, scales: tuple[float, ...]) -> FloatArray:
     widening = 1.0
     while True:
         weights = np.exp(-0.5 * ((offsets / (widening * np.asarray(scales))) ** 2).sum(axis=1))
-        if weights.sum() > 0 and weights.sum() ** 2 / (weights**2).sum() >= min(_LEAST_POINTS, 0.5 * len(offsets)):
+        if weights.sum() > 0 and weights.sum() ** 2 / (weights**2).sum() >= min(LEAST_POINTS, 0.5 * len(offsets)):
             break
         widening *= 1.25
     first = weights @ offsets
@@ -82,9 +83,9 @@ def local_weights(offsets: FloatArray, scales: tuple[float, ...]) -> FloatArray:
     return np.asarray(chosen / chosen.sum(), dtype=np.float64)
 
 
-def intact(log_ratio: FloatArray) -> FloatArray:
-    """Return how far a jet holds its whole decay and little else, from 0 to 1."""
-    low, high = ((log_ratio - end) / WHOLE_EDGE for end in WHOLE)
+def containment(log_ratio: FloatArray) -> FloatArray:
+    """Return how far a jet holds all of its decay and little else, from 0 to 1."""
+    low, high = ((log_ratio - end) / CONTAINED_EDGE for end in CONTAINED)
     return np.asarray(expit(low) * expit(-high), dtype=np.float64)
 
 
@@ -96,18 +97,20 @@ def _smooth_density(values: FloatArray, weights: FloatArray, grid: FloatArray) -
     its intervals too short: kernels are wider than the density alone would ask.
     """
     step = grid[1] - grid[0]
-    edges = np.append(grid - 0.5 * step, grid[-1] + 0.5 * step)
-    found = np.histogram(values, edges, weights=weights)[0] / weights.sum()
-    first = gaussian_filter1d(found, _FIRST / step, mode="nearest")
-    high = grid[first > 0.5 * first.max()]
-    kernel = max(_SMOOTHING * float(high[-1] - high[0]) / 2.355, 2.0 * step)
+    found = deposited(values, weights, grid) / weights.sum()
+    first = gaussian_filter1d(found, FIRST_KERNEL / step, mode="nearest")
+    kernel = max(SMOOTHING * half_height_width(grid, first) / 2.355, 2.0 * step)
     pilot = gaussian_filter1d(found, 2.0 * kernel / step, mode="nearest")
-    widening = np.clip(np.sqrt(pilot.max() / np.maximum(pilot, 1e-12)), 1.0, _WIDEST)
-    classes = np.round(np.log2(widening) / _CLASS).astype(np.int64)
+    widening = np.clip(np.sqrt(pilot.max() / np.maximum(pilot, 1e-12)), 1.0, WIDEST_KERNEL)
+    # each point is shared by the two kernels of a ladder whose widths enclose its own, so that no kernel jumps
+    rung = np.log2(widening) / KERNEL_STEP
+    lower = np.floor(rung).astype(np.int64)
+    upper_part = rung - lower
     density = np.zeros(len(grid))
-    for name in np.unique(classes[found > 0]):
-        width = 2.0 ** (_CLASS * name) * kernel / step
-        density += gaussian_filter1d(np.where(classes == name, found, 0.0), width, mode="nearest")
+    for name in range(int(lower[found > 0].max()) + 2):
+        part = np.where(lower == name, 1.0 - upper_part, np.where(lower == name - 1, upper_part, 0.0)) * found
+        if part.any():
+            density += gaussian_filter1d(part, 2.0 ** (KERNEL_STEP * name) * kernel / step, mode="nearest")
     density += 1e-9
     return np.asarray(density / (density.sum() * step), dtype=np.float64)
 
@@ -118,12 +121,13 @@ class Shape:
 
     grid: FloatArray
     log_density: FloatArray
+    smooth: SmoothTable
     cumulative: FloatArray
     mode: float
 
     def log_at(self, x: FloatArray) -> FloatArray:
         """Return the logarithm of the density at ``x``."""
-        return between(x, self.grid, self.log_density)
+        return self.smooth(x)
 
     def widened(self, x: FloatArray, widening: float) -> FloatArray:
         """Return the logarithm of the density at ``x`` when its core is wider by a factor."""
@@ -141,8 +145,7 @@ class Shape:
     @property
     def core_width(self) -> float:
         """Standard deviation of a Gaussian as wide as the peak at half of its height."""
-        high = self.grid[self.log_density > self.log_density.max() - np.log(2.0)]
-        return float((high[-1] - high[0]) / 2.355)
+        return half_height_width(self.grid, np.exp(self.log_density)) / 2.355
 
 
 def shape_of(values: FloatArray, weights: FloatArray, grid: FloatArray) -> Shape:
@@ -150,8 +153,14 @@ def shape_of(values: FloatArray, weights: FloatArray, grid: FloatArray) -> Shape
     density = _smooth_density(values, weights, grid)
     step = grid[1] - grid[0]
     cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1])) * step])
-    peak = gaussian_filter1d(density, 0.02 / step).argmax()
-    return Shape(grid=grid, log_density=np.log(density), cumulative=cumulative / cumulative[-1], mode=float(grid[peak]))
+    log_density = np.log(density)
+    return Shape(
+        grid=grid,
+        log_density=log_density,
+        smooth=smooth_table(grid, log_density),
+        cumulative=cumulative / cumulative[-1],
+        mode=highest(grid, gaussian_filter1d(density, 0.02 / step)),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -162,45 +171,45 @@ class Jet:
     """
 
     shape: Shape
-    pull: FloatArray
+    pull: SmoothTable
     substructure: FloatArray
 
     def pull_at(self, log_ratio: FloatArray) -> FloatArray:
         """Return what jets of these masses add to log mjj."""
-        return between(log_ratio, JET_GRID, self.pull)
+        return self.pull(log_ratio)
 
 
 def jet_response(table: SignalTable, mass: float, m_resonance: float) -> Jet:
     """Return the response to a particle of ``mass`` (GeV) from a resonance of ``m_resonance`` (GeV)."""
     at, target = place(table.masses[:, 1:], table.masses[:, :1]), place(mass, m_resonance)
     offsets = np.stack([np.broadcast_to(at[0] - target[0], at[1].shape).ravel(), (at[1] - target[1]).ravel()], axis=1)
-    points = local_weights(offsets, _JET_SCALES).reshape(at[1].shape)
+    points = local_weights(offsets, JET_SCALES).reshape(at[1].shape)
     sample, slot = np.nonzero(points)
     # as many events as give the shape to a percent; more would only cost time
-    step = max(len(sample) * table.log_jet.shape[2] // _MOST_JETS, 1)
+    step = max(len(sample) * table.log_jet.shape[2] // MOST_JETS, 1)
     ratio = table.log_jet[sample, slot, ::step]
     weight = np.repeat(points[sample, slot], ratio.shape[1]) / ratio.shape[1]
-    relative = np.clip(table.log_resonance[sample, ::step] - table.core[sample, None], -_CLIP, _CLIP)
+    relative = np.clip(table.log_resonance[sample, ::step] - table.core[sample, None], -MJJ_CLIP, MJJ_CLIP)
     shape = shape_of(ratio.ravel(), weight, JET_GRID)
     observables = table.substructure[sample, slot, ::step].reshape(len(weight), -1)
     return Jet(
         shape=shape,
-        pull=_pull(ratio.ravel(), relative.ravel(), weight, shape.mode),
+        pull=smooth_table(JET_GRID, _pull(ratio.ravel(), relative.ravel(), weight, shape.mode)),
         substructure=_substructure_quantiles(_mass_class(ratio.ravel(), shape), observables, weight),
     )
 
 
 def _mass_class(ratio: FloatArray, shape: Shape) -> npt.NDArray[np.int64]:
     """Return in which of equally crowded classes of mass each jet is, shape (jets,)."""
-    return np.minimum((shape.below(ratio) * _CLASSES).astype(np.int64), _CLASSES - 1)
+    return np.minimum((shape.below(ratio) * MASS_CLASSES).astype(np.int64), MASS_CLASSES - 1)
 
 
 def _substructure_quantiles(
     mass_class: npt.NDArray[np.int64], observables: FloatArray, weight: FloatArray
 ) -> FloatArray:
     """Return quantiles of each observable in each class of mass, shape (classes, 3, quantiles)."""
-    found = np.zeros((_CLASSES, observables.shape[1], len(_PARTS)))
-    for kind in range(_CLASSES):
+    found = np.zeros((MASS_CLASSES, observables.shape[1], len(_PARTS)))
+    for kind in range(MASS_CLASSES):
         chosen = np.flatnonzero(mass_class == kind)
         if len(chosen) < 20:
             chosen = np.arange(len(mass_class))
@@ -214,11 +223,9 @@ def _substructure_quantiles(
 def _pull(ratio: FloatArray, relative: FloatArray, weight: FloatArray, mode: float) -> FloatArray:
     """Return the smoothed mean of ``relative`` against ``ratio`` on the grid, 0 at the mode."""
     step = JET_GRID[1] - JET_GRID[0]
-    edges = np.append(JET_GRID - 0.5 * step, JET_GRID[-1] + 0.5 * step)
     inside = np.clip(ratio, JET_GRID[0], JET_GRID[-1])
-    count = np.histogram(inside, edges, weights=weight)[0]
-    total = np.histogram(inside, edges, weights=weight * relative)[0]
-    overall, pull = float((weight * relative).sum() / weight.sum()), np.zeros(len(JET_GRID))
+    count, total = (deposited(inside, part, JET_GRID) for part in (weight, weight * relative))
+    overall = float((weight * relative).sum() / weight.sum())
     effective = weight.sum() ** 2 / (weight**2).sum()
     pull = np.full(len(JET_GRID), overall)
     for width in (0.5, 0.12, 0.03):  # from coarse to fine: where events are few, the coarser stands
@@ -246,23 +253,24 @@ class Pool:
 class SignalModel:
     """Density of signal near given masses.
 
-    ``heavy`` and ``light`` are the responses to the two daughters in the order of ``masses``, ``whole`` and ``leaky``
-    the shapes of log mjj/m_resonance less the jets' pulls, for events whose jets hold their decays or do not.
+    ``heavy`` and ``light`` are the responses to the two daughters in the order of ``masses``; ``contained`` and
+    ``uncontained`` are the shapes of log mjj/m_resonance less the jets' pulls, for events whose jets hold their decays
+    or do not.
     ``pool`` are the simulated events, ``accepted`` is the part of events that pass the trigger.
     """
 
     masses: Masses
     heavy: Jet
     light: Jet
-    whole: Shape
-    leaky: Shape
+    contained: Shape
+    uncontained: Shape
     pool: Pool
     accepted: float
 
-    def with_residuals(self, residual: FloatArray, weight: FloatArray, whole: FloatArray) -> "SignalModel":
-        """Return the model with the shapes of mjj read off other events: log mjj less pulls, weight and wholeness."""
-        inner, outer = resonance_shapes(residual, weight, whole)
-        return replace(self, whole=inner, leaky=outer)
+    def with_residuals(self, residual: FloatArray, weight: FloatArray, contained: FloatArray) -> "SignalModel":
+        """Return the model with the shapes of mjj read off other events, ``residual`` being log mjj less pulls."""
+        inner, outer = resonance_shapes(residual, weight, contained)
+        return replace(self, contained=inner, uncontained=outer)
 
     def density(
         self, logs: tuple[FloatArray, FloatArray, FloatArray], *, masses: Masses, widening: tuple[float, float] = (1, 1)
@@ -283,27 +291,37 @@ class SignalModel:
         total = np.zeros(len(log_mjj))
         for ratio_x, ratio_y in ((log_1 - log_x, log_2 - log_y), (log_2 - log_x, log_1 - log_y)):
             pair = self.heavy.shape.widened(ratio_x, widening[1]) + self.light.shape.widened(ratio_y, widening[1])
-            whole = intact(ratio_x) * intact(ratio_y)
+            contained = containment(ratio_x) * containment(ratio_y)
             pull = self.heavy.pull_at(ratio_x) + self.light.pull_at(ratio_y)
             residual, derivative = self._unwidened(log_mjj - log_z - pull, widening[0])
-            inner, outer = np.exp(self.whole.log_at(residual)), np.exp(self.leaky.log_at(residual))
-            total += np.exp(pair) * (outer + whole * (inner - outer)) * derivative
+            inner, outer = np.exp(self.contained.log_at(residual)), np.exp(self.uncontained.log_at(residual))
+            total += np.exp(pair) * (outer + contained * (inner - outer)) * derivative
         return total
 
     def _unwidened(self, log_ratio: FloatArray, widening: float) -> tuple[FloatArray, FloatArray]:
-        offset, derivative = to_nominal(log_ratio - self.whole.mode, widening, RESONANCE_CORE)
-        return self.whole.mode + offset, derivative
+        offset, derivative = to_nominal(log_ratio - self.contained.mode, widening, RESONANCE_CORE)
+        return self.contained.mode + offset, derivative
 
     def range_probability(
-        self, pull: FloatArray, whole: FloatArray, m_resonance: float, ends: tuple[float, float], widening: float = 1.0
+        self,
+        pull: FloatArray,
+        contained: FloatArray,
+        m_resonance: float,
+        ends: tuple[float, float],
+        widening: float = 1.0,
     ) -> FloatArray:
-        """Return the probability of mjj between ``ends`` (GeV), given the jets' pull and wholeness, shape (events,)."""
+        """Return the probability of mjj between ``ends`` (GeV), given what the jets do, shape (events,)."""
         low, high = (
-            self._unwidened(np.log(end / m_resonance) - pull, widening)[0] for end in (max(ends[0], 1.0), ends[1])
+            self.probability_below(end / m_resonance, pull, contained, widening) for end in (max(ends[0], 1.0), ends[1])
         )
-        inner = self.whole.below(high) - self.whole.below(low)
-        outer = self.leaky.below(high) - self.leaky.below(low)
-        return whole * inner + (1.0 - whole) * outer
+        return high - low
+
+    def probability_below(
+        self, ratio: float, pull: FloatArray, contained: FloatArray, widening: float = 1.0
+    ) -> FloatArray:
+        """Return the probability of mjj below ``ratio`` times m_resonance, given what the jets do, shape (events,)."""
+        at = self._unwidened(np.log(ratio) - pull, widening)[0]
+        return contained * self.contained.below(at) + (1.0 - contained) * self.uncontained.below(at)
 
 
 def signal_model(table: SignalTable, masses: Masses) -> SignalModel:
@@ -313,10 +331,10 @@ def signal_model(table: SignalTable, masses: Masses) -> SignalModel:
     at, target = place(table.masses[:, 1:], table.masses[:, :1]), place(np.array([m_x, m_y]), m_resonance)
     mirrored = np.concatenate([at[1], at[1][:, ::-1]])
     along = np.concatenate([at[0][:, 0]] * 2) - target[0]
-    both = local_weights(np.column_stack([along, mirrored - target[1]]), _PAIR_SCALES)
+    both = local_weights(np.column_stack([along, mirrored - target[1]]), PAIR_SCALES)
     rows = np.flatnonzero(both)
     flipped = rows >= len(table)
-    step = max(len(rows) * table.log_jet.shape[2] // _MOST_EVENTS, 1)
+    step = max(len(rows) * table.log_jet.shape[2] // MOST_EVENTS, 1)
     jets, shapes = table.log_jet[rows % len(table), :, ::step], table.substructure[rows % len(table), :, ::step]
     jets[flipped], shapes[flipped] = jets[flipped][:, ::-1].copy(), shapes[flipped][:, ::-1].copy()
     pulls = heavy.pull_at(jets[:, 0]) + light.pull_at(jets[:, 1])
@@ -326,7 +344,7 @@ def signal_model(table: SignalTable, masses: Masses) -> SignalModel:
         ratio[slot] = jet.shape.quantile(shape_of(ratio[slot], weight, JET_GRID).below(ratio[slot]))
         mass_class = _mass_class(ratio[slot], jet.shape)
         have = _substructure_quantiles(mass_class, observables[slot], weight)
-        for kind in range(_CLASSES):
+        for kind in range(MASS_CLASSES):
             chosen = mass_class == kind
             for index in range(observables.shape[2]):
                 parts = np.interp(observables[slot, chosen, index], have[kind, index], _PARTS)
@@ -337,13 +355,21 @@ def signal_model(table: SignalTable, masses: Masses) -> SignalModel:
         substructure=observables,
         weight=weight / weight.sum(),
     )
-    inner, outer = resonance_shapes(pool.residual, pool.weight, intact(ratio[0]) * intact(ratio[1]))
+    inner, outer = resonance_shapes(pool.residual, pool.weight, containment(ratio[0]) * containment(ratio[1]))
     accepted = float(both @ np.concatenate([table.accepted] * 2))
-    return SignalModel(masses=masses, heavy=heavy, light=light, whole=inner, leaky=outer, pool=pool, accepted=accepted)
+    return SignalModel(
+        masses=masses,
+        heavy=heavy,
+        light=light,
+        contained=inner,
+        uncontained=outer,
+        pool=pool,
+        accepted=accepted,
+    )
 
 
-def resonance_shapes(residual: FloatArray, weight: FloatArray, whole: FloatArray) -> tuple[Shape, Shape]:
-    """Return the shapes of log mjj less pulls, of whole and of other events."""
-    inner = shape_of(residual, weight * whole, RESONANCE_GRID)
-    # where hardly any event is not whole, its shape is that of all, broader tails included
-    return inner, shape_of(residual, weight * (1.0 - whole + 0.02), RESONANCE_GRID)
+def resonance_shapes(residual: FloatArray, weight: FloatArray, contained: FloatArray) -> tuple[Shape, Shape]:
+    """Return the shapes of log mjj less pulls, of contained and of other events."""
+    inner = shape_of(residual, weight * contained, RESONANCE_GRID)
+    # where hardly any event is not contained, its shape is that of all, broader tails included
+    return inner, shape_of(residual, weight * (1.0 - contained + 0.02), RESONANCE_GRID)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.files import write_atomically
+from bumphunt.masses.constants import LOWEST_RATIO
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -24,9 +25,6 @@ Masses = tuple[float, float, float]
 SUBSTRUCTURE = ("tau21", "tau32", "massdrop")
 COLUMNS = ("mjj", "mj1", "mj2", *(f"{name}_{jet}" for name in SUBSTRUCTURE for jet in (1, 2)), "swapped")
 """Columns of a simulated sample, in this order; ``swapped`` is 1 where jet 2 is that of X."""
-
-_LOWEST = 0.02
-"""Least ratio of a jet's mass to its particle's that is kept apart from smaller ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,7 +72,7 @@ def matched_columns(table: FloatArray, masses: Masses) -> FloatArray:
     ]
     pair = np.where(swapped[:, None], table[:, [2, 1]], table[:, [1, 2]]) / np.asarray(masses[1:])
     ratios = np.column_stack([table[:, 0] / masses[0], pair])
-    return np.column_stack([np.log(np.maximum(ratios, _LOWEST)), *jets])
+    return np.column_stack([np.log(np.maximum(ratios, LOWEST_RATIO)), *jets])
 
 
 def pack_signal(
@@ -132,8 +130,8 @@ def table_from(stored: Mapping[str, npt.NDArray[np.generic]], *, varied: bool) -
 
 
 def _core(log_resonance: FloatArray, log_jet: FloatArray) -> FloatArray:
-    """Return the median of log mjj / m_resonance where both jets are whole, shape (samples,)."""
-    whole = np.all(np.abs(log_jet - 0.03) < 0.15, axis=1)
-    rows = zip(log_resonance, np.asarray(whole), strict=True)
+    """Return the median of log mjj / m_resonance where both jets are contained, shape (samples,)."""
+    contained = np.all(np.abs(log_jet - 0.03) < 0.15, axis=1)
+    rows = zip(log_resonance, np.asarray(contained), strict=True)
     # hardly any where both decays are wide; such samples say little about the core, which is near zero everywhere
     return np.array([np.median(row[good]) if good.sum() > 10 else 0.0 for row, good in rows])

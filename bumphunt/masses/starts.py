@@ -3,20 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
+from bumphunt.masses.constants import CROWD_BEHIND, CROWD_WIDTHS, CROWDS_APART, JET_MASS_BIAS, MOST_TRIALS
 from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.plane import MassSpectrum, PlaneDensity
 from bumphunt.masses.signal_table import Masses
 
 FloatArray = npt.NDArray[np.float64]
-
-_WIDTHS = (0.07, 0.10)
-"""Spread of a signal's heavier and lighter jet mass in their logarithms."""
-_BIAS = 1.03
-"""A jet's mass over its particle's, about."""
-_MOST = 600
-_APART = 3.0
-_BEHIND = 10.0
-"""Log likelihood by which a crowd may fall behind the first and still be tried."""
 
 
 def starting_points(events: SelectedEvents, plane: PlaneDensity, *, number: int = 2) -> list[Masses]:
@@ -34,9 +26,9 @@ def starting_points(events: SelectedEvents, plane: PlaneDensity, *, number: int 
     background = plane(mjj, mj1, mj2) * np.maximum(mj1, 1.0) * np.maximum(mj2, 1.0)
     n_background = max(events.spectrum.window_expected, 1.0)
     n_signal = max(len(chosen) - n_background, 0.15 * len(chosen), 3.0)
-    trials = logs[:: max(len(logs) // _MOST, 1)]
-    pull = (logs[None, :, :] - trials[:, None, :]) / np.array(_WIDTHS)
-    kernel = np.exp(-0.5 * (pull**2).sum(axis=2)) / (2.0 * np.pi * _WIDTHS[0] * _WIDTHS[1])
+    trials = logs[:: max(len(logs) // MOST_TRIALS, 1)]
+    pull = (logs[None, :, :] - trials[:, None, :]) / np.array(CROWD_WIDTHS)
+    kernel = np.exp(-0.5 * (pull**2).sum(axis=2)) / (2.0 * np.pi * CROWD_WIDTHS[0] * CROWD_WIDTHS[1])
     ratio = np.log1p(0.7 * n_signal * kernel / (n_background * np.maximum(background, 1e-12))).sum(axis=1)
     points: list[Masses] = []
     left = np.ones(len(trials), dtype=bool)
@@ -44,12 +36,12 @@ def starting_points(events: SelectedEvents, plane: PlaneDensity, *, number: int 
         if not left.any():
             break
         best = int(np.argmax(np.where(left, ratio, -np.inf)))
-        if ratio[best] < ratio.max() - _BEHIND:
+        if ratio[best] < ratio.max() - CROWD_BEHIND:
             break
         near = (np.abs(pull[best]) < 1.5).all(axis=1)
-        m_x, m_y = (np.exp(np.average(logs[near], axis=0)) / _BIAS).tolist()
+        m_x, m_y = (np.exp(np.average(logs[near], axis=0)) / JET_MASS_BIAS).tolist()
         points.append((_resonance(events, near, chosen), max(m_x, 30.0), max(m_y, 30.0)))
-        left &= (np.abs((trials - trials[best]) / np.array(_WIDTHS)) > _APART).any(axis=1)
+        left &= (np.abs((trials - trials[best]) / np.array(CROWD_WIDTHS)) > CROWDS_APART).any(axis=1)
     return points
 
 

@@ -11,18 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.masses.acceptance import Select
-from bumphunt.masses.likelihood import Likelihood, masses_and_widths
+from bumphunt.masses.constants import FEWEST_FOR_TAU21, LARGEST_LOG_SCALE, TAU21_BOX, TAU21_PRIOR
+from bumphunt.masses.interpolation import highest
+from bumphunt.masses.likelihood import Likelihood
+from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.yields import in_box
 
 FloatArray = npt.NDArray[np.float64]
 
-TAU21_PRIOR = 0.08
-"""Prior uncertainty of the logarithm of the scale of tau21, data over simulation."""
 
-_BOX = 2.0
-_FEWEST = 10
-_SCALES = np.linspace(-0.4, 0.4, 5)
-_FINE = np.linspace(-0.4, 0.4, 801)
+_SCALES = np.linspace(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE, 5)
+_FINE = np.linspace(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE, 801)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,52 +38,52 @@ class Tau21Scale:
     prior: float = 0.0
 
 
-def tau21_scale(likelihood: Likelihood, values: list[float], select: Select) -> Tau21Scale:
-    """Estimate the scale at the minimum ``values`` of ``likelihood``, under a Gaussian prior of :data:`TAU21_PRIOR`.
+def tau21_scale(likelihood: Likelihood, at: Parameters, select: Select) -> Tau21Scale:
+    """Estimate the scale at the minimum ``at`` of ``likelihood``, under a Gaussian prior of :data:`TAU21_PRIOR`.
 
     Parameters
     ----------
     likelihood : Likelihood
         Its events must have ``tau21``.
-    values : list of float
-        Parameters at the minimum.
+    at : Parameters
+        The minimum.
     select : callable
         The selection, as in :func:`bumphunt.masses.fit.fit_masses`.
     """
-    predicted, efficiency = _predictions(likelihood, values, select)
+    predicted, efficiency = _predictions(likelihood, at, select)
     centre = len(_SCALES) // 2
     if efficiency[centre] <= 0.0 or not np.isfinite(predicted).all():
         return Tau21Scale()
     mean = np.polyval(np.polyfit(_SCALES, predicted, 2), _FINE)
     log_efficiency = np.polyval(np.polyfit(_SCALES, np.log(np.maximum(efficiency, 1e-6)), 2), _FINE)
-    seen = _seen(likelihood, values)
+    seen = _seen(likelihood, at)
     penalty = (_FINE / TAU21_PRIOR) ** 2
     if seen is not None:
         penalty = penalty + ((mean - seen[0]) / seen[1]) ** 2
-    best = int(np.argmin(penalty))
-    slope = abs(float(np.gradient(log_efficiency, _FINE)[best]))
+    log_scale = highest(_FINE, -penalty)  # between the steps of the scan
+    slope = abs(float(np.interp(log_scale, _FINE, np.gradient(log_efficiency, _FINE))))
     if seen is None:
         return Tau21Scale(prior=slope * TAU21_PRIOR)
-    own = seen[1] / max(abs(float(np.gradient(mean, _FINE)[best])), 1e-3)
+    own = seen[1] / max(abs(float(np.interp(log_scale, _FINE, np.gradient(mean, _FINE)))), 1e-3)
     share = TAU21_PRIOR**2 / (TAU21_PRIOR**2 + own**2)
     return Tau21Scale(
-        log_scale=float(_FINE[best]),
-        correction=float(np.exp(log_efficiency[best] - np.interp(0.0, _FINE, log_efficiency))),
+        log_scale=log_scale,
+        correction=float(np.exp(np.diff(np.interp([0.0, log_scale], _FINE, log_efficiency))[0])),
         statistical=slope * own * share,
         prior=slope * TAU21_PRIOR * (1.0 - share),
     )
 
 
-def _predictions(likelihood: Likelihood, values: list[float], select: Select) -> tuple[FloatArray, FloatArray]:
+def _predictions(likelihood: Likelihood, at: Parameters, select: Select) -> tuple[FloatArray, FloatArray]:
     """Return mean log tau21 of selected signal in the box, and the part selected, for each of the scales."""
     signal, events = likelihood.signal, likelihood.events
-    masses, widening = masses_and_widths(values)
+    masses, widening = at.masses, at.widening
     table = signal.draws.measured(signal.model, widening).table(masses)
     mjj, mj1, mj2 = (table[name].to_numpy(dtype=np.float64) for name in ("mjj", "mj1", "mj2"))
     names = ["tau21_1", "tau21_2"]
     tau21 = table[names].to_numpy(dtype=np.float64)
     low, high = events.window
-    inside = in_box(mj1, mj2, model=signal.model, masses=masses, widths=_BOX) & (mjj >= low) & (mjj < high)
+    inside = in_box(mj1, mj2, model=signal.model, masses=masses, widths=TAU21_BOX) & (mjj >= low) & (mjj < high)
     searched = (mjj >= events.range[0]) & (mjj < events.range[1])
     means, efficiencies = [], []
     for log_scale in _SCALES:
@@ -97,20 +96,20 @@ def _predictions(likelihood: Likelihood, values: list[float], select: Select) ->
     return np.array(means), np.array(efficiencies)
 
 
-def _seen(likelihood: Likelihood, values: list[float]) -> tuple[float, float] | None:
+def _seen(likelihood: Likelihood, at: Parameters) -> tuple[float, float] | None:
     """Return the mean log tau21 of selected signal in the box and its error, None with too few events."""
-    events, (masses, _) = likelihood.events, masses_and_widths(values)
+    events, masses = likelihood.events, at.masses
     if events.tau21 is None:
         return None
     observable = _mean_log(events.tau21)
-    near = in_box(events.mj1, events.mj2, model=likelihood.signal.model, masses=masses, widths=_BOX)
+    near = in_box(events.mj1, events.mj2, model=likelihood.signal.model, masses=masses, widths=TAU21_BOX)
     box = near & events.in_window
-    n_background = float((1.0 - likelihood.signal_probability(values)[box]).sum())
+    n_background = float((1.0 - likelihood.signal_probability(at)[box]).sum())
     n_signal = float(box.sum()) - n_background
-    if n_signal < _FEWEST:
+    if n_signal < FEWEST_FOR_TAU21:
         return None
     beside = near & events.outside
-    beside = beside if beside.sum() >= _FEWEST else events.outside
+    beside = beside if beside.sum() >= FEWEST_FOR_TAU21 else events.outside
     background = observable[beside]
     mean = (observable[box].sum() - n_background * background.mean()) / n_signal
     variance = box.sum() * observable[box].var() + n_background**2 * background.var() / len(background)

@@ -6,24 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.masses.acceptance import Select, draw_signal
+from bumphunt.masses.constants import SHIFT_CORE
 from bumphunt.masses.likelihood import SelectedSignal
 from bumphunt.masses.response import signal_model
 from bumphunt.masses.signal_table import Masses, SignalTable
 
 FloatArray = npt.NDArray[np.float64]
-
-DETECTOR_PRIOR = 0.5
-"""One standard deviation of the detector as a part of the difference between the nominal and the varied simulation."""
-
-SCORE_EFFICIENCY_ERROR = 0.08
-"""Relative error of the score's efficiency for signal, declared: what is left when the resolutions and the scale of
-tau21 have been found in the data. See ``make other-simulation`` for yields on another simulation."""
-
-RESPONSE_ERROR = (0.0010, 0.0025, 0.0035, 0.02)
-"""Relative errors of m_resonance, m_x, m_y and the efficiency from interpolating a finite simulation, found by fits to
-large samples of other masses; part of the statistical intervals, since a test on the same simulation meets them."""
-
-_CORE = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +23,14 @@ class Shift:
     m_y: float
     efficiency: float
 
-    def as_array(self) -> FloatArray:
-        """Return the four numbers."""
-        return np.array([self.m_resonance, self.m_x, self.m_y, self.efficiency])
+    def relative(self, prior: float) -> dict[str, float]:
+        """Return the relative errors that a part ``prior`` of the differences makes, by the parameters of the fit."""
+        return {
+            "m_resonance": prior * abs(self.m_resonance),
+            "m_x": prior * abs(self.m_x),
+            "m_y": prior * abs(self.m_y),
+            "n_signal": prior * abs(self.efficiency),
+        }
 
 
 def detector_shift(
@@ -59,8 +52,8 @@ def detector_shift(
         model = signal_model(one, masses)
         draws = draw_signal(model, rng=np.random.default_rng(0))
         cores = [_core_mean(jet.shape.grid, np.exp(jet.shape.log_density)) for jet in (model.heavy, model.light)]
-        whole = draws.whole > 0.5
-        resonance = _core_mean(draws.log_resonance[whole], np.ones(int(whole.sum())))
+        contained = draws.contained > 0.5
+        resonance = _core_mean(draws.log_resonance[contained], np.ones(int(contained.sum())))
         means.append([resonance, *cores])
         signal = SelectedSignal(model=model, draws=draws, acceptance=None, ends=ends)
         efficiency = signal.efficiency(masses)
@@ -75,7 +68,7 @@ def _core_mean(log_ratio: FloatArray, weight: FloatArray) -> float:
     """Return the mean of the core, found from its own centre in a few steps."""
     centre = float(np.average(np.clip(log_ratio, -0.3, 0.3), weights=weight))
     for _ in range(5):
-        near = np.abs(log_ratio - centre) < _CORE
+        near = np.abs(log_ratio - centre) < SHIFT_CORE
         if not near.any():
             break
         centre = float(np.average(log_ratio[near], weights=weight[near]))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.masses.acceptance import draw_signal
+from bumphunt.masses.constants import EFFICIENCY_ERROR
 from bumphunt.masses.response import SignalModel, signal_model
 from bumphunt.masses.signal_table import Masses, SignalTable
 from bumphunt.results import Interval
@@ -18,9 +19,6 @@ from bumphunt.spectrum.fit import fit_spectrum
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-
-EFFICIENCY_ERROR = 0.03
-"""Relative error of an efficiency that is interpolated between simulated points."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

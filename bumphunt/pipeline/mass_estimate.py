@@ -8,25 +8,26 @@ import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError
+from bumphunt.masses.checks import assumptions, mass_checks
+from bumphunt.masses.constants import DETECTOR_PRIOR
 from bumphunt.masses.fit import fit_masses
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.peak_scan import Sideband, default_take, peak_scan, seed_estimate
 from bumphunt.masses.signal_table import load_signal
-from bumphunt.masses.systematics import DETECTOR_PRIOR
 from bumphunt.masses.yields import box_yield
 from bumphunt.pipeline.fold_selection import FoldSelection
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
-from bumphunt.results import JetPlane, MassFit, PeakScan, WindowResult
+from bumphunt.results import Check, Interval, JetPlane, MassFit, PeakScan, WindowResult
 from bumphunt.rng import generator
 
 logger = logging.getLogger(__name__)
 
-CLEAR = 5.0
+CLEAR_EXCESS = 5.0
 """Local significance from which the excess of a cut is enough to fit masses to."""
 
-FULL = 0.8
+MIN_PURITY = 0.8
 """Part of the events in the window from which the excess fills a cut, and a looser one holds more of the signal."""
 
 
@@ -74,6 +75,7 @@ def estimate_masses(
             spectrum=result.fit,
             growth=growth,
             tau21=_tau21(search, chosen),
+            n_file=len(search.mjj),
         )
         try:
             select = None if selection is None else selection.at(fraction)
@@ -97,8 +99,35 @@ def estimate_masses(
             continue
         if selection is None:
             fit = replace(fit, n_signal=box.n_signal, efficiency=box.efficiency, efficiency_error=box.efficiency_error)
-        return replace(fit, n_signal_box=box.n_signal), fraction
+        return replace(fit, n_signal=_at_most(fit.n_signal, len(search.mjj)), n_signal_box=box.n_signal), fraction
     return None, None
+
+
+def _at_most(interval: Interval, number: int) -> Interval:
+    """Return the interval with its value at most ``number``; an upper end beyond it tells that it was reached."""
+    return replace(interval, value=min(interval.value, float(number)), low=min(interval.low, float(number)))
+
+
+def masses_checked(
+    search: Search, fit: MassFit, *, n_events: int | None = None
+) -> tuple[tuple[Check, ...], tuple[str, ...]]:
+    """Return the checks of a mass fit and the sentences that say what it assumes.
+
+    Where a check fails the masses and the yield are not verified; an excess may stand nevertheless.
+
+    Parameters
+    ----------
+    search : Search
+        The searched events.
+    fit : MassFit
+        From :func:`estimate_masses`.
+    n_events : int, optional
+        Events in the file; those searched by default.
+    """
+    table = load_signal()
+    jet_ratio = float(np.median(search.mass("mj1") / search.mjj))
+    number = len(search.mjj) if n_events is None else n_events
+    return mass_checks(fit, n_events=number, jet_ratio=jet_ratio, table=table), assumptions(fit, table=table)
 
 
 def _cuts_to_fit(task: WindowTask, outcome: WindowOutcome, best: WindowResult, config: AnalysisConfig) -> list[float]:
@@ -107,7 +136,7 @@ def _cuts_to_fit(task: WindowTask, outcome: WindowOutcome, best: WindowResult, c
         (
             found.cut_fraction
             for found in outcome.results
-            if not found.note and found.z_local >= CLEAR and found.cut_fraction < 1.0
+            if not found.note and found.z_local >= CLEAR_EXCESS and found.cut_fraction < 1.0
         ),
         default=best.cut_fraction,
     )
@@ -116,7 +145,7 @@ def _cuts_to_fit(task: WindowTask, outcome: WindowOutcome, best: WindowResult, c
     first = min(max(first, best.cut_fraction), every[-1])
     for fraction in sorted(cut for cut in config.masses.looser_cuts if cut > first):
         found = measure(outcome.selected(fraction), task, fraction=fraction)
-        if found.fit is None or found.n_observed - found.n_expected < FULL * found.n_observed:
+        if found.fit is None or found.n_observed - found.n_expected < MIN_PURITY * found.n_observed:
             break
         first = fraction
     return [fraction for fraction in every if fraction >= first]

@@ -71,7 +71,9 @@ class MassFit(Result):
     systematic errors of m_resonance, m_x, m_y and n_signal. ``n_signal_box`` counts
     in a box of jet masses without any score; ``second`` are other masses that describe the events nearly
     as well, by ``delta_log_likelihood`` worse. ``acceptance_known``: simulated signal went through the same selection,
-    its tau21 scaled by ``tau21_scale`` as the data ask.
+    its tau21 scaled by ``tau21_scale`` as the data ask. ``log_widths`` are the logarithms of the fitted resolutions of
+    mjj and of the jet masses over the nominal ones. ``excess`` and ``excess_error`` count in the window at the cut of
+    the fit, without any model of signal, and ``n_selected_window`` is the signal that the fit has there.
     """
 
     m_resonance: Interval
@@ -91,6 +93,10 @@ class MassFit(Result):
     second: dict[str, float] | None = None
     acceptance_known: bool = False
     tau21_scale: float = 1.0
+    log_widths: FloatArray | None = None
+    excess: float | None = None
+    excess_error: float | None = None
+    n_selected_window: float | None = None
 
     def __str__(self) -> str:
         return (

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from bumphunt.errors import FitError, InputError
-from bumphunt.masses.fit import MINIMUM_SIDEBAND, fit_masses
+from bumphunt.masses.constants import DETECTOR_PRIOR, MINIMUM_SIDEBAND
+from bumphunt.masses.fit import fit_masses
 from bumphunt.masses.likelihood import SelectedEvents
-from bumphunt.masses.systematics import DETECTOR_PRIOR, detector_shift
+from bumphunt.masses.systematics import detector_shift
 from bumphunt.spectrum.binning import count, mass_grid
 from bumphunt.spectrum.fit import fit_spectrum
 

@@ -7,11 +7,10 @@ import pytest
 
 from bumphunt.calibration.drawn_detector import DrawnDetector, draw_detector
 from bumphunt.masses.acceptance import draw_signal
+from bumphunt.masses.constants import DETECTOR_PRIOR, TAU21_PRIOR, WIDTH_PRIOR
 from bumphunt.masses.fit import fit_masses
-from bumphunt.masses.likelihood import WIDTH_PRIOR, SelectedEvents
+from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.response import signal_model
-from bumphunt.masses.substructure import TAU21_PRIOR
-from bumphunt.masses.systematics import DETECTOR_PRIOR
 from bumphunt.spectrum.binning import count, mass_grid
 from bumphunt.spectrum.fit import fit_spectrum
 

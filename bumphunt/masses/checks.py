@@ -1,0 +1,191 @@
+"""Checks of the masses and the yield, apart from those of the excess, and what the numbers assume.
+
+An excess may stand while its masses do not: the fit gives numbers for any events, whether or not they come from what it
+assumes. Thresholds are declared here, before any data are seen.
+"""
+
+import numpy as np
+
+from bumphunt.masses.constants import (
+    GRID_MARGIN,
+    JET_MASS_RATIOS,
+    LARGEST_LOG_SCALE,
+    MAX_SCALE_PULL,
+    MAX_YIELD_PULL,
+    MIN_FIT_P_VALUE,
+    MIN_YIELD_SIGNIFICANCE,
+    TAU21_PRIOR,
+    WIDTH_PRIOR,
+)
+from bumphunt.masses.signal_table import SignalTable
+from bumphunt.results import Check, Interval, MassFit
+
+
+def mass_checks(fit: MassFit, *, n_events: int, jet_ratio: float, table: SignalTable) -> tuple[Check, ...]:
+    """Return the checks of a mass fit; where one fails, the masses and the yield are not verified.
+
+    Parameters
+    ----------
+    fit : MassFit
+        From :func:`bumphunt.pipeline.mass_estimate.estimate_masses`.
+    n_events : int
+        Events in the file.
+    jet_ratio : float
+        Median over the events of the heavier jet's mass over mjj.
+    table : SignalTable
+        The simulated signal that the response was read off.
+    """
+    found = [
+        _check(
+            "mass_fit_p_value",
+            fit.p_value,
+            at_least=MIN_FIT_P_VALUE,
+            meaning="goodness-of-fit p-value of the mass fit, at least the threshold",
+        ),
+        _check(
+            "inside_response_grid",
+            outside_grid(fit, table),
+            at_most=GRID_MARGIN,
+            meaning="how far the fitted masses lie outside the masses that were simulated, in log mass, at most the "
+            "threshold",
+        ),
+        _check(
+            "yield_within_file",
+            fit.n_signal.high / max(n_events, 1),
+            at_most=1.0,
+            meaning="upper end of the interval of the number of signal events over the events in the file, at most 1",
+        ),
+        _check(
+            "yield_significance",
+            _significance(fit.n_signal),
+            at_least=MIN_YIELD_SIGNIFICANCE,
+            meaning="number of signal events over its statistical error downwards, at least the threshold",
+        ),
+        _units(jet_ratio),
+    ]
+    if fit.acceptance_known:
+        found.append(
+            _check(
+                "tau21_scale",
+                abs(float(np.log(max(fit.tau21_scale, 1e-9)))) / TAU21_PRIOR,
+                at_most=min(MAX_SCALE_PULL, 0.99 * LARGEST_LOG_SCALE / TAU21_PRIOR),
+                meaning="scale of tau21 that the data ask of simulation, in errors of what is assumed of it, at most "
+                "the threshold: signal of another substructure lies beyond",
+            )
+        )
+    if fit.log_widths is not None:
+        found.append(
+            _check(
+                "resolutions",
+                float(np.abs(fit.log_widths).max() / WIDTH_PRIOR),
+                at_most=MAX_SCALE_PULL,
+                meaning="fitted resolutions against the nominal ones, in errors of what is assumed of them, at most "
+                "the threshold",
+            )
+        )
+    if fit.n_signal_box is not None and fit.acceptance_known:
+        found.append(
+            _check(
+                "box_yield_agrees",
+                _pull(fit.n_signal, fit.n_signal_box),
+                at_most=MAX_YIELD_PULL,
+                meaning="fitted number of signal events against a count in a box of jet masses without any score, in "
+                "standard deviations, at most the threshold",
+            )
+        )
+    if fit.excess is not None and fit.excess_error is not None and fit.n_selected_window is not None:
+        found.append(
+            _check(
+                "yield_against_excess",
+                abs(fit.n_selected_window - fit.excess) / max(fit.excess_error, 1e-9),
+                at_most=MAX_YIELD_PULL,
+                meaning="signal that the fit has in the window against the excess counted there, in standard "
+                "deviations, at most the threshold",
+            )
+        )
+    return tuple(found)
+
+
+def outside_grid(fit: MassFit, table: SignalTable) -> float:
+    """Return how far the fitted masses lie outside the simulated ones, in log mass, 0 inside."""
+    resonance, daughters = table.masses[:, 0], table.masses[:, 1:]
+    ratios = daughters / resonance[:, None]
+    m_resonance, m_x, m_y = fit.m_resonance.value, fit.m_x.value, fit.m_y.value
+    distances = [
+        np.log(m_resonance / resonance.max()),
+        np.log(resonance.min() / max(m_resonance, 1e-9)),
+        np.log(max(m_x / m_resonance, 1e-9) / ratios.max()),
+        np.log(daughters.min() / max(m_y, 1e-9)),
+    ]
+    return max(float(max(distances)), 0.0)
+
+
+def assumptions(fit: MassFit, *, table: SignalTable, response: str = "shipped") -> tuple[str, ...]:
+    """Return the sentences that say what masses and yield assume, and how far the data agree.
+
+    ``response`` names the simulation that the response was read off.
+    """
+    resonance, daughters = table.masses[:, 0], table.masses[:, 1:]
+    most = float((daughters / resonance[:, None]).max())
+    told = [
+        "A resonance decays to two particles, each of them to two quarks that one jet holds (two prongs); p-value of "
+        f"the fit {fit.p_value:.2g}.",
+        "The resonance and its daughters are narrow: widths are those of the detector.",
+        f"The detector is that of the {response} response, its resolutions free within {100 * WIDTH_PRIOR:.0f} %"
+        + (
+            "."
+            if fit.log_widths is None
+            else f"; fitted: mjj {np.exp(fit.log_widths[0]):.2f}, jet masses {np.exp(fit.log_widths[1]):.2f} times the "
+            "nominal ones."
+        ),
+        f"Signal was simulated for m_resonance from {resonance.min():.0f} to {resonance.max():.0f} GeV, daughters from "
+        f"{daughters.min():.0f} GeV to {most:.3f} m_resonance.",
+    ]
+    if fit.acceptance_known:
+        told.append(
+            f"Simulated signal tells what the score keeps of it, its tau21 scaled by {fit.tau21_scale:.2f} as the data "
+            f"ask (prior 1 ± {TAU21_PRIOR:.2f})."
+        )
+    else:
+        told.append("The number of signal events is counted in a box of jet masses, without any score.")
+    return tuple(told)
+
+
+def _check(
+    name: str, value: float, *, meaning: str, at_least: float = float("nan"), at_most: float = float("nan")
+) -> Check:
+    lower = np.isfinite(at_least)
+    passed = bool(value >= at_least) if lower else bool(value <= at_most)  # not a number fails
+    return Check(
+        name=name,
+        passed=passed,
+        value=float(value),
+        threshold=float(at_least if lower else at_most),
+        meaning=meaning,
+        applies_to="masses",
+    )
+
+
+def _units(jet_ratio: float) -> Check:
+    """Return the check that jet masses are in the unit of mjj."""
+    low, high = JET_MASS_RATIOS
+    factor = max(low / max(jet_ratio, 1e-12), jet_ratio / high)
+    return _check(
+        "jet_mass_units",
+        factor,
+        at_most=1.0,
+        meaning=f"median of mj1 / mjj against the range {low:g} to {high:g}, as a factor beyond its nearer end, at "
+        "most 1: jet masses and mjj must be in the same unit, GeV",
+    )
+
+
+def _significance(interval: Interval) -> float:
+    low = interval.low if interval.stat_low is None else interval.stat_low
+    return interval.value / max(interval.value - low, 1e-9) if interval.value > 0 else 0.0
+
+
+def _pull(one: Interval, other: Interval) -> float:
+    """Return the difference over the sides of the intervals that face each other."""
+    lower, upper = (one, other) if one.value < other.value else (other, one)
+    error = float(np.hypot(lower.high - lower.value, upper.value - upper.low))
+    return (upper.value - lower.value) / max(error, 1e-9)

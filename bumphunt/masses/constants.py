@@ -1,0 +1,174 @@
+"""Every number of the mass fit that shapes its answer or its time: what it is, and why it is what it is.
+
+Tables on which something is only evaluated (grids, quantiles) stand where they are used. Masses are in GeV, 'log' is
+the natural logarithm.
+"""
+
+# --- What is assumed of the detector, as errors of the answers
+
+WIDTH_PRIOR = 0.2
+"""Prior uncertainty of the logarithms of the mass resolutions: a detector twice as sharp is three of it away."""
+TAU21_PRIOR = 0.08
+"""Prior uncertainty of the logarithm of the scale of tau21, data over simulation."""
+DETECTOR_PRIOR = 0.5
+"""One standard deviation of the detector as a part of the difference between the nominal and the varied simulation."""
+SCORE_EFFICIENCY_ERROR = 0.08
+"""Relative error of the score's efficiency for signal, declared: what is left when the resolutions and the scale of
+tau21 have been found in the data. See ``make other-simulation`` for yields on another simulation."""
+RESPONSE_ERROR = (0.0010, 0.0025, 0.0035, 0.02)
+"""Relative errors of m_resonance, m_x, m_y and the efficiency from interpolating a finite simulation, found by fits to
+large samples of other masses; part of the statistical intervals, since a test on the same simulation meets them."""
+EFFICIENCY_ERROR = 0.03
+"""Relative error of an efficiency that is interpolated between simulated points."""
+
+# --- What the fit accepts
+
+MINIMUM_SIDEBAND = 15
+"""Selected sideband events below which no background density can be estimated."""
+MAX_YIELD_MISMATCH = 0.10
+"""Relative difference of fitted and seen events above which a minimum is refused; at a true one they are equal."""
+SECOND_WITHIN = 9.0
+"""Twice the difference in log likelihood within which another solution is reported."""
+LIGHTEST_RESONANCE = 1500.0
+"""Least m_resonance for which a response is built, GeV; simulation begins at 2.7 TeV (checked apart)."""
+HEAVIEST_RESONANCE = 9000.0
+"""Largest m_resonance for which a response is built, GeV; simulation ends at 6.2 TeV (checked apart)."""
+HEAVIEST_DAUGHTER = 0.30
+"""Largest part of m_resonance that a daughter has for which a response is built; simulation ends at 0.265."""
+LIGHTEST_DAUGHTER = 25.0
+"""Least mass of a daughter that is tried, GeV."""
+SHARPEST = -1.2
+"""Least logarithm of the resolutions over the nominal ones that is tried: six errors of the prior."""
+BLUNTEST = 0.7
+"""Largest logarithm of the resolutions over the nominal ones that is tried: three and a half errors of the prior."""
+
+# --- Minimum and profile
+
+RESPONSE_SPACING = (0.016, 0.032, 0.032)
+"""Spacings, in log mass, of the lattice of masses for which responses are prepared: a third of what changes them."""
+HYSTERESIS = 0.75
+"""How far, in spacings, masses move from their place of the lattice before another is taken; half would be a tie."""
+MAX_ROUNDS = 5
+"""Minimisations after which the response is where it is; two are the rule."""
+MAX_RESTARTS = 3
+"""How often a deeper minimum may be met on the way along a profile."""
+LOG_PARAMETER_RANGE = (0.06, 0.10, 0.10, 0.35, 0.35)
+"""How far one minimisation may move the logarithms of masses and widths from where it starts."""
+MINIMUM_TOLERANCE = 0.005
+"""Estimated distance to the minimum at which a minimisation ends, in units of 0.002: 0.3 percent of an error."""
+PROFILE_TOLERANCE = 0.1
+"""The same along a profile, whose rise is known to 2e-4 by it."""
+HALFWAY = (0.15, 0.40)
+"""A profile's rise at half of an error over that at the full one, a quarter for a parabola: scanned beyond these."""
+SCAN_STEP = 0.25
+"""Step of a scanned profile in errors by the curvature."""
+SCAN_END = 5.0
+"""Its end in errors."""
+SCAN_HEIGHT = 4.0
+"""Rise, two standard deviations, at which a scan ends."""
+DEEPER = 0.02
+"""By how much a profile must fall below the minimum for that to have been another one."""
+LEAST_VARIANCE = 0.1
+"""Least part of a variance that stays when another is taken off."""
+SEPARATIONS = 8
+"""Steps of expectation-maximisation that take signal's tails off the sidebands; the numbers settle within them."""
+QUANTILES = 40
+"""Quantiles of each jet's mass over which signal is summed."""
+
+# --- The response
+
+CONTAINED = (-0.20, 0.22)
+"""Logarithms of jet over particle mass between which a jet is taken to hold its decay and little else ..."""
+CONTAINED_EDGE = 0.03
+"""... and the width of the transitions."""
+JET_CORE = 0.25
+"""How far in the log of a jet's mass the core reaches that a sharper or blunter detector changes ..."""
+RESONANCE_CORE = 0.15
+"""... and in log mjj."""
+JET_SCALES = (0.20, 0.006)
+"""Distances, in log m_resonance and sqrt(m / m_resonance), over which a jet's response hardly changes."""
+PAIR_SCALES = (0.20, 0.03, 0.03)
+"""The same for both daughters together; wider, since simulated points in three dimensions lie further apart."""
+LEAST_POINTS = 6.0
+"""Effective number of simulated points that a response is read off; distances grow until there are as many."""
+FIRST_KERNEL = 0.012
+"""Kernel, in log mass, with which the width of a core is found."""
+SMOOTHING = 0.25
+"""Kernel of a shape in units of the width of its core: a quarter adds 3 percent to the width."""
+WIDEST_KERNEL = 12.0
+"""Most by which a kernel is wider in the tails."""
+KERNEL_STEP = 0.5
+"""Step, in the logarithm (base 2) of the width, of the ladder of kernels."""
+MJJ_CLIP = 0.25
+"""Largest change of log mjj that counts in the mean pull of a jet."""
+MOST_JETS = 25_000
+"""Simulated jets from which a jet's shape is made: a percent of it; more would only cost time."""
+MOST_EVENTS = 15_000
+"""Simulated events in the pool of a response."""
+MASS_CLASSES = 10
+"""Classes of jet mass in which substructure has its quantiles."""
+LOWEST_RATIO = 0.02
+"""Least ratio of a jet's mass to its particle's that is kept apart from smaller ones."""
+DRAWS = 10_000
+"""Signal events drawn to find the acceptance."""
+ACCEPTANCE_CELL = 0.015
+"""Cell, in log mass, of the table of the acceptance."""
+ACCEPTANCE_KERNELS = (0.30, 0.10, 0.04, 0.02)
+"""Kernels of the acceptance from coarse to fine: where events are few, the coarser stands."""
+ACCEPTANCE_PRIOR = 4.0
+"""Events as many as which the coarser kernel counts."""
+SHIFT_CORE = 0.15
+"""How far in log mass the core reaches by whose mean two detectors are compared."""
+
+# --- Background
+
+BROAD_PART = 0.10
+"""Part of the density spread three times wider, so that no event has a vanishing one."""
+PLANE_CELL = 0.025
+"""Cell, in log mass, of the table of the jet masses of background."""
+PLANE_KERNEL_STEP = 0.15
+"""Step in the logarithm of the kernels' widths: kernels of like width are smoothed together."""
+MOST_FOR_BANDWIDTH = 600
+"""Events from which the bandwidth is chosen."""
+GROWTH_SLICES = 15
+"""Slices of mjj in which quantiles of the jet masses are found."""
+GROWTH_BEYOND = 3.0
+"""How far, in log mass, the outermost lines are continued in parallel."""
+GROWTH_FARTHEST = 0.5
+"""Largest distance in log mjj along which masses are moved by the parabolas."""
+GROWTH_POWERS = (0.5, 0.3)
+"""Growth of the heavier and the lighter jet mass as powers of mjj where there are no events to learn it from."""
+
+# --- Starts and counts
+
+CROWD_WIDTHS = (0.07, 0.10)
+"""Spread of a signal's heavier and lighter jet mass in their logarithms."""
+JET_MASS_BIAS = 1.03
+"""A jet's mass over its particle's, about."""
+MOST_TRIALS = 600
+"""Events that are tried as the place of the peak."""
+CROWDS_APART = 3.0
+"""Distance in widths from which a crowd is another one."""
+CROWD_BEHIND = 10.0
+"""Log likelihood by which a crowd may fall behind the first and still be tried."""
+TAU21_BOX = 2.0
+"""Half-size of the box of jet masses in which tau21 is compared, in widths of the core."""
+FEWEST_FOR_TAU21 = 10
+"""Signal events in the box below which nothing is learned of tau21."""
+LARGEST_LOG_SCALE = 0.4
+"""Ends of the scan of the logarithm of the scale of tau21: five errors of the prior."""
+
+# --- Checks of masses and yield, declared before any data are seen
+
+MIN_FIT_P_VALUE = 0.001
+"""Goodness of fit, at least: one true signal in a thousand fails."""
+MAX_SCALE_PULL = 3.0
+"""The scale of tau21 and the resolutions, in errors of what is assumed of them, at most."""
+MAX_YIELD_PULL = 3.0
+"""Difference of two counts of the same signal in standard deviations, at most."""
+MIN_YIELD_SIGNIFICANCE = 2.0
+"""The yield over its error downwards, at least: the excess that it belongs to is one of three and more."""
+GRID_MARGIN = 0.02
+"""How far beyond the simulated masses, in log mass, the response is still taken to hold."""
+JET_MASS_RATIOS = (0.005, 0.5)
+"""Ends of the median of (mj1 / mjj): a unit of another power of ten lies far beyond them."""
