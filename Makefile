@@ -6,7 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock fidelity response mass-calibration null-experiments injections power other-simulation fit-calibration real-spectra cwola-quality vae-quality studies paper benchmarks clean
+.PHONY: help install run test lint lock fidelity response mass-calibration null-experiments injections power nulls chaos fuzz mutants mass-stability test-kernels other-simulation fit-calibration real-spectra cwola-quality vae-quality studies paper benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -22,7 +22,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 install: $(VENV)/installed  ## make .venv and install from the lock
 
 run: install  ## analyse the shipped black box: p-value, masses, number of signal events
-	$(BIN)/bumphunt run data/blackbox.parquet --output out/blackbox --workers $(WORKERS)
+	$(BIN)/bumphunt run data/blackbox.parquet --output out/blackbox --overwrite --workers $(WORKERS)
 
 lint: install  ## style, types and import contracts
 	$(BIN)/ruff check .
@@ -51,6 +51,24 @@ null-experiments: install  ## run the whole analysis 500 times where there is no
 
 injections: install  ## inject signals of known masses and compare (45 minutes; resumable)
 	$(BIN)/python analysis/injections.py --workers $(WORKERS)
+
+nulls: install  ## signal-free boxes at the settings users run; grows one line a box (a minute a box)
+	$(BIN)/python analysis/nulls.py --boxes 60 --workers $(WORKERS)
+
+chaos: install  ## fifty kills of programs, workers and a Dask scheduler; resumed answers compared (10 minutes)
+	$(BIN)/python tests/chaos/kills.py --kills 50
+
+fuzz: install  ## two thousand damaged and hostile inputs: never a traceback (2 minutes)
+	$(BIN)/python tests/fuzz/mutations.py --inputs 2000
+
+mutants: install  ## do the tests notice changes of significance, spectrum, pipeline and masses? (an hour)
+	$(BIN)/python tests/mutation/mutants.py --sample 100
+
+mass-stability: install  ## mass fits under jitter and two kernels of linear algebra (10 minutes)
+	$(BIN)/python analysis/mass_stability.py
+
+test-kernels: install  ## numerical tests under two kernels of linear algebra
+	for kernel in Haswell SkylakeX; do OPENBLAS_CORETYPE=$$kernel $(BIN)/python -m pytest -q tests/masses tests/spectrum tests/significance || exit 1; done
 
 power: install  ## thirty fixed boxes with signal: median z, verified share, interval lengths (10 minutes)
 	$(BIN)/python analysis/power.py --workers $(WORKERS)

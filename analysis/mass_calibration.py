@@ -26,8 +26,9 @@ from bumphunt.masses.fit import fit_masses
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.signal_table import load_signal
+from bumphunt.pipeline.final_state import CWOLA_FEATURES
 from bumphunt.pipeline.fold_selection import FoldSelection, fold_selection
-from bumphunt.pipeline.search import CWOLA_FEATURES, prepare_search
+from bumphunt.pipeline.search import prepare_search
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow, assign_folds, balanced_weights
 from bumphunt.spectrum.binning import count

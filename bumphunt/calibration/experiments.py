@@ -62,7 +62,7 @@ def analyse_box(
     start = time.perf_counter()
     search = prepare_search(box, config, seed)
     outcomes = [search_window(task) for task in search.tasks]
-    verdict = reach_verdict(search, outcomes)
+    verdict = reach_verdict(search, outcomes, n_events=len(box))
     searched = [found for outcome in outcomes for found in outcome.results if not found.note]
     return ExperimentResult(
         number=number,

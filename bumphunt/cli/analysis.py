@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from bumphunt.cli.group import (
+    bad_rows_option,
     config_option,
+    events_argument,
     json_option,
     main,
     output_option,
@@ -19,42 +21,60 @@ from bumphunt.cli.group import (
     show_progress,
     workers_option,
 )
+from bumphunt.errors import InputError
 
 if TYPE_CHECKING:
     from bumphunt.jobs.experiments import Source
 
 
 @main.command()
-@click.argument("events", type=path_type)
+@events_argument
 @output_option
 @config_option
 @seed_option
 @workers_option
 @scheduler_option
+@bad_rows_option
+@click.option("--luminosity-mask", type=path_type, help="JSON of certified runs and luminosity blocks; others go.")
+@click.option("--frozen", type=path_type, help="A plan of `bumphunt freeze`, in place of --config and --seed.")
+@click.option("--ledger", type=path_type, help="Ledger of looks beside the one in the output folder.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run of the same request stopped.")
 @click.option("--overwrite", is_flag=True, help="Replace a finished result in the output folder.")
 @click.option("--blind", is_flag=True, help="Expected results only, without looking at the signal regions.")
 @json_option
 def run(
-    events: Path,
+    events: tuple[Path, ...],
     output: Path,
     config_path: Path | None,
     seed: int,
     workers: int,
     scheduler: str | None,
+    max_bad_rows: float,
+    luminosity_mask: Path | None,
+    frozen: Path | None,
+    ledger: Path | None,
     resume: bool,
     overwrite: bool,
     blind: bool,
     as_json: bool,
 ) -> None:
-    """Run the whole analysis on EVENTS and print the three answers."""
+    """Run the whole analysis on EVENTS (files, patterns, folders) and print the three answers."""
+    plan = None
+    if frozen is not None:
+        from bumphunt.jobs.plan import load_plan
+
+        if config_path is not None:
+            raise InputError("--frozen has its own configuration; leave out --config")
+        config, seed, plan = load_plan(frozen)
+    else:
+        config = read_config(config_path)
     if blind:
         from bumphunt.jobs.blind import run_blind
 
         expected = run_blind(
             events,
             output=output,
-            config=read_config(config_path),
+            config=config,
             seed=seed,
             workers=workers,
             scheduler=scheduler,
@@ -69,16 +89,31 @@ def run(
     result = run_analysis(
         events,
         output=output,
-        config=read_config(config_path),
+        config=config,
         seed=seed,
         workers=workers,
         scheduler=scheduler,
         resume=resume,
         overwrite=overwrite,
+        max_bad_rows=max_bad_rows,
+        luminosity_mask=luminosity_mask,
+        ledger=ledger,
+        plan=plan,
         progress=show_progress(),
     )
     show(result, as_json)
     click.echo(f"report: {output / 'report.html'}", err=True)
+
+
+@main.command()
+@click.argument("config_path", metavar="CONFIG", type=path_type)
+@output_option
+@seed_option
+def freeze(config_path: Path, output: Path, seed: int) -> None:
+    """Fix searches, windows, cuts and checks of CONFIG with a hash, before the data are opened."""
+    from bumphunt.jobs.plan import freeze as freeze_plan
+
+    click.echo(f"wrote {freeze_plan(read_config(config_path), output, seed=seed)}")
 
 
 @main.command("config")

@@ -56,6 +56,14 @@ class Number(click.FloatRange):
 
 path_type = _GivenPath(path_type=Path)
 positive = Number(min=0, min_open=True)
+events_argument = click.argument("events", type=path_type, nargs=-1, required=True, metavar="EVENTS...")
+bad_rows_option = click.option(
+    "--max-bad-rows",
+    type=Number(min=0, max=1, max_open=True),
+    default=0.01,
+    show_default=True,
+    help="Part of the rows that may be dropped for NaN or impossible values.",
+)
 output_option = click.option("--output", type=path_type, required=True, help="What to write.")
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the run.")
 config_option = click.option("--config", "config_path", type=path_type, help="YAML; see `bumphunt config`.")

@@ -80,9 +80,9 @@ def simulate(
 
 
 @main.command()
-@click.argument("raw", type=path_type)
+@click.argument("raw", type=path_type, nargs=-1, required=True, metavar="RAW...")
 @output_option
-def features(raw: Path, output: Path) -> None:
+def features(raw: tuple[Path, ...], output: Path) -> None:
     """Cluster RAW particles of the LHC Olympics layout into an event table."""
     from bumphunt.jobs.ingest import write_features
 

@@ -8,6 +8,7 @@ import click
 
 from bumphunt.cli.group import (
     config_option,
+    events_argument,
     json_option,
     main,
     output_option,
@@ -22,12 +23,14 @@ from bumphunt.cli.group import (
 
 
 @main.command()
-@click.argument("events", type=path_type)
+@events_argument
 @output_option
 @window_option
 @config_option
 @seed_option
-def score(events: Path, output: Path, window: tuple[float, float], config_path: Path | None, seed: int) -> None:
+def score(
+    events: tuple[Path, ...], output: Path, window: tuple[float, float], config_path: Path | None, seed: int
+) -> None:
     """Score EVENTS out of fold for one signal region; higher is more anomalous."""
     from bumphunt.jobs.single_stages import score_events
     from bumphunt.sources.tabular import write_table, writer_for
@@ -38,7 +41,7 @@ def score(events: Path, output: Path, window: tuple[float, float], config_path: 
 
 
 @main.command()
-@click.argument("spectrum", type=path_type)
+@click.argument("spectrum", type=path_type, nargs=-1, required=True, metavar="SPECTRUM...")
 @click.option(
     "--family",
     default="auto",
@@ -66,7 +69,7 @@ def score(events: Path, output: Path, window: tuple[float, float], config_path: 
 @seed_option
 @json_option
 def scan(
-    spectrum: Path,
+    spectrum: tuple[Path, ...],
     family: str,
     window: tuple[float, float] | None,
     method: Literal["counting", "q0", "bumphunter"],
@@ -87,7 +90,7 @@ def scan(
 
     config = read_config(config_path)
     found = scan_file(
-        spectrum,
+        spectrum[0] if len(spectrum) == 1 else spectrum,
         family=family,
         window=window,
         n_toys=toys,
@@ -106,12 +109,14 @@ def scan(
 
 
 @main.command()
-@click.argument("events", type=path_type)
+@events_argument
 @window_option
 @config_option
 @seed_option
 @json_option
-def masses(events: Path, window: tuple[float, float], config_path: Path | None, seed: int, as_json: bool) -> None:
+def masses(
+    events: tuple[Path, ...], window: tuple[float, float], config_path: Path | None, seed: int, as_json: bool
+) -> None:
     """Fit the masses in one signal region of EVENTS, whatever its significance."""
     from bumphunt.jobs.single_stages import masses_in_window
 

@@ -1,18 +1,18 @@
 """The analysis before unblinding: scores and cuts as in a run, the counts of the signal regions unread."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError, InputError
-from bumphunt.events import drop_truth
 from bumphunt.execution import parallel_map
 from bumphunt.files import write_json
-from bumphunt.jobs.ingest import read_events
+from bumphunt.jobs.intake import take_in
 from bumphunt.jobs.progress import bar
-from bumphunt.jobs.provenance import describe_input, request, versions
+from bumphunt.jobs.provenance import request, versions
 from bumphunt.jobs.store import StageStore, output_folder
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import WindowTask, primary_scores
@@ -22,7 +22,7 @@ from bumphunt.spectrum.binning import count
 
 
 def run_blind(
-    events: str | Path,
+    events: str | Path | Sequence[str | Path],
     *,
     output: str | Path,
     config: AnalysisConfig | None = None,
@@ -77,7 +77,7 @@ def _refuse_unblinded(folder: Path) -> None:
 
 
 def _expect(
-    events: str | Path,
+    events: str | Path | Sequence[str | Path],
     folder: Path,
     settings: AnalysisConfig,
     *,
@@ -87,9 +87,9 @@ def _expect(
     resume: bool,
     progress: bool,
 ) -> BlindResult:
-    table = read_events(events, progress=progress)
-    source = describe_input(events, table)
-    search = prepare_search(drop_truth(table), settings, seed)
+    intake = take_in(events, settings, networks=False, progress=progress)
+    source = intake.source
+    search = prepare_search(intake.events, settings, seed)
     # the request is that of the run, so that the run can go on in the same folder
     store = StageStore(folder, request(source, settings, seed), resume=resume)
     found: dict[int, tuple[BlindWindow, ...]] = {}

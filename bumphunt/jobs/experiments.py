@@ -18,10 +18,10 @@ from bumphunt.calibration.experiments import ExperimentResult, analyse_box
 from bumphunt.calibration.pseudo_data import NEIGHBOUR_SPREAD, smooth_box, subsample_box, with_signal
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.events import BlindEvents, drop_truth
+from bumphunt.events import BlindEvents
 from bumphunt.execution import parallel_map
 from bumphunt.files import file_sha256
-from bumphunt.jobs.ingest import read_events
+from bumphunt.jobs.intake import take_in
 from bumphunt.jobs.progress import bar
 from bumphunt.jobs.store import StageStore, output_folder
 from bumphunt.rng import generator, integer_seed
@@ -61,7 +61,7 @@ class Experiment:
 def run_experiment(experiment: Experiment) -> ExperimentResult:
     """Draw the box of an experiment and analyse it as ``bumphunt run`` would, without report and cross-checks."""
     rng = generator(experiment.seed, "box", experiment.number)
-    pool = _events(experiment.pool)
+    pool = _events(experiment.pool, experiment.config)
     box = (
         subsample_box(pool, size=experiment.size, rng=rng)
         if experiment.source == "subsample"
@@ -69,7 +69,7 @@ def run_experiment(experiment: Experiment) -> ExperimentResult:
     )
     injection = experiment.injection
     if injection is not None:
-        box = with_signal(box, _events(injection.events), number=injection.n_signal, rng=rng)
+        box = with_signal(box, _events(injection.events, experiment.config), number=injection.n_signal, rng=rng)
     return analyse_box(
         box,
         config=experiment.config,
@@ -81,15 +81,18 @@ def run_experiment(experiment: Experiment) -> ExperimentResult:
 
 
 @lru_cache(maxsize=32)
-def _events(path: str) -> BlindEvents:
-    """Read events once a process, truth dropped."""
-    return drop_truth(read_events(path))
+def _events(path: str, config: AnalysisConfig) -> BlindEvents:
+    """Read events once a process, truth and copies dropped."""
+    return take_in(path, config, networks=False).events
 
 
 def _smooth(pool: BlindEvents, experiment: Experiment, rng: np.random.Generator) -> BlindEvents:
     search = experiment.config.search
     edges = searched_range(
-        pool["mjj"].to_numpy(dtype=np.float64), ratio=search.bin_ratio, low=search.low, high=search.high
+        pool[experiment.config.resonance.column].to_numpy(dtype=np.float64),
+        ratio=search.bin_ratio,
+        low=search.low,
+        high=search.high,
     )
     spread = None if experiment.source == "permuted" else NEIGHBOUR_SPREAD
     return smooth_box(

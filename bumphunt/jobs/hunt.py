@@ -5,9 +5,8 @@ Nothing is written before :meth:`Hunt.save`.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,12 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.errors import InputError
-from bumphunt.events import check_events, drop_truth
+from bumphunt.event_table.preparation import MAX_BAD_ROWS
 from bumphunt.files import write_json
 from bumphunt.jobs.candidates import write_candidates
-from bumphunt.jobs.ingest import read_events
+from bumphunt.jobs.intake import Events, take_in
 from bumphunt.jobs.progress import bar
-from bumphunt.jobs.provenance import describe_input, versions
+from bumphunt.jobs.provenance import versions
 from bumphunt.jobs.store import output_folder, refuse_foreign
 from bumphunt.pipeline.hunt import Clock, Findings, hunt_events
 from bumphunt.pipeline.keeping import Keeper
@@ -36,10 +35,10 @@ from bumphunt.results import (
     SpectrumFit,
     UpperLimit,
 )
+from bumphunt.results.html import answers_html
 
 logger = logging.getLogger(__name__)
 
-Events = pd.DataFrame | str | Path
 KeeperFor = Callable[[dict[str, Any]], Keeper]
 
 
@@ -136,6 +135,10 @@ class Hunt:
 
         write_report(directory)
 
+    def with_looks(self, looks: dict[str, Any]) -> "Hunt":
+        """Return the same hunt with what is known of other looks at its events."""
+        return replace(self, result=replace(self.result, looks=looks))
+
     def __str__(self) -> str:
         return str(self.answers)
 
@@ -147,7 +150,7 @@ class Hunt:
         )
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        return answers_html(self.answers, self.inclusive)
 
 
 def hunt(
@@ -163,9 +166,9 @@ def hunt(
 
     Parameters
     ----------
-    events : DataFrame or path
-        One row an event with the columns of :mod:`bumphunt.events`, masses in GeV; or a file of them in any layout of
-        :func:`bumphunt.jobs.ingest.read_events`. A truth column is dropped unread.
+    events : DataFrame, path or several paths
+        One row an event with the columns of :mod:`bumphunt.events`, masses in GeV; or files of them in any layout of
+        :func:`bumphunt.jobs.ingest.read_events`. A truth column is dropped unread, copies of events are dropped.
     config : AnalysisConfig or dict, optional
         Settings, as an object or as plain data like ``{"search": {"windows": [[3300, 3700]]}}``; the default otherwise.
     seed : int
@@ -205,6 +208,8 @@ def hunt_and_keep(
     workers: int = 1,
     scheduler: str | None = None,
     progress: bool = False,
+    max_bad_rows: float = MAX_BAD_ROWS,
+    luminosity_mask: str | Path | None = None,
     keeper: KeeperFor | None = None,
 ) -> Hunt:
     """Hunt, with finished stages kept by ``keeper(description of the input)``."""
@@ -212,39 +217,34 @@ def hunt_and_keep(
         raise InputError(f"seed is {seed}; give a number of at least 0")
     clock = Clock()
     with clock.stage("events") as found:
-        if isinstance(events, pd.DataFrame):
-            table, index = check_events(events), events.index
-        else:
-            table = read_events(events, progress=progress)
-            index = table.index
-        source = describe_input(events, table)
-        blind = drop_truth(table)
-        found["n_events"] = len(blind)
+        intake = take_in(events, config, max_bad_rows=max_bad_rows, luminosity_mask=luminosity_mask, progress=progress)
+        found["n_events"] = len(intake.events)
     findings = hunt_events(
-        blind,
+        intake.events,
         config,
         seed=seed,
         workers=workers,
         scheduler=scheduler,
-        keeper=None if keeper is None else keeper(source),
+        keeper=None if keeper is None else keeper(intake.source),
         watch=partial(bar, shown=progress),
         clock=clock,
     )
-    scores = np.full(len(blind), np.nan)
+    scores = np.full(len(intake.events), np.nan)
     scores[findings.search.rows] = findings.verdict.best.outcome.score
     result = AnalysisResult(
         schema_version=SCHEMA_VERSION,
-        input=source,
+        input=intake.source,
         seed=seed,
         versions=versions(),
         config=config.model_dump(mode="json"),
         answers=findings.answers,
         checks=findings.verdict.checks,
         stages=findings.stages,
+        data_quality=intake.quality.to_dict(),
     )
     return Hunt(
         result=result,
         products=findings.products,
-        scores=pd.Series(scores, index=index, name="anomaly_score"),
+        scores=intake.per_row(scores).rename("anomaly_score"),
         findings=findings,
     )

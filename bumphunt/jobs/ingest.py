@@ -15,7 +15,7 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.event_table.preparation import MAX_BAD_ROWS
 from bumphunt.events import DIJET, FEATURES, LABEL, FinalState, PreparedEvents, prepare_events
-from bumphunt.pipeline.search import CWOLA_FEATURES
+from bumphunt.pipeline.final_state import CWOLA_FEATURES, is_dijet
 from bumphunt.sources.layouts import Kind, Location, Reading
 from bumphunt.sources.locations import Sources, locate
 from bumphunt.sources.recognition import locate_kind
@@ -138,10 +138,10 @@ def columns_used(config: AnalysisConfig, *, networks: bool = True) -> tuple[str,
     networks : bool
         Count in the networks that are switched on.
     """
-    used = list(config.cwola.features or CWOLA_FEATURES)
+    used = list(config.cwola.features or config.features or (CWOLA_FEATURES if is_dijet(config) else ()))
     for section in (config.vae, config.autoencoder):
         if networks and section.enabled:
-            used.extend(section.features or FEATURES)
+            used.extend(section.features or config.features or (FEATURES if is_dijet(config) else ()))
     return tuple(dict.fromkeys(used))
 
 

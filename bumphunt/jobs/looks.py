@@ -41,7 +41,7 @@ class Look:
 
 def request_key(request: dict[str, Any]) -> str:
     """Return a short hash of all that an answer depends on besides the events."""
-    rest = {name: value for name, value in request.items() if name != "sha256"}
+    rest = {name: value for name, value in request.items() if name != "events"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:16]
 
 

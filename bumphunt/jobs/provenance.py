@@ -1,6 +1,7 @@
 """Where an answer comes from: the events that were read, the request, the versions of what computed it."""
 
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,16 @@ from bumphunt.results import WindowResult
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "tensorflow", "keras", "pyhf", "iminuit", "fastjet")
 
 
-def describe_input(events: pd.DataFrame | str | Path, table: pd.DataFrame) -> dict[str, Any]:
-    """Return path, checksum, number of events and columns of an events file; a table in memory has no path."""
-    path = None if isinstance(events, pd.DataFrame) else events
+def describe_input(events: str | Path | Sequence[str | Path] | None, table: pd.DataFrame) -> dict[str, Any]:
+    """Return path, checksum, number of events and columns of events; those in memory have neither path nor checksum.
+
+    A checksum is given where the path is that of one file; several are known by the digest of their content.
+    """
+    paths = [] if events is None else [events] if isinstance(events, str | Path) else list(events)
+    single = Path(paths[0]) if len(paths) == 1 else None
     return {
-        "path": None if path is None else str(path),
-        "sha256": None if path is None else file_sha256(path),
+        "path": None if not paths else str(paths[0]) if len(paths) == 1 else [str(path) for path in paths],
+        "sha256": file_sha256(single) if single is not None and single.is_file() else None,
         "n_events": len(table),
         "columns": [str(column) for column in table.columns],
     }
@@ -28,7 +33,7 @@ def describe_input(events: pd.DataFrame | str | Path, table: pd.DataFrame) -> di
 def request(source: dict[str, Any], config: AnalysisConfig, seed: int) -> dict[str, Any]:
     """Return all that the stages of a run depend on."""
     return {
-        "sha256": source["sha256"],
+        "events": source["content"],
         "seed": seed,
         "config": config.model_dump(mode="json"),
         "version": version("bumphunt"),

@@ -1,17 +1,20 @@
 """``bumphunt run``: a hunt in a file, kept stage by stage in a folder, and written there when it is done."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bumphunt.config import AnalysisConfig
-from bumphunt.jobs.hunt import hunt_and_keep
+from bumphunt.event_table.preparation import MAX_BAD_ROWS
+from bumphunt.jobs.hunt import Hunt, hunt_and_keep
+from bumphunt.jobs.looks import LEDGER, Look, record_look, request_key, sentence
 from bumphunt.jobs.provenance import request
 from bumphunt.jobs.store import FolderKeeper, output_folder
 from bumphunt.results import AnalysisResult
 
 
 def run_analysis(
-    events: str | Path,
+    events: str | Path | Sequence[str | Path],
     *,
     output: str | Path,
     config: AnalysisConfig | None = None,
@@ -20,13 +23,17 @@ def run_analysis(
     scheduler: str | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    max_bad_rows: float = MAX_BAD_ROWS,
+    luminosity_mask: str | Path | None = None,
+    ledger: str | Path | None = None,
+    plan: str | None = None,
     progress: bool = False,
 ) -> AnalysisResult:
     """Search a file of events for a resonance and write result, workspace, figures and report.
 
     Parameters
     ----------
-    events : path
+    events : path or several paths
         Events in any layout of :func:`bumphunt.jobs.ingest.read_events`. A truth column is dropped unread.
     output : path
         Folder for ``result.json``, ``report.html``, ``workspace.json`` and ``figures/``.
@@ -40,6 +47,12 @@ def run_analysis(
         Go on with the stages that an interrupted run of the same request left in ``output``.
     overwrite : bool
         Replace a finished result in ``output``, which is an error otherwise.
+    max_bad_rows, luminosity_mask
+        As in :func:`bumphunt.jobs.ingest.read_events`.
+    ledger : path, optional
+        A ledger of looks (:mod:`bumphunt.jobs.looks`) beside the one in ``output``.
+    plan : str, optional
+        Hash of the frozen plan that ``config`` and ``seed`` are from, to be recorded.
     progress : bool
         Show a progress bar.
 
@@ -66,7 +79,23 @@ def run_analysis(
             workers=workers,
             scheduler=scheduler,
             progress=progress,
+            max_bad_rows=max_bad_rows,
+            luminosity_mask=luminosity_mask,
             keeper=keeper,
         )
+        found = found.with_looks(_looks(found, folder, ledger, seed=seed, plan=plan))
         found.write_into(folder)
         return found.result
+
+
+def _looks(found: Hunt, folder: Path, ledger: str | Path | None, *, seed: int, plan: str | None) -> dict[str, Any]:
+    """Note this look at the events, and return what is known of others."""
+    source, settings = found.result.input, AnalysisConfig.model_validate(found.result.config)
+    key = request_key(request(source, settings, seed))
+    ledgers = [folder / LEDGER, *([] if ledger is None else [Path(ledger)])]
+    others: dict[str, Look] = {}
+    for path in ledgers:
+        looks = record_look(path, events=source["content"], request=key, seed=seed, answers=found.answers)
+        others |= {look.request: look for look in looks}
+    before = tuple(sorted(others.values(), key=lambda look: look.when))
+    return {"number": len(before) + 1, "text": sentence(before), "plan": plan}

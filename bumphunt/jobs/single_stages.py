@@ -8,8 +8,8 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.events import IDENTIFIERS, SPECTRUM, drop_truth
-from bumphunt.jobs.ingest import columns_used, read_events
+from bumphunt.events import IDENTIFIERS
+from bumphunt.jobs.intake import Events, take_in
 from bumphunt.pipeline.fold_selection import window_selection
 from bumphunt.pipeline.mass_estimate import estimate_masses
 from bumphunt.pipeline.search import Search, prepare_search
@@ -31,14 +31,14 @@ def with_window(config: AnalysisConfig, window: tuple[float, float]) -> Analysis
 
 
 def score_events(
-    path: str | Path, *, window: tuple[float, float], config: AnalysisConfig | None = None, seed: int = 1
+    path: Events, *, window: tuple[float, float], config: AnalysisConfig | None = None, seed: int = 1
 ) -> pd.DataFrame:
     """Score events out of fold with CWoLa for one signal region.
 
     Parameters
     ----------
-    path : path
-        Events file.
+    path : DataFrame, path or several paths
+        Events.
     window : (low, high)
         Signal region in GeV.
     config, seed
@@ -51,7 +51,7 @@ def score_events(
         (rank within its fold, in (0, 1), higher is more anomalous) and ``fold``.
     """
     search, outcome = _one_window(path, window, config, seed)
-    columns = [name for name in (*IDENTIFIERS, "mjj") if name in search.events.columns]
+    columns = [name for name in (*IDENTIFIERS, search.resonance) if name in search.events.columns]
     scored: pd.DataFrame = search.events[columns].copy()
     scored["anomaly_score"] = outcome.score
     scored["fold"] = outcome.folds
@@ -59,14 +59,14 @@ def score_events(
 
 
 def masses_in_window(
-    path: str | Path, *, window: tuple[float, float], config: AnalysisConfig | None = None, seed: int = 1
+    path: Events, *, window: tuple[float, float], config: AnalysisConfig | None = None, seed: int = 1
 ) -> MassFit:
     """Fit the masses in one signal region chosen beforehand, whatever its significance.
 
     Parameters
     ----------
-    path : path
-        Events file.
+    path : DataFrame, path or several paths
+        Events.
     window : (low, high)
         Signal region in GeV.
     config, seed
@@ -90,7 +90,7 @@ def masses_in_window(
     return fit
 
 
-def read_spectrum(path: str | Path, *, config: AnalysisConfig | None = None) -> Spectrum:
+def read_spectrum(path: Events, *, config: AnalysisConfig | None = None) -> Spectrum:
     """Read the spectrum that a file holds, or count its events in bins.
 
     Parameters
@@ -107,18 +107,19 @@ def read_spectrum(path: str | Path, *, config: AnalysisConfig | None = None) -> 
         If the file cannot be read, or what it holds cannot be a spectrum.
     """
     config = config or AnalysisConfig()
-    histogram = read_root_histogram(path)
+    single = path if isinstance(path, str | Path) else None
     try:
+        histogram = None if single is None else read_root_histogram(single)
         if histogram is not None:
             return Spectrum.from_histogram(histogram, sqrt_s=config.sqrt_s)
-        if looks_like_counts(path):
-            found = read_counts(path)
+        if single is not None and looks_like_counts(single):
+            found = read_counts(single)
             return Spectrum(counts=found.counts, edges=found.edges, variances=found.variances, sqrt_s=config.sqrt_s)
     except InputError as error:
         text = str(error)
         raise InputError(text if text.startswith(str(path)) else f"{path}: {text}") from error
-    events = read_events(path, final_state=SPECTRUM)
-    mjj = events["mjj"].to_numpy(dtype=np.float64)
+    events = take_in(path, config.model_copy(update={"daughters": None}), networks=False).events
+    mjj = events[config.resonance.column].to_numpy(dtype=np.float64)
     settings = config.search
     edges = searched_range(mjj, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
     if "weight" not in events.columns:
@@ -133,7 +134,7 @@ def read_spectrum(path: str | Path, *, config: AnalysisConfig | None = None) -> 
 
 
 def scan_file(
-    path: str | Path,
+    path: Events,
     *,
     family: str = "auto",
     window: tuple[float, float] | None = None,
@@ -173,10 +174,8 @@ def scan_file(
 
 
 def _one_window(
-    path: str | Path, window: tuple[float, float], config: AnalysisConfig | None, seed: int
+    path: Events, window: tuple[float, float], config: AnalysisConfig | None, seed: int
 ) -> tuple[Search, WindowOutcome]:
     chosen = with_window(config or AnalysisConfig(), window)
-    search = prepare_search(
-        drop_truth(read_events(path, used_columns=columns_used(chosen, networks=False))), chosen, seed
-    )
+    search = prepare_search(take_in(path, chosen, networks=False).events, chosen, seed)
     return search, search_window(search.tasks[0])

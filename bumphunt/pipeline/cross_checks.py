@@ -184,7 +184,7 @@ def run_cross_checks(
 
 def _of_vae(bench: _Bench) -> list[CrossCheck]:
     def make() -> Arrays:
-        seen = bench.seen(bench.config.vae.features)
+        seen = bench.seen(bench.config.vae.features or bench.config.features)
         scores, history = vae_scores(bench.events, bench.config, seed=bench.seed, prepared=seen)
         return {**scores, **{f"history_{name}": np.asarray(values) for name, values in history.to_dict().items()}}
 
@@ -213,7 +213,10 @@ def _chosen(bench: _Bench, scores: dict[str, FloatArray]) -> list[CrossCheck]:
 
 
 def _of_autoencoder(bench: _Bench) -> list[CrossCheck]:
-    seen, width = bench.seen(bench.config.autoencoder.features), bench.config.autoencoder.latent_dim
+    seen, width = (
+        bench.seen(bench.config.autoencoder.features or bench.config.features),
+        bench.config.autoencoder.latent_dim,
+    )
     if width >= len(seen.features):
         logger.warning("no autoencoder: its bottleneck of %d is as wide as its features are many", width)
         return []
@@ -228,7 +231,7 @@ def _of_autoencoder(bench: _Bench) -> list[CrossCheck]:
 
 def _of_latent_classifier(bench: _Bench) -> list[CrossCheck]:
     def make() -> Arrays:
-        unit = bench.seen(bench.config.vae.features).unit
+        unit = bench.seen(bench.config.vae.features or bench.config.features).unit
         latent = latent_features(train_latent_vae(bench.config, unit, seed=bench.seed), unit)
         return {"score": latent_classifier_score(latent, bench.task, bench.folds)}
 

@@ -67,6 +67,7 @@ def hunt_events(
     keeper: Keeper | None = None,
     watch: Watch = unwatched,
     clock: Clock | None = None,
+    n_events: int | None = None,
 ) -> Findings:
     """Search events for a resonance.
 
@@ -84,6 +85,8 @@ def hunt_events(
         Follows the windows.
     clock : Clock, optional
         Times the stages, after those it has timed before.
+    n_events : int, optional
+        Events of the file, where some of them are not among ``events``.
 
     Raises
     ------
@@ -98,7 +101,7 @@ def hunt_events(
     with clock.stage("scan") as found:
         outcomes = scan_windows(search, keeper, workers=workers, scheduler=scheduler, watch=watch)
     with clock.stage("masses") as found:
-        verdict = reach_verdict(search, outcomes, threads=workers)
+        verdict = reach_verdict(search, outcomes, threads=workers, n_events=n_events or len(events))
         best, window = verdict.best, verdict.best.result
         clock.stages["scan"] |= {
             "low": window.low,

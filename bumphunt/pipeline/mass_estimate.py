@@ -16,6 +16,7 @@ from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.peak_scan import Sideband, default_take, peak_scan, seed_estimate
 from bumphunt.masses.signal_table import load_signal
 from bumphunt.masses.yields import box_yield
+from bumphunt.pipeline.final_state import is_dijet
 from bumphunt.pipeline.fold_selection import FoldSelection
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
@@ -159,10 +160,43 @@ def _tau21(search: Search, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.floa
     return np.stack([search.events[name].to_numpy(dtype=np.float64)[chosen] for name in names])
 
 
+def resonance_alone(task: WindowTask, outcome: WindowOutcome, best: WindowResult) -> tuple[Interval, Interval]:
+    """Return mass and yield of an excess whose daughters nobody knows.
+
+    Returns
+    -------
+    m_resonance : Interval
+        Mean mass in the window with the background's part taken off, as far as the excess is from none.
+    n_signal : Interval
+        Excess in the window after the cut.
+    """
+    chosen = task.mjj[outcome.selected(best.cut_fraction) & task.window.signal_region(task.mjj)]
+    excess = max(best.n_observed - best.n_expected, 1e-9)
+    error = float(np.hypot(np.sqrt(max(best.n_observed, 1)), best.n_expected_error))
+    flat = best.centre
+    if best.fit is not None:
+        centres = 0.5 * (best.fit.edges[1:] + best.fit.edges[:-1])[best.fit.window]
+        expected = best.fit.expected[best.fit.window]
+        flat = float(np.average(centres, weights=expected))
+    mean = float((chosen.sum() - best.n_expected * flat) / excess)
+    mean = min(max(mean, task.window.low), task.window.high)
+    spread = float(np.std(chosen)) * float(np.sqrt(max(best.n_observed, 1))) / excess
+    spread = min(spread, task.window.high - task.window.low)
+    return (
+        Interval(value=mean, low=mean - spread, high=mean + spread),
+        Interval(value=excess, low=max(excess - error, 0.0), high=excess + error),
+    )
+
+
 def describe_peaks(
     search: Search, task: WindowTask, outcome: WindowOutcome, best: WindowResult, config: AnalysisConfig
-) -> tuple[PeakScan, JetPlane]:
-    """Return the seed document's peak scan in the window, and the selected events in the plane of jet masses."""
+) -> tuple[PeakScan | None, JetPlane | None]:
+    """Return the seed document's peak scan in the window, and the selected events in the plane of jet masses.
+
+    Neither for another final state than dijets.
+    """
+    if not is_dijet(config):
+        return None, None
     masses = {"mjj": search.mjj, "mj1": search.mass("mj1"), "mj2": search.mass("mj2")}
     region = task.window.signal_region(search.mjj)
     selected = outcome.selected(best.cut_fraction)

@@ -73,8 +73,9 @@ def check_networks(events: BlindEvents, config: AnalysisConfig) -> None:
         As for :func:`unit_features`.
     """
     for section in (config.vae, config.autoencoder):
-        if section.enabled and section.features is not None:
-            _varying(events, section.features)
+        features = section.features or config.features
+        if section.enabled and features is not None:
+            _varying(events, features)
 
 
 def train_vae(

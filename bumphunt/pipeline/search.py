@@ -8,6 +8,7 @@ import numpy.typing as npt
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, common_weight, feature_matrix, feature_names
+from bumphunt.pipeline.final_state import score_features
 from bumphunt.pipeline.null import null_of
 from bumphunt.pipeline.windows import WindowTask
 from bumphunt.preprocessing.content import canonical_order, content_keys
@@ -22,9 +23,6 @@ from bumphunt.spectrum.spectrum import Spectrum
 
 FloatArray = npt.NDArray[np.float64]
 
-CWOLA_FEATURES = ("mj1", "mj2", "tau21_1", "tau21_2")
-"""Features of the primary score where the config names none: few, so that rare signal is not drowned."""
-
 MINIMUM_TRAINING = 100
 """Events that a signal region and each sideband must hold to train on."""
 
@@ -38,6 +36,7 @@ class Search:
     """
 
     events: BlindEvents
+    resonance: str
     rows: npt.NDArray[np.int64]
     mjj: FloatArray
     edges: FloatArray
@@ -51,7 +50,7 @@ class Search:
         rows = feature_matrix(table, self.features)
         if self.decorrelation is None:
             return rows
-        return self.decorrelation.transform(rows, table["mjj"].to_numpy(dtype=np.float64))
+        return self.decorrelation.transform(rows, table[self.resonance].to_numpy(dtype=np.float64))
 
     def mass(self, name: str) -> FloatArray:
         """Return a mass column of the searched events in GeV."""
@@ -83,16 +82,17 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
     check_family(settings.family)
     check_settings(config.cwola.classifier, config.cwola.model_dump(), AnalysisConfig().cwola.model_dump())
     common_weight(blind)
-    everything = blind["mjj"].to_numpy(dtype=np.float64)
+    resonance = config.resonance.column
+    everything = blind[resonance].to_numpy(dtype=np.float64)
     edges = searched_range(everything, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
     rows = np.flatnonzero((everything >= edges[0]) & (everything < edges[-1]))
-    names = feature_names(blind, config.cwola.features or [name for name in CWOLA_FEATURES if name in blind.columns])
-    content = ["mjj", "mj1", "mj2", *names]
+    names = feature_names(blind, score_features(config, blind))
+    content = [resonance, *(config.daughters or ()), *names]
     keys = content_keys(blind.iloc[rows], content, seed=seed)
     order = canonical_order(keys, blind.iloc[rows], content)
     rows, keys, null = rows[order], keys[order], null_of(config)
     events = BlindEvents(blind.iloc[rows].reset_index(drop=True))
-    mjj = events["mjj"].to_numpy(dtype=np.float64)
+    mjj = events[resonance].to_numpy(dtype=np.float64)
     windows: tuple[MassWindow, ...]
     if settings.windows is None:
         windows = mass_windows(
@@ -135,6 +135,7 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
     inclusive = fit_spectrum(Spectrum.from_events(mjj, edges, sqrt_s=config.sqrt_s), family="auto")
     return Search(
         events=events,
+        resonance=resonance,
         rows=rows,
         mjj=mjj,
         edges=edges,

@@ -1,20 +1,31 @@
 """From the windows of a search to its verdict: the best window, the checks it must pass, the status."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from bumphunt.pipeline.final_state import is_dijet
 from bumphunt.pipeline.fold_selection import window_selection
-from bumphunt.pipeline.mass_estimate import estimate_masses
+from bumphunt.pipeline.mass_estimate import estimate_masses, masses_checked, resonance_alone
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask
-from bumphunt.results import Answers, Check, MassFit, ScanResult, UpperLimit, WindowResult
+from bumphunt.results import Answers, Check, Interval, MassFit, ScanResult, UpperLimit, WindowResult
 from bumphunt.rng import generator
 from bumphunt.significance.checks import EVIDENCE, mass_fit_check, verdict, window_checks
 from bumphunt.significance.correlated_trials import shared_events
 from bumphunt.significance.limits import cross_section_limit
 from bumphunt.significance.scan import combine_windows
+
+WITHOUT_RESPONSE = (
+    "no response of daughters is known for this final state: the mass is that of the excess in the spectrum, and "
+    "n_signal counts the excess in the window after the cut"
+)
+OUTSIDE_THE_SURFACE = (
+    "the width of the significance without signal was not measured at this number of events, cut, features and "
+    "repeats; the nearest measured ones are used: run `bumphunt calibrate` on these events for their own"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,64 +71,108 @@ def best_window(search: Search, outcomes: list[WindowOutcome]) -> BestWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Verdict:
-    """The best window, the checks it has to pass, and the masses with the cut at which they were fitted, if any."""
+    """The best window, the checks it has to pass, and the masses with the cut at which they were fitted, if any.
+
+    ``assumptions`` are sentences that belong to the answers.
+    """
 
     best: BestWindow
     checks: tuple[Check, ...]
-    mass_fit: MassFit | None
-    mass_cut: float | None
+    mass_fit: MassFit | None = None
+    mass_cut: float | None = None
+    assumptions: tuple[str, ...] = ()
 
     def answers(self, limit: UpperLimit | None = None) -> Answers:
-        """Return the three answers, beside a limit."""
-        luminosity = self.best.task.config.limit.luminosity
-        return answers(self.best.scan, self.checks, self.mass_fit, limit, luminosity=luminosity)
+        """Return the three answers, beside a limit; an excess that fails a check is unverified, and no discovery.
+
+        A failed check of the masses leaves the excess as it is: the masses are then not verified. With a luminosity
+        (1/fb) the limit is given on sigma x B x acceptance in fb as well.
+        """
+        scan, fit, null = self.best.scan, self.mass_fit, self.best.task.null
+        config, result = self.best.task.config, self.best.result
+        status = verdict(scan.z_global, [check for check in self.checks if check.applies_to == "excess"])
+        masses = [check.passed for check in self.checks if check.applies_to == "masses"]
+        m_resonance, n_signal = (fit.m_resonance, fit.n_signal) if fit else self._of_the_resonance()
+        return Answers(
+            status=status,
+            discovery=status == "discovery",
+            p_local=scan.p_local,
+            z_local=scan.z_local,
+            p_global=scan.p_global,
+            z_global=scan.z_global,
+            p_global_method=scan.p_global_method,
+            n_toys=scan.n_toys,
+            n_trials=scan.n_trials,
+            is_bound=scan.is_bound,
+            m_resonance=m_resonance,
+            m_x=fit.m_x if fit else None,
+            m_y=fit.m_y if fit else None,
+            n_signal=n_signal,
+            upper_limit=_limit(limit, config.limit.luminosity) if limit else None,
+            search="cwola" if status != "none" else None,
+            per_search={"cwola": {"z_local": scan.z_local, "z_global": scan.z_global}},
+            z_stat=_finite(scan.z_stat),
+            z_spread=_finite(result.z_spread),
+            tested_to=null.tested_to if null.n_searches else None,
+            calibration=null.to_dict(),
+            masses_verified=all(masses) if fit else None,
+            assumptions=self.assumptions,
+        )
+
+    def _of_the_resonance(self) -> tuple[Interval | None, Interval | None]:
+        """Return mass and yield of an excess without daughters to tell more of it."""
+        if is_dijet(self.best.task.config) or self.best.scan.z_global < EVIDENCE:
+            return None, None
+        return resonance_alone(self.best.task, self.best.outcome, self.best.result)
 
 
-def reach_verdict(search: Search, outcomes: list[WindowOutcome], *, threads: int = 1) -> Verdict:
+def reach_verdict(
+    search: Search, outcomes: list[WindowOutcome], *, threads: int = 1, n_events: int | None = None
+) -> Verdict:
     """Find the best window of a search, check it and, from evidence on, fit the masses.
 
-    ``threads`` folds are trained side by side, to learn what the score does to signal.
+    Parameters
+    ----------
+    search, outcomes
+        The search and what its windows gave.
+    threads : int
+        Folds trained side by side, to learn what the score does to signal.
+    n_events : int, optional
+        Events of the file, which its signal cannot exceed; those searched by default.
     """
     best = best_window(search, outcomes)
     config = best.task.config
     checks = window_checks(best.result, thresholds=config.checks)
+    said = _of_the_calibration(best)
     if best.scan.z_global < EVIDENCE:
-        return Verdict(best=best, checks=checks, mass_fit=None, mass_cut=None)
+        return Verdict(best=best, checks=checks, assumptions=said)
+    if not is_dijet(config):
+        return Verdict(best=best, checks=checks, assumptions=(*said, WITHOUT_RESPONSE))
     selection = window_selection(search, best.task, threads=threads)
     mass_fit, cut = estimate_masses(search, best.task, best.outcome, best.result, config, selection=selection)
-    return Verdict(best=best, checks=(*checks, mass_fit_check(mass_fit is not None)), mass_fit=mass_fit, mass_cut=cut)
-
-
-def answers(
-    scan: ScanResult,
-    checks: tuple[Check, ...],
-    mass_fit: MassFit | None,
-    limit: UpperLimit | None = None,
-    *,
-    luminosity: float | None = None,
-) -> Answers:
-    """Return the three answers; an excess that fails a check is unverified, and no discovery.
-
-    With a luminosity (1/fb) the limit is given on sigma x B x acceptance in fb as well.
-    """
-    status = verdict(scan.z_global, checks)
-    return Answers(
-        status=status,
-        discovery=status == "discovery",
-        p_local=scan.p_local,
-        z_local=scan.z_local,
-        p_global=scan.p_global,
-        z_global=scan.z_global,
-        p_global_method=scan.p_global_method,
-        n_toys=scan.n_toys,
-        n_trials=scan.n_trials,
-        is_bound=scan.is_bound,
-        m_resonance=mass_fit.m_resonance if mass_fit else None,
-        m_x=mass_fit.m_x if mass_fit else None,
-        m_y=mass_fit.m_y if mass_fit else None,
-        n_signal=mass_fit.n_signal if mass_fit else None,
-        upper_limit=_limit(limit, luminosity) if limit else None,
+    checks = (*checks, mass_fit_check(mass_fit is not None))
+    if mass_fit is None:
+        return Verdict(best=best, checks=checks, assumptions=said)
+    of_masses, assumed = masses_checked(search, mass_fit, n_events=n_events)
+    return Verdict(
+        best=best, checks=(*checks, *of_masses), mass_fit=mass_fit, mass_cut=cut, assumptions=(*said, *assumed)
     )
+
+
+def _of_the_calibration(best: BestWindow) -> tuple[str, ...]:
+    """Say where the significance was calibrated elsewhere than here."""
+    task, result = best.task, best.result
+    inside = task.null.inside(
+        n_window=result.n_window,
+        cut_fraction=result.cut_fraction,
+        n_features=task.features.shape[1],
+        repeats=task.config.cwola.repeats,
+    )
+    return () if inside else (OUTSIDE_THE_SURFACE,)
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def _limit(limit: UpperLimit, luminosity: float | None) -> dict[str, float]:

@@ -95,11 +95,11 @@ def significance_notes(answers: Answers) -> tuple[str, ...]:
 
 def looks_note(result: AnalysisResult) -> str:
     """Return how many times these events were looked at, or an empty text."""
-    if result.looks is None:
-        return ""
-    if result.looks <= 1:
-        return "These events were looked at once: the p-values allow for all that was tried."
-    return f"These events were looked at {result.looks} times; the p-values allow for this look alone."
+    looks = result.looks or {}
+    said = [f"This is the {looks['text']}; the p-values allow for this look alone." if looks.get("text") else ""]
+    if looks.get("plan"):
+        said.append(f"The plan frozen before was kept ({str(looks['plan'])[:12]}).")
+    return " ".join(part for part in said if part)
 
 
 QUALITY = {

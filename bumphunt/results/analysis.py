@@ -154,7 +154,8 @@ class AnalysisResult(Result):
     """The content of ``result.json``.
 
     ``signals`` are further claimed resonances, each with the keys of ``answers``; ``data_quality`` counts what was
-    found wrong with the input and what was done about it; ``looks`` is how many times these events were looked at.
+    found wrong with the input and what was done about it; ``looks`` says how often these events were looked at,
+    and what the others said (number, text, plan: the hash of a frozen plan that was kept).
     """
 
     schema_version: str
@@ -167,7 +168,7 @@ class AnalysisResult(Result):
     stages: dict[str, Any]
     signals: tuple[Answers, ...] = ()
     data_quality: dict[str, Any] = field(default_factory=dict)
-    looks: int | None = None
+    looks: dict[str, Any] | None = None
 
     def __str__(self) -> str:
         lines = [str(self.answers)]
@@ -175,8 +176,8 @@ class AnalysisResult(Result):
         failed = [check.name for check in self.checks if not check.passed]
         if failed:
             lines.append(f"failed       {', '.join(failed)}")
-        if self.looks is not None and self.looks > 1:
-            lines.append(f"looks        {self.looks} at these events, this one included")
+        if (self.looks or {}).get("text"):
+            lines.append(f"looks        {(self.looks or {})['text']}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

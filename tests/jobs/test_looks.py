@@ -53,6 +53,6 @@ def test_a_damaged_ledger_is_not_overwritten(tmp_path, content):
 
 
 def test_a_request_is_known_by_its_settings_not_by_its_file():
-    request = {"seed": 1, "config": {"cwola": {"folds": 5}}, "sha256": "x"}
-    assert request_key(request) == request_key(json.loads(json.dumps({**request, "sha256": "y"})))
+    request = {"seed": 1, "config": {"cwola": {"folds": 5}}, "events": "x"}
+    assert request_key(request) == request_key(json.loads(json.dumps({**request, "events": "y"})))
     assert request_key(request) != request_key({**request, "seed": 2})

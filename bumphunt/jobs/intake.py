@@ -1,0 +1,120 @@
+"""What comes in before a hunt: files or a table, checked, without truth and without copies, and what was done to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bumphunt.config import AnalysisConfig
+from bumphunt.errors import InputError
+from bumphunt.event_table.preparation import MAX_BAD_ROWS
+from bumphunt.event_table.quality import DataQuality
+from bumphunt.events import BlindEvents, drop_truth, prepare_events, select_rows
+from bumphunt.jobs.ingest import columns_used, ingest_events, name_of
+from bumphunt.jobs.provenance import describe_input
+from bumphunt.pipeline.final_state import content_columns, final_state_of
+from bumphunt.preprocessing.content import content_digest
+from bumphunt.preprocessing.duplicates import find_copies
+
+Events = pd.DataFrame | str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Intake:
+    """Events ready for a hunt.
+
+    Parameters
+    ----------
+    events : BlindEvents
+        Checked events without truth and copies.
+    place : int array of shape (rows given,)
+        For each row that came, which of the events stands for it; -1 for those that were dropped.
+    index : pandas.Index
+        The index of the rows that came.
+    quality : DataQuality
+        What was repaired and dropped.
+    source : dict
+        What the result file says of the input.
+    """
+
+    events: BlindEvents
+    place: npt.NDArray[np.int64]
+    index: pd.Index
+    quality: DataQuality
+    source: dict[str, Any]
+
+    def per_row(self, values: npt.NDArray[np.float64]) -> "pd.Series[float]":
+        """Return one value for each row that came, NaN for dropped ones; copies share that of their event."""
+        found = np.full(len(self.place), np.nan)
+        there = self.place >= 0
+        found[there] = values[self.place[there]]
+        return pd.Series(found, index=self.index)
+
+
+def take_in(
+    events: Events,
+    config: AnalysisConfig,
+    *,
+    max_bad_rows: float = MAX_BAD_ROWS,
+    luminosity_mask: str | Path | None = None,
+    networks: bool = True,
+    progress: bool = False,
+) -> Intake:
+    """Read or take a table of events and make them ready for a hunt; what was done to them is a warning each.
+
+    Parameters
+    ----------
+    events : DataFrame, path or several paths
+        A table in memory, or files as in :func:`bumphunt.jobs.ingest.read_events`.
+    config : AnalysisConfig
+        Says what the final state is, which columns will be used, and which rows are kept (``select``).
+    max_bad_rows, luminosity_mask, progress
+        As in :func:`bumphunt.jobs.ingest.read_events`.
+    networks : bool
+        Whether the networks of the configuration will look at the events.
+
+    Raises
+    ------
+    InputError
+        If the events cannot be used.
+    """
+    state, used = final_state_of(config), columns_used(config, networks=networks)
+    if isinstance(events, pd.DataFrame):
+        name = "events"
+        prepared = prepare_events(events, used_columns=used, max_bad_rows=max_bad_rows, name=name, final_state=state)
+        n_given, index = len(events), events.index
+    else:
+        name = name_of(events)
+        prepared = ingest_events(
+            events,
+            used_columns=used,
+            max_bad_rows=max_bad_rows,
+            final_state=state,
+            luminosity_mask=luminosity_mask,
+            progress=progress,
+        )
+        n_given = prepared.quality.rows
+        index = pd.RangeIndex(n_given)
+    table, quality, kept = prepared
+    if config.select is not None:
+        chosen = select_rows(table, config.select, name=name)
+        if not chosen.any():
+            raise InputError(f"{name}: no event fulfils select: {config.select!r}; check the values and units in it")
+        quality = quality.adding(f"{int(chosen.sum())} of {len(chosen)} rows fulfil {config.select!r} and are searched")
+        table, kept = table.loc[chosen].reset_index(drop=True), kept[chosen]
+    columns = content_columns(config, table)
+    copies = find_copies(table, columns=columns)
+    quality = quality.adding(*copies.sentences(), duplicates=copies.n_exact, near_duplicates=copies.n_near)
+    keep = copies.keep
+    number = np.cumsum(keep) - 1
+    place = np.full(n_given, -1, dtype=np.int64)
+    place[kept] = number[copies.kept_row]
+    blind = drop_truth(table.loc[keep])
+    quality.warn(name, stacklevel=3)
+    source = describe_input(None if isinstance(events, pd.DataFrame) else events, table)
+    source = {**source, "n_events": len(blind), "content": content_digest(blind, columns)}
+    return Intake(events=blind, place=place, index=index, quality=quality, source=source)
