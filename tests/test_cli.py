@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WINDOW = (3250.0, 3750.0)
 LIGHT = {
     "search": {"windows": [list(WINDOW)], "cut_fractions": [0.1, 0.05]},
-    "cwola": {"members": 1, "max_iter": 25, "learning_rate": 0.1, "folds": 3},
+    "cwola": {"repeats": 1, "members": 1, "max_iter": 25, "learning_rate": 0.1, "folds": 3},
     "vae": {"enabled": False, "hidden": [8], "epochs": 2, "batch_size": 500},
     "autoencoder": {"enabled": False},
     "limit": {"enabled": False},

@@ -23,7 +23,7 @@ BOX = ROOT / "data/blackbox.parquet"
 TRUTH = ROOT / "data/blackbox_truth.json"
 
 # The whole scan takes minutes and is what `make run` does; here two of its windows, with fewer and shorter trees.
-TREES = {"members": 1, "max_iter": 30, "learning_rate": 0.1, "folds": 3}
+TREES = {"repeats": 1, "members": 1, "max_iter": 30, "learning_rate": 0.1, "folds": 3}
 REAL = config_from_dict(
     {
         "search": {"windows": [[3100.0, 3500.0], [3590.0, 4060.0]]},
@@ -35,7 +35,7 @@ REAL = config_from_dict(
 SMALL = config_from_dict(
     {
         "search": {"windows": [[3250.0, 3750.0], [3850.0, 4300.0]], "cut_fractions": [0.1, 0.05]},
-        "cwola": {"members": 1, "max_iter": 25, "learning_rate": 0.1, "folds": 3},
+        "cwola": {"repeats": 1, "members": 1, "max_iter": 25, "learning_rate": 0.1, "folds": 3},
         "vae": {"enabled": False},
         "autoencoder": {"enabled": False},
         "limit": {"enabled": False},

@@ -24,7 +24,7 @@ main()
 """
 LIGHT = """
 search: {windows: [[3250.0, 3750.0]], cut_fractions: [0.1]}
-cwola: {members: 1, max_iter: 5, folds: 2}
+cwola: {repeats: 1, members: 1, max_iter: 5, folds: 2}
 vae: {enabled: false}
 autoencoder: {enabled: false}
 limit: {enabled: false}

@@ -15,7 +15,7 @@ from bumphunt.jobs.experiments import Experiment, Injection, run_experiment, run
 CONFIG = config_from_dict(
     {
         "search": {"low": 2_850.0, "high": 5_400.0, "windows": [[3_300.0, 3_710.0]], "cut_fractions": [0.03]},
-        "cwola": {"folds": 3, "members": 1, "max_iter": 15},
+        "cwola": {"folds": 3, "repeats": 1, "members": 1, "max_iter": 15},
     }
 )
 MASSES = (3_500.0, 500.0, 100.0)

@@ -16,7 +16,7 @@ from bumphunt.pipeline import hunt as module
 MASSES = (3_500.0, 500.0, 100.0)
 LIGHT = {
     "search": {"low": 2_850.0, "windows": [[3_300.0, 3_710.0], [3_900.0, 4_380.0]], "cut_fractions": [0.03]},
-    "cwola": {"folds": 3, "members": 1, "max_iter": 25},
+    "cwola": {"folds": 3, "repeats": 1, "members": 1, "max_iter": 25},
     "vae": {"enabled": False},
     "autoencoder": {"enabled": False},
     "limit": {"enabled": False},

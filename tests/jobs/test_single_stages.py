@@ -18,7 +18,7 @@ WINDOW = (3250.0, 3750.0)
 LIGHT = config_from_dict(
     {
         "search": {"cut_fractions": [0.1, 0.05]},
-        "cwola": {"members": 1, "max_iter": 25, "learning_rate": 0.1, "folds": 3},
+        "cwola": {"repeats": 1, "members": 1, "max_iter": 25, "learning_rate": 0.1, "folds": 3},
         "vae": {"hidden": [16], "epochs": 3, "batch_size": 500},
     }
 )

@@ -19,7 +19,7 @@ from bumphunt.scores.quality import roc
 
 LIGHT = {
     "search": {"low": 2_850.0, "windows": [[3_300.0, 3_710.0]], "cut_fractions": [0.05]},
-    "cwola": {"folds": 3},
+    "cwola": {"folds": 3, "repeats": 1},
     "vae": {"hidden": [16], "epochs": 4, "batch_size": 500, "optimizer": "adam"},
     "autoencoder": {"hidden": [16], "epochs": 4},
     "latent": {"latent_dim": 3, "epochs": 10, "max_iter": 20},
@@ -115,7 +115,7 @@ def test_a_bottleneck_that_is_none_gives_no_opinion(table, tmp_path, caplog):
 
 
 def test_the_latent_classifier_remembers_no_event_it_scores(table):
-    _, task, folds = prepared(table, {"cwola": {"folds": 3, "decorrelate": False}})
+    _, task, folds = prepared(table, {"cwola": {"folds": 3, "repeats": 1, "decorrelate": False}})
     noise = np.random.default_rng(0).normal(size=(len(folds), 4))
     score = latent_classifier_score(noise, task, folds)
     region, sidebands = task.window.signal_region(task.mjj), task.window.sidebands(task.mjj)

@@ -12,7 +12,7 @@ from bumphunt.selection import select_fraction
 
 SETTINGS = {
     "search": {"low": 2_850.0, "high": 5_400.0, "windows": [[3_300.0, 3_710.0]], "cut_fractions": [0.05]},
-    "cwola": {"folds": 3, "members": 1, "max_iter": 15},
+    "cwola": {"folds": 3, "repeats": 1, "members": 1, "max_iter": 15},
 }
 
 

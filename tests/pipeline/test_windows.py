@@ -16,7 +16,7 @@ EDGES = mass_grid(2_850.0, 5_000.0, ratio=1.03)
 CONFIG = config_from_dict(
     {
         "search": {"cut_fractions": [0.1, 0.03], "family": "dijet3"},
-        "cwola": {"folds": 3, "members": 1, "max_iter": 15},
+        "cwola": {"folds": 3, "repeats": 1, "members": 1, "max_iter": 15},
     }
 )
 FEATURES = ("mj1", "mj2", "tau21_1", "tau21_2")
