@@ -16,7 +16,7 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError, InputError
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.networks import UnitFeatures, train_autoencoder, train_latent_vae, train_vae, unit_features
-from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure, training_sample
+from bumphunt.pipeline.windows import TREES_LEARNING_RATE, WindowOutcome, WindowTask, measure, training_sample
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.results import CrossCheck, TrainingHistory
 from bumphunt.rng import generator, integer_seed
@@ -74,6 +74,7 @@ def latent_classifier_score(latent: FloatArray, task: WindowTask, folds: IntArra
         make_classifier=lambda fold: BoostedTrees(
             members=task.config.latent.members,
             max_iter=task.config.latent.max_iter,
+            learning_rate=TREES_LEARNING_RATE,
             seed=integer_seed(task.seed, "latent", task.number, fold),
         ),
         rng=generator(task.seed, "latent", "ties", task.number),

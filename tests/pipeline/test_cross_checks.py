@@ -14,7 +14,7 @@ from bumphunt.pipeline import cross_checks
 from bumphunt.pipeline.cross_checks import cross_check, latent_classifier_score, run_cross_checks
 from bumphunt.pipeline.networks import check_networks, unit_features
 from bumphunt.pipeline.search import prepare_search
-from bumphunt.pipeline.windows import WindowOutcome, event_folds
+from bumphunt.pipeline.windows import WindowOutcome
 from bumphunt.scores.quality import roc
 
 LIGHT = {
@@ -30,7 +30,7 @@ VAE = ["vae_z", "vae_z2", "vae_log_var", "vae_kl", "vae_reconstruction_error", "
 def prepared(table, changes=None):
     config = config_from_dict({**LIGHT, **(changes or {})})
     search = prepare_search(drop_truth(table), config, 1)
-    return search, search.tasks[0], event_folds(len(search.mjj), search.tasks[0])
+    return search, search.tasks[0], search.tasks[0].folds()[0]
 
 
 def opinions(table, folder, changes=None, seed=1):

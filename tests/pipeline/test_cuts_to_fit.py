@@ -24,6 +24,8 @@ def result(fraction, z=0.0, note="", observed=100.0, expected=50.0, fit=True):
         ({0.01: 5.0, 0.002: 9.0}, 0.002, {0.05: 0.21}, [0.01, 0.05, 0.2]),
         ({0.01: 4.99, 0.002: 9.0}, 0.002, {0.05: 0.21}, [0.002, 0.01, 0.05, 0.2]),
         ({0.01: 4.0, 0.002: 3.0}, 0.01, {0.05: 0.21}, [0.01, 0.05, 0.2]),
+        # before any cut there is no place to fit masses: the loosest cut is the first
+        ({1.0: 9.0, 0.01: 2.0}, 1.0, {}, [0.2]),
         # signal fills the looser cut to at least 80 %: begin there
         ({0.01: 9.0, 0.002: 9.0}, 0.002, {0.05: 0.2, 0.2: 0.21}, [0.05, 0.2]),
         ({0.01: 9.0, 0.002: 9.0}, 0.002, {0.05: 0.1, 0.2: 0.1}, [0.2]),
@@ -34,12 +36,12 @@ def result(fraction, z=0.0, note="", observed=100.0, expected=50.0, fit=True):
 )
 def test_the_order_of_the_cuts(monkeypatch, z, best, looser, cuts):
     outcome = SimpleNamespace(
-        score=np.linspace(0.0, 1.0, 1000),
-        folds=np.zeros(1000, dtype=int),
+        selected=lambda fraction: np.linspace(0.0, 1.0, 1000) > 1.0 - fraction,
         results=tuple(result(fraction, value) for fraction, value in z.items()),
     )
 
-    def measured(chosen, task, *, folds, fraction):
+    def measured(chosen, task, *, fraction):
+        assert chosen.mean() == pytest.approx(fraction, abs=0.002)
         share = looser[fraction]
         return result(fraction, expected=100.0 * (share or 0.0), fit=share is not None)
 

@@ -1,10 +1,10 @@
 """What all windows share: which events are searched, and what a default means."""
 
 import numpy as np
-import pytest
 
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.events import drop_truth
+from bumphunt.pipeline.null import null_of
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.spectrum.binning import count
 
@@ -23,5 +23,8 @@ def test_an_event_at_the_upper_end_lies_outside_and_one_at_the_lower_end_inside(
 
 
 def test_a_significance_is_never_given_without_the_measured_width_of_the_null():
-    width = AnalysisConfig().search.null_width
-    assert width is None or width == pytest.approx(1.1), "measured with make null-experiments"
+    assert AnalysisConfig().search.null_width is None
+    null = null_of(AnalysisConfig())
+    assert null.points, "measured with make nulls"
+    by_hand = null_of(config_from_dict({"search": {"null_width": 1.1}}))
+    assert by_hand.at(n_window=1e4, cut_fraction=0.01, n_features=4, repeats=32) == (0.0, 1.1)

@@ -8,11 +8,10 @@ from bumphunt.events import drop_truth
 from bumphunt.pipeline.fold_selection import window_selection
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import search_window
-from bumphunt.selection import select_fraction
 
 SETTINGS = {
     "search": {"low": 2_850.0, "high": 5_400.0, "windows": [[3_300.0, 3_710.0]], "cut_fractions": [0.05]},
-    "cwola": {"folds": 3, "repeats": 1, "members": 1, "max_iter": 15},
+    "cwola": {"folds": 3, "repeats": 4, "members": 1, "max_iter": 15},
 }
 
 
@@ -26,10 +25,9 @@ def searched(make_events):
 
 def test_simulated_signal_passes_as_often_as_that_in_the_file(searched, make_events):
     table, search, outcome = searched
-    selected = select_fraction(outcome.score.astype(float), outcome.folds, fraction=0.05)
-    inside = (table["mjj"] >= search.edges[0]) & (table["mjj"] < search.edges[-1])
-    signal = table.loc[inside, "label"].to_numpy() > 0.5
-    probability = window_selection(search, search.tasks[0], outcome, threads=2).at(0.05)
+    selected = outcome.selected(0.05)
+    signal = table["label"].to_numpy()[search.rows] > 0.5
+    probability = window_selection(search, search.tasks[0], threads=2).at(0.05)
     simulated = make_events(10, signal=4_000, seed=60).query("label == 1")
     expected = probability(simulated).mean()
     found = selected[signal].mean()
@@ -43,5 +41,4 @@ def test_simulated_signal_passes_as_often_as_that_in_the_file(searched, make_eve
 def test_without_one_classifier_a_fold_there_is_none(searched, make_events, changes):
     config = config_from_dict({**SETTINGS, "cwola": {**SETTINGS["cwola"], **changes}})
     search = prepare_search(drop_truth(make_events(8_000, seed=6)), config, 3)
-    outcome = search_window(search.tasks[0])
-    assert window_selection(search, search.tasks[0], outcome) is None
+    assert window_selection(search, search.tasks[0]) is None

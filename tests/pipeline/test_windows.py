@@ -1,22 +1,35 @@
 """One window, the unit of work: its result is that of its rooms, put together by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bumphunt.config import config_from_dict
 from bumphunt.events import drop_truth, feature_matrix
-from bumphunt.pipeline.windows import WindowOutcome, WindowTask, event_folds, fold_counts, measure, search_window
+from bumphunt.pipeline.null import Null
+from bumphunt.pipeline.windows import (
+    WindowOutcome,
+    WindowTask,
+    fold_counts,
+    left_out,
+    measure,
+    primary_scores,
+    search_window,
+)
+from bumphunt.preprocessing.content import content_keys
 from bumphunt.preprocessing.splits import window_on_grid
-from bumphunt.selection import select_fraction
+from bumphunt.significance.form import form_difference
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.binning import count, mass_grid
 from bumphunt.spectrum.spectrum import as_spectrum
+from bumphunt.statistics import p_from_z
 
 EDGES = mass_grid(2_850.0, 5_000.0, ratio=1.03)
 CONFIG = config_from_dict(
     {
         "search": {"cut_fractions": [0.1, 0.03], "family": "dijet3"},
-        "cwola": {"folds": 3, "repeats": 1, "members": 1, "max_iter": 15},
+        "cwola": {"folds": 3, "repeats": 4, "members": 1, "max_iter": 15},
     }
 )
 FEATURES = ("mj1", "mj2", "tau21_1", "tau21_2")
@@ -34,6 +47,8 @@ def task(make_events):
         edges=EDGES,
         config=CONFIG,
         seed=11,
+        keys=content_keys(events, ["mjj", *FEATURES], seed=11),
+        null=Null(method="for the test", width=1.25),
     )
 
 
@@ -43,7 +58,7 @@ def outcome(task):
 
 
 def test_a_window_has_one_result_for_each_cut_and_a_score_for_each_event(task, outcome):
-    assert [result.cut_fraction for result in outcome.results] == [0.1, 0.03]
+    assert [result.cut_fraction for result in outcome.results] == [1.0, 0.1, 0.03]
     assert outcome.score.shape == outcome.folds.shape == task.mjj.shape
     assert ((outcome.score > 0) & (outcome.score < 1)).all()
     assert set(outcome.folds) == {0, 1, 2}
@@ -51,24 +66,54 @@ def test_a_window_has_one_result_for_each_cut_and_a_score_for_each_event(task, o
 
 def test_its_numbers_are_those_of_its_parts(task, outcome):
     window = task.window
-    for result in outcome.results:
-        selected = select_fraction(outcome.score.astype(float), outcome.folds, fraction=result.cut_fraction)
-        again = window_significance(
-            as_spectrum(
-                count(task.mjj[selected], EDGES),
-                EDGES,
-                window=window.bins(EDGES),
-                masked=window.masked_bins(EDGES, guard=CONFIG.search.guard_bins),
-            ),
-            family="dijet3",
-            null_width=CONFIG.search.null_width,
+
+    def spectrum(selected):
+        return as_spectrum(
+            count(task.mjj[selected], EDGES),
+            EDGES,
+            window=window.bins(EDGES),
+            masked=window.masked_bins(EDGES, guard=CONFIG.search.guard_bins),
+            sqrt_s=13_000.0,
         )
+
+    form = form_difference(spectrum(np.ones(len(task.mjj), dtype=bool)))
+    for result in outcome.results:
+        selected = outcome.selected(result.cut_fraction)
+        again = window_significance(spectrum(selected), family="dijet3")
+        width = 1.25 if result.cut_fraction < 1.0 else 1.0
         assert result.n_observed == again.n_observed == np.sum(selected & window.signal_region(task.mjj))
         assert result.n_expected == pytest.approx(again.n_expected)
-        assert result.p_local == pytest.approx(again.p_local)
+        assert result.z_stat == pytest.approx(again.z_local / width)
+        assert result.z_local <= result.z_stat
+        assert result.n_form == pytest.approx(again.n_expected * (1.0 + form))
+        assert result.p_local == pytest.approx(p_from_z(result.z_local))
         assert result.n_window == window.signal_region(task.mjj).sum()
-        assert len(result.z_folds) == 3
-        assert abs(result.leakage - 0.5) < 5 * result.leakage_error
+        if result.cut_fraction < 1.0:
+            assert result.z_repeats.shape == result.fold_p_values.shape == (4,)
+            assert result.z_spread == pytest.approx(np.std(result.z_repeats, ddof=1))
+            assert abs(result.leakage - 0.5) < 5 * result.leakage_error
+
+
+def test_the_cut_keeps_the_part_it_says(outcome):
+    for fraction in (0.1, 0.03):
+        assert outcome.selected(fraction).sum() == pytest.approx(fraction * len(outcome.score), abs=1)
+    assert outcome.selected(1.0).all()
+
+
+def test_the_score_is_the_average_of_repeats(task):
+    scores = primary_scores(task, task.folds())
+    assert scores.single.shape == (4, len(task.mjj))
+    each = [np.corrcoef(scores.score, single)[0, 1] for single in scores.single]
+    between = np.corrcoef(scores.single)[np.triu_indices(4, 1)]
+    assert min(each) > max(between), "the average is closer to each repeat than they are to each other"
+
+
+def test_a_strong_signal_is_left_out_of_the_check_for_sculpting(outcome):
+    quiet, strong = outcome.results[0], outcome.results[0]
+    assert left_out(replace(quiet, z_local=2.9), 12_000) == 0.05
+    strong = replace(strong, z_local=9.0, n_observed=4000, n_expected=2500.0)
+    assert left_out(strong, 12_000) == pytest.approx(2 * 1500 / 12_000)
+    assert left_out(replace(strong, n_observed=9000), 12_000) == 0.5
 
 
 def test_it_repeats_and_does_not_depend_on_other_windows(task, outcome):
@@ -80,10 +125,12 @@ def test_it_repeats_and_does_not_depend_on_other_windows(task, outcome):
 def test_folds_are_shared_by_all_windows_of_a_run_and_only_by_them(task):
     def folds(**changes):
         fields = {name: getattr(task, name) for name in WindowTask.__dataclass_fields__}
-        return event_folds(len(task.mjj), WindowTask(**{**fields, **changes}))
+        return WindowTask(**{**fields, **changes}).folds()
 
     np.testing.assert_array_equal(folds(), folds(number=0))
-    assert not np.array_equal(folds(), folds(seed=12))
+    assert folds().shape == (4, len(task.mjj))
+    assert not np.array_equal(folds()[0], folds()[1])
+    assert not np.array_equal(folds(), folds(keys=task.keys[::-1]))
 
 
 def test_an_outcome_that_was_stored_is_the_same(outcome):
@@ -94,16 +141,13 @@ def test_an_outcome_that_was_stored_is_the_same(outcome):
     for first, second in zip(back.results, outcome.results, strict=True):
         assert first.to_dict() == second.to_dict()
     for fraction in (0.1, 0.03):
-        np.testing.assert_array_equal(
-            select_fraction(back.score.astype(float), back.folds, fraction=fraction),
-            select_fraction(outcome.score.astype(float), outcome.folds, fraction=fraction),
-        )
+        np.testing.assert_array_equal(back.selected(fraction), outcome.selected(fraction))
 
 
 def test_rounding_the_score_for_storage_selects_the_same_events(task, outcome):
     # the mass fit selects again from the stored score: its events must be those that were counted
     for result in outcome.results:
-        selected = select_fraction(outcome.score.astype(float), outcome.folds, fraction=result.cut_fraction)
+        selected = outcome.selected(result.cut_fraction)
         assert np.sum(selected & task.window.signal_region(task.mjj)) == result.n_observed
 
 
@@ -111,13 +155,10 @@ def test_a_random_selection_is_no_excess(task, make_events):
     mjj = make_events(40_000, seed=6)["mjj"].to_numpy()
     mjj = mjj[(mjj >= EDGES[0]) & (mjj < EDGES[-1])]
     fields = {name: getattr(task, name) for name in WindowTask.__dataclass_fields__}
-    quiet = WindowTask(**{**fields, "mjj": mjj, "features": np.zeros((len(mjj), 1))})
-    folds = event_folds(len(mjj), quiet)
+    nothing = {"features": np.zeros((len(mjj), 1)), "null": Null(method="none")}
+    quiet = WindowTask(**{**fields, **nothing, "mjj": mjj})
     rng = np.random.default_rng(2)
-    z = [
-        measure(select_fraction(rng.random(len(mjj)), folds, fraction=0.05), quiet, folds=folds, fraction=0.05).z_local
-        for _ in range(60)
-    ]
+    z = [measure(rng.random(len(mjj)) < 0.05, quiet, fraction=0.05).z_local for _ in range(60)]
     assert np.mean(z) == pytest.approx(0.0, abs=0.6)
     assert np.std(z) == pytest.approx(1.0, abs=0.3)
 
@@ -131,15 +172,15 @@ def test_counts_of_folds():
 
 def test_copies_of_an_event_share_a_fold(task):
     fields = {name: getattr(task, name) for name in WindowTask.__dataclass_fields__}
-    groups = np.arange(len(task.mjj)) // 2
-    folds = event_folds(len(task.mjj), WindowTask(**{**fields, "groups": groups}))
-    pairs = folds[: len(folds) // 2 * 2].reshape(-1, 2)
-    assert (pairs[:, 0] == pairs[:, 1]).all()
-    assert set(folds) == {0, 1, 2}
+    twice = np.repeat(task.keys[: len(task.keys) // 2], 2)
+    for folds in WindowTask(**{**fields, "keys": twice}).folds():
+        pairs = folds.reshape(-1, 2)
+        assert (pairs[:, 0] == pairs[:, 1]).all()
+        assert set(folds) == {0, 1, 2}
 
 
 def test_the_tails_of_a_strong_signal_do_not_enter_the_direct_estimate(task, outcome):
-    selected = select_fraction(outcome.score.astype(float), outcome.folds, fraction=0.1)
+    selected = outcome.selected(0.1)
     inside = task.window.masked_bins(EDGES, guard=0)
     guard = CONFIG.search.guard_bins
 
@@ -148,7 +189,7 @@ def test_the_tails_of_a_strong_signal_do_not_enter_the_direct_estimate(task, out
         bins = np.searchsorted(EDGES, task.mjj, side="right") - 1
         distance = np.minimum(np.abs(bins - np.flatnonzero(inside)[0]), np.abs(bins - np.flatnonzero(inside)[-1]))
         chosen = selected | (np.isin(distance, beside) & ~inside[bins])
-        return measure(chosen, task, folds=outcome.folds, fraction=0.1).n_direct
+        return measure(chosen, task, fraction=0.1).n_direct
 
     quiet = direct(beside=[])
     assert np.isfinite(quiet)
