@@ -16,6 +16,9 @@ FloatArray = npt.NDArray[np.float64]
 
 PROBABILITIES = np.concatenate([[0.002, 0.01], np.linspace(0.03, 0.97, 29), [0.99, 0.998]])
 
+EVENTS_A_SLICE, LEAST_SLICES = 50, 12
+"""Events in a slice, at least, and slices that a parabola in log mass is fitted to, at least."""
+
 _CHUNK = 50_000
 
 
@@ -27,7 +30,7 @@ class SmoothDecorrelation:
     degree : int
         Degree of the polynomials in log mjj that the quantiles follow.
     slices : int
-        Slices of equal numbers of events in which the quantiles are read off.
+        Slices of equal numbers of events in which the quantiles are read off, at most.
 
     Attributes
     ----------
@@ -47,16 +50,17 @@ class SmoothDecorrelation:
         Raises
         ------
         InputError
-            If there are fewer than 50 events a slice, or the masses are all the same.
+            If there are fewer than 50 events in each of 12 slices, or the masses are all the same.
         """
-        if len(mjj) < 50 * self.slices:
+        slices = min(self.slices, len(mjj) // EVENTS_A_SLICE)
+        if slices < LEAST_SLICES:
             raise InputError(
-                f"{len(mjj)} events are too few to learn how features follow mjj in {self.slices} slices; "
-                "give more events, or search their spectrum alone with `bumphunt scan`"
+                f"{len(mjj)} events are too few to learn how features follow the mass: {LEAST_SLICES} slices of "
+                f"{EVENTS_A_SLICE} are needed; give more events, or search their spectrum alone with `bumphunt scan`"
             )
         log_mass = np.log(np.asarray(mjj, dtype=np.float64))
         order = np.argsort(log_mass, kind="stable")
-        parts = np.array_split(order, self.slices)
+        parts = np.array_split(order, slices)
         self.centre_ = float(log_mass.mean())
         places = np.array([log_mass[part].mean() for part in parts]) - self.centre_
         if np.ptp(places) == 0:

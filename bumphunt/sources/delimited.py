@@ -1,6 +1,8 @@
 """Tables as text: separated by comma, semicolon, tab or blanks, found out from the first lines."""
 
+import gzip
 import re
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,10 @@ class _Style:
     decimal: str
     header: tuple[str, ...]
     commented: bool
+
+
+_DAMAGE = (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError, OverflowError)
+_DAMAGED_GZIP = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 def matches(location: Location) -> bool:
@@ -51,6 +57,7 @@ def read(location: Location) -> Reading:
     try:
         table = pd.read_csv(
             path,
+            compression="gzip" if _is_gzip(path) else None,
             sep=style.separator,
             decimal=style.decimal,
             comment="#",
@@ -59,7 +66,7 @@ def read(location: Location) -> Reading:
             header=None if style.commented else 0,
             names=list(style.header) if style.commented else None,
         )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError, OverflowError) as error:
+    except (*_DAMAGE, *_DAMAGED_GZIP) as error:
         written = _NAMES[style.separator]
         raise InputError(
             f"{path}: damaged csv ({one_line(error)}); write it again, with columns separated by {written}"
@@ -102,10 +109,18 @@ def _numeric(cells: list[str]) -> bool:
     return all(_NUMBER.fullmatch(cell.replace(",", ".")) for cell in cells)
 
 
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
 def _first_lines(path: Path) -> tuple[list[str], list[str]]:
     """Return the first lines with content, and the comments before them; nothing where it is no text."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
+    try:
+        with gzip.open(path) if _is_gzip(path) else path.open("rb") as file:
+            head = file.read(_HEAD)
+    except _DAMAGED_GZIP as error:
+        raise InputError(f"{path}: damaged gzip ({one_line(error)}); make or download it again") from error
     text = ""
     for cut in range(4):  # the head may end inside a character of several bytes
         with suppress(UnicodeDecodeError):

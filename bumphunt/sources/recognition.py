@@ -80,7 +80,7 @@ def locate_kind(location: Location) -> Layout:
         raise InputError(f"{path}: looks like JSON; a spectrum of counts is for `bumphunt scan`, events are a table")
     raise InputError(
         f"{path}: neither parquet, csv, HDF5 nor ROOT by its content; "
-        "convert it to one of these (compressed files must be unpacked first)"
+        "convert it to one of these (compressed files, other than csv in gzip, must be unpacked first)"
     )
 
 
