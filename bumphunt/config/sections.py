@@ -64,7 +64,7 @@ class SearchConfig(Section):
     cut_fractions: Fractions = Field(
         [0.01, 0.002], description="parts of the events to keep; every cut is counted as a trial"
     )
-    inclusive: bool = Field(True, description="search the spectrum before any cut as well; one more trial a window")
+    inclusive: bool = Field(False, description="search the spectrum before any cut as well; one more trial a window")
     null_width: Annotated[float, Field(ge=0.5, le=10.0)] | None = Field(
         None, description="width of local z without signal; null: the measured surface; a number overrides it"
     )

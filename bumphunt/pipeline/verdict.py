@@ -14,7 +14,7 @@ from bumphunt.pipeline.windows import WindowOutcome, WindowTask
 from bumphunt.results import Answers, Check, Interval, MassFit, ScanResult, UpperLimit, WindowResult
 from bumphunt.rng import generator
 from bumphunt.significance.checks import EVIDENCE, mass_fit_check, verdict, window_checks
-from bumphunt.significance.correlated_trials import shared_events
+from bumphunt.significance.correlated_trials import shared_weights
 from bumphunt.significance.limits import cross_section_limit
 from bumphunt.significance.scan import combine_windows
 
@@ -53,8 +53,9 @@ def best_window(search: Search, outcomes: list[WindowOutcome]) -> BestWindow:
         for found in outcome.results
     ]
     low, high = float(search.edges[0]), float(search.edges[-1])
-    counted = [
-        np.flatnonzero(outcome.selected(found.cut_fraction) & task.window.signal_region(task.mjj))
+    cuts = search.tasks[0].config.search.cut_fractions
+    weights = [
+        np.where(task.window.signal_region(task.mjj), outcome.weights(found, cuts), 0.0).astype(np.float32)
         for task, outcome, found in every
         if not found.note
     ]
@@ -62,7 +63,7 @@ def best_window(search: Search, outcomes: list[WindowOutcome]) -> BestWindow:
         [found for _, _, found in every],
         searched_low=low,
         searched_high=high,
-        correlation=shared_events(counted),
+        correlation=shared_weights(weights),
         rng=generator(search.tasks[0].seed, "trials"),
     )
     task, outcome, result = every[scan.best or 0]

@@ -54,7 +54,8 @@ class WindowResult(Result):
     estimate of the background that fits no spectrum (:mod:`bumphunt.significance.direct`), NaN where there is none.
     ``note`` says why a window was not searched, and is empty otherwise. ``z_stat`` is the significance over the
     nominal background form, where ``z_local`` has the form profiled; ``form_family`` is then the form that leaves the
-    least excess and ``n_form`` what it expects. They are NaN and empty where this was not asked for. ``z_folds`` stands
+    least excess and ``n_form`` what it expects. They are NaN and empty where this was not asked for. ``n_effective``
+    is the expected background in effective counts of all repeats together, of which the significance is. ``z_folds`` stands
     in stored results of version 1 only.
     """
 
@@ -77,6 +78,7 @@ class WindowResult(Result):
     z_folds: FloatArray = field(default_factory=lambda: np.array([]))
     z_repeats: FloatArray = field(default_factory=lambda: np.array([]))
     fold_p_values: FloatArray = field(default_factory=lambda: np.array([]))
+    n_effective: float = math.nan
     z_stat: float = math.nan
     form_family: str = ""
     n_form: float = math.nan

@@ -1,6 +1,6 @@
 from .bumphunter import bump_hunt as bump_hunt
 from .correlated_trials import largest_p_value as largest_p_value
-from .correlated_trials import shared_events as shared_events
+from .correlated_trials import shared_weights as shared_weights
 from .expected import expected_significance as expected_significance
 from .expected import mask_counts as mask_counts
 from .form import form_difference as form_difference

@@ -20,40 +20,39 @@ from bumphunt.errors import InputError
 from bumphunt.statistics import SMALLEST_P, p_from_z
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 DRAWS = 4000
 """Draws a trial: the p-value is then known to about one part in a hundred."""
 
 
-def shared_events(chosen: Sequence[IntArray]) -> FloatArray:
-    """Return the correlation of counts that share events, shape (trials, trials).
+def shared_weights(weights: Sequence[npt.NDArray[np.floating]]) -> FloatArray:
+    """Return the correlation of sums of weights that share events, shape (trials, trials).
 
     Parameters
     ----------
-    chosen : sequence of int arrays
-        Sorted numbers of the events that each trial counts.
+    weights : sequence of arrays of shape (events,)
+        What each event counts in each trial, 0 where it does not.
 
     Returns
     -------
     array
-        Events in common over the root of the product of both counts: the correlation of two Poisson counts with
-        events in common. A trial without events is independent of all others.
+        Sum of the products of both weights over the root of the sums of their squares: the correlation of two sums
+        over Poisson numbers of events. A trial without events is independent of all others.
 
     Examples
     --------
     >>> import numpy as np
-    >>> shared_events([np.arange(100), np.arange(25), np.arange(200, 300)]).round(2).tolist()
+    >>> one, two, three = np.zeros((3, 300))
+    >>> one[:100], two[:25], three[200:] = 1.0, 1.0, 2.0
+    >>> shared_weights([one, two, three]).round(2).tolist()
     [[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    number = len(chosen)
-    found = np.eye(number)
-    for i in range(number):
-        for j in range(i):
-            product = len(chosen[i]) * len(chosen[j])
+    found = np.eye(len(weights))
+    for i, first in enumerate(weights):
+        for j, second in enumerate(weights[:i]):
+            product = float(np.dot(first, first)) * float(np.dot(second, second))
             if product:
-                common = len(np.intersect1d(chosen[i], chosen[j], assume_unique=True))
-                found[i, j] = found[j, i] = common / np.sqrt(product)
+                found[i, j] = found[j, i] = float(np.dot(first, second)) / np.sqrt(product)
     return found
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bumphunt.errors import InputError
-from bumphunt.significance.correlated_trials import largest_p_value, shared_events
+from bumphunt.significance.correlated_trials import largest_p_value, shared_weights
 from bumphunt.significance.p_values import sidak
 from bumphunt.statistics import p_from_z
 
@@ -16,7 +16,7 @@ def windows(rng, number=6):
     tight = loose & (rng.random(len(events)) < 0.2)
     places = np.linspace(0.05, 0.75, number)
     inside = [(events > place) & (events < place + 0.2) for place in places]
-    return shared_events([np.flatnonzero(where & cut) for where in inside for cut in (loose, tight)])
+    return shared_weights([(where & cut).astype(float) for where in inside for cut in (loose, tight)])
 
 
 @pytest.mark.parametrize("z", [0.0, 1.0, 2.0, 3.0])
@@ -56,7 +56,9 @@ def test_the_p_values_of_correlated_trials_are_uniform():
 
 
 def test_a_trial_without_events_is_independent():
-    found = shared_events([np.array([], dtype=np.int64), np.arange(10), np.arange(5, 15)])
+    first, second = np.zeros(20), np.zeros(20)
+    first[:10], second[5:15] = 1.0, 1.0
+    found = shared_weights([np.zeros(20), first, second])
     assert found.tolist() == [[1, 0, 0], [0, 1, 0.5], [0, 0.5, 1]]
 
 
