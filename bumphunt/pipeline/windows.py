@@ -103,8 +103,8 @@ class WindowOutcome:
     def weights(self, found: WindowResult, cuts: list[float]) -> FloatArray:
         """Return the weight of each event in the significance of one of the results, (events,)."""
         if found.cut_fraction >= 1.0:
-            return np.ones(len(self.score))
-        return self.frequency[cuts.index(found.cut_fraction)].astype(np.float64)
+            return np.ones(len(self.score), dtype=np.float64)
+        return np.asarray(self.frequency[cuts.index(found.cut_fraction)], dtype=np.float64)
 
 
 def search_window(task: WindowTask) -> WindowOutcome:

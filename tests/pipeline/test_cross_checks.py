@@ -35,7 +35,8 @@ def prepared(table, changes=None):
 
 def opinions(table, folder, changes=None, seed=1):
     search, task, folds = prepared(table, changes)
-    outcome = WindowOutcome(score=np.zeros(len(folds), np.float32), folds=folds, results=())
+    nothing = {"score": np.zeros(len(folds), np.float32), "frequency": np.zeros((1, len(folds)), np.uint8)}
+    outcome = WindowOutcome(**nothing, folds=folds, results=())
     store = StageStore(folder, {}, resume=True)
     return run_cross_checks(search.events, task, outcome, task.config, seed=seed, keep=store.keep)
 

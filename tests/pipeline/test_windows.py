@@ -21,14 +21,14 @@ from bumphunt.preprocessing.content import content_keys
 from bumphunt.preprocessing.splits import window_on_grid
 from bumphunt.significance.form import form_difference
 from bumphunt.significance.scan import window_significance
-from bumphunt.spectrum.binning import count, mass_grid
+from bumphunt.spectrum.binning import mass_grid
 from bumphunt.spectrum.spectrum import as_spectrum
 from bumphunt.statistics import p_from_z
 
 EDGES = mass_grid(2_850.0, 5_000.0, ratio=1.03)
 CONFIG = config_from_dict(
     {
-        "search": {"cut_fractions": [0.1, 0.03], "family": "dijet3"},
+        "search": {"cut_fractions": [0.1, 0.03], "family": "dijet3", "inclusive": True},
         "cwola": {"folds": 3, "repeats": 4, "members": 1, "max_iter": 15},
     }
 )
@@ -67,23 +67,31 @@ def test_a_window_has_one_result_for_each_cut_and_a_score_for_each_event(task, o
 def test_its_numbers_are_those_of_its_parts(task, outcome):
     window = task.window
 
-    def spectrum(selected):
+    def spectrum(weights):
         return as_spectrum(
-            count(task.mjj[selected], EDGES),
+            np.histogram(task.mjj, bins=EDGES, weights=weights)[0].astype(float),
             EDGES,
             window=window.bins(EDGES),
             masked=window.masked_bins(EDGES, guard=CONFIG.search.guard_bins),
             sqrt_s=13_000.0,
         )
 
-    form = form_difference(spectrum(np.ones(len(task.mjj), dtype=bool)))
+    beside = ~window.masked_bins(EDGES, guard=CONFIG.search.guard_bins)[np.searchsorted(EDGES, task.mjj, "right") - 1]
+    single = primary_scores(task, task.folds()).single
+    form = form_difference(spectrum(np.ones(len(task.mjj))))
     for result in outcome.results:
         selected = outcome.selected(result.cut_fraction)
-        again = window_significance(spectrum(selected), family="dijet3")
+        again = window_significance(spectrum(selected.astype(float)), family="dijet3")
+        # every repeat counts: weights in effective counts, whose size the sidebands tell
+        often = (
+            (single > 1.0 - result.cut_fraction).sum(axis=0) if result.cut_fraction < 1.0 else np.ones(len(selected))
+        )
+        effective = often * often[beside].sum() / (often[beside] ** 2).sum()
+        together = window_significance(spectrum(effective), family="dijet3")
         width = 1.25 if result.cut_fraction < 1.0 else 1.0
         assert result.n_observed == again.n_observed == np.sum(selected & window.signal_region(task.mjj))
         assert result.n_expected == pytest.approx(again.n_expected)
-        assert result.z_stat == pytest.approx(again.z_local / width)
+        assert result.z_stat == pytest.approx(together.z_local / width)
         assert result.z_local <= result.z_stat
         assert result.n_form == pytest.approx(again.n_expected * (1.0 + form))
         assert result.p_local == pytest.approx(p_from_z(result.z_local))
@@ -92,6 +100,16 @@ def test_its_numbers_are_those_of_its_parts(task, outcome):
             assert result.z_repeats.shape == result.fold_p_values.shape == (4,)
             assert result.z_spread == pytest.approx(np.std(result.z_repeats, ddof=1))
             assert abs(result.leakage - 0.5) < 5 * result.leakage_error
+
+
+def test_one_repeat_counts_its_events(task):
+    config = config_from_dict({**CONFIG.model_dump(mode="json"), "cwola": {"folds": 3, "repeats": 1, "max_iter": 15}})
+    outcome = search_window(replace(task, config=config))
+    for passes, result in zip(outcome.frequency, outcome.results[1:], strict=True):
+        np.testing.assert_array_equal(passes.astype(bool), outcome.selected(result.cut_fraction))
+        plain = measure(outcome.selected(result.cut_fraction), task, fraction=result.cut_fraction)
+        assert result.z_stat == pytest.approx(plain.z_local / 1.25)
+        assert result.n_effective == pytest.approx(result.n_expected)
 
 
 def test_the_cut_keeps_the_part_it_says(outcome):
