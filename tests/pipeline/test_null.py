@@ -1,0 +1,87 @@
+"""How significances are calibrated: by what was measured nearby, or by hand, and how far it was tested."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bumphunt.pipeline.null import Null, NullPoint
+from bumphunt.results import WindowResult
+from bumphunt.statistics import p_from_z, z_from_p
+
+
+def point(*, n_window=10_000.0, cut_fraction=0.01, n_features=4, repeats=32, mean=-0.1, width=1.3, error=0.05):
+    return NullPoint(
+        n_window=n_window, cut_fraction=cut_fraction, n_features=n_features, repeats=repeats, mean=mean,
+        mean_error=error, width=width, width_error=error, n_boxes=20,
+    )  # fmt: skip
+
+
+def result(**changes):
+    found = WindowResult(
+        low=3300.0, high=3700.0, cut_fraction=0.01, n_window=10_000, n_observed=150, n_expected=100.0,
+        n_expected_error=5.0, z_local=4.0, p_local=p_from_z(4.0), leakage=0.5, leakage_error=0.0, sideband_p_value=0.5,
+        fit=None, note="", z_stat=4.3,
+    )  # fmt: skip
+    return replace(found, **changes)
+
+
+NULL = Null(
+    method="for the test",
+    points=(
+        point(),
+        point(cut_fraction=0.002, width=1.1),
+        point(n_window=500.0, width=1.5),
+        point(n_features=8, width=2),
+    ),
+    n_searches=199,
+)
+
+
+def test_what_was_measured_here_counts_most():
+    at = NULL.at(n_window=10_000, cut_fraction=0.01, n_features=4, repeats=32)
+    assert at == pytest.approx((-0.1, 1.3), abs=0.1)
+    assert NULL.at(n_window=10_000, cut_fraction=0.002, n_features=4, repeats=32)[1] < at[1]
+    assert NULL.at(n_window=300, cut_fraction=0.01, n_features=4, repeats=32)[1] > at[1]
+
+
+def test_a_precise_point_counts_more_than_an_imprecise_one():
+    precise = Null(method="m", points=(point(width=1.2, error=0.01), point(width=1.6, error=0.2)))
+    assert precise.at(n_window=10_000, cut_fraction=0.01, n_features=4, repeats=32)[1] == pytest.approx(1.2, abs=0.01)
+
+
+def test_a_result_is_shifted_and_divided():
+    exact = Null(method="m", points=(point(mean=0.3, width=2.0),))
+    found = exact.applied(result(), n_features=4, repeats=32)
+    assert found.z_stat == pytest.approx(2.0)
+    assert found.z_local == pytest.approx(1.85)
+    assert z_from_p(found.p_local) == pytest.approx(1.85)
+    assert exact.applied(result(note="not searched"), n_features=4, repeats=32).z_local == 4.0
+
+
+def test_before_any_cut_no_score_was_seen():
+    assert NULL.at(n_window=10_000, cut_fraction=1.0, n_features=4, repeats=32) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "inside"),
+    [
+        ({}, True),
+        ({"n_window": 14_000}, True),
+        ({"n_window": 16_000}, False),
+        ({"n_window": 300}, False),
+        ({"cut_fraction": 0.05}, False),
+        ({"n_features": 5}, False),
+        ({"repeats": 1}, False),
+        ({"cut_fraction": 1.0}, True),
+    ],
+)
+def test_it_says_where_it_was_not_measured(changes, inside):
+    asked = {"n_window": 10_000, "cut_fraction": 0.01, "n_features": 4, "repeats": 32, **changes}
+    assert NULL.inside(**asked) is inside
+
+
+def test_how_far_it_was_tested():
+    assert NULL.tested_to == pytest.approx(z_from_p(3 / 200))
+    assert Null(method="m").tested_to == pytest.approx(0.0)
+    assert np.isclose(Null(method="m", n_searches=999).tested_to, 2.748, atol=1e-3)
