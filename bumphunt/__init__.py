@@ -13,7 +13,7 @@ from typing import Any
 
 import lazy_loader
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _OLD_NAMES = {
     "AnalysisResult": "bumphunt.results",

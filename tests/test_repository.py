@@ -249,10 +249,14 @@ def test_the_shipped_data_say_what_they_are():
         assert word in text
 
 
-def test_versions_agree():
+def test_the_version_stands_in_one_place():
     import bumphunt
 
-    assert project()["version"] == bumphunt.__version__
-    citation = ROOT / "CITATION.cff"
-    if citation.exists():
-        assert re.search(rf"^version: \"?{re.escape(bumphunt.__version__)}\"?$", citation.read_text("utf-8"), re.M)
+    assert "version" not in project()
+    assert project()["dynamic"] == ["version"]
+    place = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["version"]["path"]
+    assert f'__version__ = "{bumphunt.__version__}"' in (ROOT / place).read_text("utf-8")
+    # files that no program reads the version of
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert re.search(rf"^version: \"?{re.escape(bumphunt.__version__)}\"?$", citation, re.M)
+    assert f"\n## {bumphunt.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")

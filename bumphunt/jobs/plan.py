@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from bumphunt import __version__
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.config.reading import read_text
 from bumphunt.errors import ConfigError
@@ -51,7 +51,7 @@ def freeze(config: AnalysisConfig, output: str | Path, *, seed: int = 1) -> Path
     content = {
         "plan": FORMAT,
         "hash": plan_hash(config, seed),
-        "version": version("bumphunt"),
+        "version": __version__,
         "seed": seed,
         "config": config.model_dump(mode="json"),
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from bumphunt import __version__
 from bumphunt.config import AnalysisConfig
 from bumphunt.files import file_sha256
 from bumphunt.results import WindowResult
@@ -36,7 +37,7 @@ def request(source: dict[str, Any], config: AnalysisConfig, seed: int) -> dict[s
         "events": source["content"],
         "seed": seed,
         "config": config.model_dump(mode="json"),
-        "version": version("bumphunt"),
+        "version": __version__,
         # stored windows of another form are another run's
         "window": sorted(WindowResult.__dataclass_fields__),
     }
@@ -44,7 +45,7 @@ def request(source: dict[str, Any], config: AnalysisConfig, seed: int) -> dict[s
 
 def versions() -> dict[str, str]:
     """Return the versions of the package, of Python and of the libraries that compute."""
-    found = {"bumphunt": version("bumphunt"), "python": sys.version.split()[0]}
+    found = {"bumphunt": __version__, "python": sys.version.split()[0]}
     for package in _PACKAGES:
         try:
             found[package] = version(package)
