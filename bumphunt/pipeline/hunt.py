@@ -114,7 +114,7 @@ def hunt_events(
     with clock.stage("limit") as found:
         selected, fitted = discovery_fit(search, best)
         found.update(fitted)
-        inclusive, limit = inclusive_limit(search, best)
+        inclusive, limit = inclusive_limit(search, verdict)
     with clock.stage("cross_checks"):
         opinions, history = run_cross_checks(
             search.events, best.task, best.outcome, config, seed=seed, keep=keeper.keep

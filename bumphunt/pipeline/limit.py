@@ -4,8 +4,10 @@ import logging
 from typing import Any
 
 from bumphunt.errors import FitError
+from bumphunt.masses.expected_shape import expected_shape
+from bumphunt.masses.signal_table import load_signal
 from bumphunt.pipeline.search import Search
-from bumphunt.pipeline.verdict import BestWindow
+from bumphunt.pipeline.verdict import BestWindow, Verdict
 from bumphunt.results import UpperLimit
 from bumphunt.significance.workspace import (
     build_counting_workspace,
@@ -46,8 +48,11 @@ def discovery_fit(search: Search, best: BestWindow) -> tuple[Workspace, dict[str
     return workspace, {"q0_p_value": p_value, "n_selected": n_selected}
 
 
-def inclusive_limit(search: Search, best: BestWindow) -> tuple[Workspace | None, UpperLimit | None]:
+def inclusive_limit(search: Search, verdict: Verdict) -> tuple[Workspace | None, UpperLimit | None]:
     """Return the workspace of the inclusive spectrum, and the limit on a narrow resonance in the best window.
+
+    Where masses were fitted, the signal is the simulated one of these masses with its tails; a Gaussian of the
+    resolution in the middle of the window otherwise, which holds more of itself in the window than a real signal does.
 
     Returns
     -------
@@ -56,8 +61,12 @@ def inclusive_limit(search: Search, best: BestWindow) -> tuple[Workspace | None,
     limit : UpperLimit or None
         None in that case, or where the configuration asks for none.
     """
+    best, fit = verdict.best, verdict.mass_fit
     config, task, mass = best.task.config, best.task, best.result.centre
     signal = resonance_signal(search.edges, mass=mass, width=config.limit.width)
+    if fit is not None:
+        mass = fit.m_resonance.value
+        signal = expected_shape(load_signal(), (mass, fit.m_x.value, fit.m_y.value), search.edges).probabilities
     try:
         masked = fit_spectrum(
             search.inclusive.counts,

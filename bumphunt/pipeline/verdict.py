@@ -22,6 +22,10 @@ WITHOUT_RESPONSE = (
     "no response of daughters is known for this final state: the mass is that of the excess in the spectrum, and "
     "n_signal counts the excess in the window after the cut"
 )
+LIMIT_BELOW_THE_YIELD = (
+    "the upper limit is from the spectrum before any cut alone, whose fluctuations are its own: it lies below the yield "
+    "found after the cut, and the yield is the better number"
+)
 OUTSIDE_THE_SURFACE = (
     "the width of the significance without signal was not measured at this number of events, cut, features and "
     "repeats; the nearest measured ones are used: run `bumphunt calibrate` on these events for their own"
@@ -94,6 +98,9 @@ class Verdict:
         status = verdict(scan.z_global, [check for check in self.checks if check.applies_to == "excess"])
         masses = [check.passed for check in self.checks if check.applies_to == "masses"]
         m_resonance, n_signal = (fit.m_resonance, fit.n_signal) if fit else self._of_the_resonance()
+        said = self.assumptions
+        if limit is not None and n_signal is not None and limit.n_signal_95 < n_signal.value:
+            said = (*said, LIMIT_BELOW_THE_YIELD)
         return Answers(
             status=status,
             discovery=status == "discovery",
@@ -117,7 +124,7 @@ class Verdict:
             tested_to=null.tested_to if null.n_searches else None,
             calibration=null.to_dict(),
             masses_verified=all(masses) if fit else None,
-            assumptions=self.assumptions,
+            assumptions=said,
         )
 
     def _of_the_resonance(self) -> tuple[Interval | None, Interval | None]:

@@ -66,6 +66,12 @@ def test_what_is_known_of_the_significance_stands_beside_it():
     assert answers(4.0).tested_to is None
 
 
+def test_a_limit_below_the_yield_is_explained():
+    low = UpperLimit(n_signal_95=1.5, mass=3500.0, width=100.0, expected=np.ones(5), q0_p_value=0.5, best_fit=0.0)
+    assert any("below the yield" in sentence for sentence in answers(9.0, fit=FIT, limit=low).assumptions)
+    assert not any("below the yield" in sentence for sentence in answers(9.0, fit=FIT, limit=LIMIT).assumptions)
+
+
 def test_luminosity_makes_a_cross_section_of_the_limit():
     assert answers(1.0, limit=LIMIT).upper_limit == {"n_signal_95": 278.0, "mass": 3500.0}
     found = answers(1.0, limit=LIMIT, changes={"limit": {"luminosity": 139.0}})
