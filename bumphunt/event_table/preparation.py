@@ -204,7 +204,7 @@ def _used(
 ) -> tuple[str, ...]:
     twice = table.columns[table.columns.duplicated()]
     if len(twice):
-        raise InputError(f"{name}: column {str(twice[0])!r} is there twice; remove or rename one of the two")
+        raise InputError(f"{name}: column {str(twice[0])!r} appears twice; remove or rename one of the two")
     wanted = (
         [column for column in final_state.features if column in table.columns]
         if used_columns is None
