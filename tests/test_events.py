@@ -176,7 +176,7 @@ def test_exchanged_columns_or_mixed_units():
 def test_a_column_twice():
     events = table()
     events = pd.concat([events, events[["mj1"]]], axis=1)
-    assert "column 'mj1' is there twice; remove or rename" in refused(events)
+    assert "column 'mj1' appears twice; remove or rename" in refused(events)
 
 
 # --- truth -----------------------------------------------------------------------------------

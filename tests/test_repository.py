@@ -18,7 +18,7 @@ from bumphunt.cli import main
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "bumphunt"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-IMPORTED_AS = {"pyyaml": "yaml", "scikit-learn": "sklearn", "pyarrow": "pyarrow"}
+IMPORTED_AS = {"pyyaml": "yaml", "scikit-learn": "sklearn", "xgboost-cpu": "xgboost"}
 SELF = Path(__file__).resolve().relative_to(ROOT).as_posix()
 
 

@@ -33,8 +33,15 @@ _TEV_JET = 1.0  # jet masses in TeV are below this all but always, in GeV nearly
 class PreparedEvents(NamedTuple):
     """Events ready for a search, what was done to them, and where they were.
 
-    ``kept`` holds the position in the given table of every row of ``table``, so that an answer per event can be
-    brought back: ``scores = np.full(n_given, np.nan); scores[kept] = ...``.
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The events.
+    quality : DataQuality
+        What was done to them.
+    kept : int array of shape (events,)
+        Position in the given table of every row of ``table``, so that an answer per event can be
+        brought back: ``scores = np.full(n_given, np.nan); scores[kept] = ...``.
     """
 
     table: pd.DataFrame
@@ -141,7 +148,17 @@ def check_events(table: pd.DataFrame, *, name: str = "events", max_bad_rows: flo
 
 
 def exchange_jets(table: pd.DataFrame, swap: BoolArray, *, daughters: tuple[str, str] = ("mj1", "mj2")) -> pd.DataFrame:
-    """Return the table with all columns of the two daughters exchanged in the rows ``swap``, shape (events,)."""
+    """Return the table with all columns of the two daughters exchanged in some rows.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The events; left alone.
+    swap : bool array of shape (events,)
+        The rows.
+    daughters : (str, str)
+        Masses of the daughters; columns that end in ``_1`` and ``_2`` are exchanged with them.
+    """
     ordered = table.copy()
     pairs = [daughters]
     pairs += [
@@ -204,7 +221,7 @@ def _used(
 ) -> tuple[str, ...]:
     twice = table.columns[table.columns.duplicated()]
     if len(twice):
-        raise InputError(f"{name}: column {str(twice[0])!r} is there twice; remove or rename one of the two")
+        raise InputError(f"{name}: column {str(twice[0])!r} appears twice; remove or rename one of the two")
     wanted = (
         [column for column in final_state.features if column in table.columns]
         if used_columns is None

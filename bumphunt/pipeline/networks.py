@@ -56,7 +56,7 @@ def _varying(events: BlindEvents, features: list[str] | None) -> tuple[tuple[str
     constant = [name for name, moves in zip(names, varies, strict=True) if not moves]
     if constant and (features is not None or not varies.any()):
         raise InputError(
-            f"feature {constant[0]!r} has the same value in every event and tells a network nothing; leave it out"
+            f"feature {constant[0]!r} has the same value in every event and carries no information; leave it out"
         )
     if constant:
         logger.warning("the networks leave out %s: the same value in every event", ", ".join(constant))

@@ -23,8 +23,8 @@ WITHOUT_RESPONSE = (
     "n_signal counts the excess in the window after the cut"
 )
 LIMIT_BELOW_THE_YIELD = (
-    "the upper limit is from the spectrum before any cut alone, whose fluctuations are its own: it lies below the yield "
-    "found after the cut, and the yield is the better number"
+    "the upper limit is from the spectrum before any cut alone, whose fluctuations are its own: it lies below the "
+    "yield found after the cut, and the yield is the better number"
 )
 OUTSIDE_THE_SURFACE = (
     "the width of the significance without signal was not measured at this number of events, cut, features and "

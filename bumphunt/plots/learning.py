@@ -74,6 +74,13 @@ class Curve(Protocol):
 def learning_curve(result: Curve, *, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Draw a metric against the number of training events: mean as a line, spread of the trainings as a band.
 
+    Parameters
+    ----------
+    result : LearningCurve
+        Metric of training and test events by size.
+    ax : Axes, optional
+        Where to draw; a new figure otherwise.
+
     Returns
     -------
     figure, axes
@@ -131,6 +138,13 @@ def classifier_history(result: Mapping[str, FloatArray], *, ax: Axes | None = No
 def training(result: TrainingHistory, *, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Draw the loss and its reconstruction and KL parts per epoch, on a logarithmic axis where all are positive.
 
+    Parameters
+    ----------
+    result : TrainingHistory
+        Losses by epoch.
+    ax : Axes, optional
+        Where to draw; a new figure otherwise.
+
     Returns
     -------
     figure, axes
@@ -156,6 +170,13 @@ def training(result: TrainingHistory, *, ax: Axes | None = None) -> tuple[Figure
 
 def importance(result: Importance, *, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Draw one horizontal bar per feature, the most important on top, with the spread over repeats.
+
+    Parameters
+    ----------
+    result : Importance
+        Means and spreads by feature.
+    ax : Axes, optional
+        Where to draw; a new figure otherwise.
 
     Returns
     -------

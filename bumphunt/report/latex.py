@@ -14,7 +14,7 @@ from bumphunt.results import pdg_round
 
 PREAMBLE = r"""\makeatletter
 \providecommand{\val}[1]{\ifcsname val@#1\endcsname\csname val@#1\endcsname\else
-  \PackageError{results}{there is no result #1}{Write the numbers again, or mend the path.}\fi}
+  \PackageError{results}{there is no result #1}{Write the numbers again, or fix the path.}\fi}
 \providecommand{\ifval}[3]{\ifcsname val@#1\endcsname #2\else #3\fi}
 \makeatother
 """

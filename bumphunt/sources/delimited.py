@@ -53,7 +53,7 @@ def read(location: Location) -> Reading:
     style = _style(path)
     twice = [name for index, name in enumerate(style.header) if name in style.header[:index]]
     if twice:
-        raise InputError(f"{path}: column {twice[0]!r} is there twice; remove or rename one of the two")
+        raise InputError(f"{path}: column {twice[0]!r} appears twice; remove or rename one of the two")
     try:
         table = pd.read_csv(
             path,

@@ -42,8 +42,8 @@ def test_names_in_a_comment_as_numpy_writes_them(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mjj,mj1,mj1,mj2\n3000,200,201,100\n", "column 'mj1' is there twice"),
-        ("mjj;mj1;mj1;mj2\n3000;200;201;100\n", "column 'mj1' is there twice"),
+        ("mjj,mj1,mj1,mj2\n3000,200,201,100\n", "column 'mj1' appears twice"),
+        ("mjj;mj1;mj1;mj2\n3000;200;201;100\n", "column 'mj1' appears twice"),
         ("3000,200,100\n3100,200,100\n", "holds no names of columns"),
         ("mjj;mj1;mj2\n3000,5;200.5;100\n", "decimal commas and with decimal points"),
         ("mjj,mj1,mj2\n3000,x,100\n3001,200,100\n", "column 'mj1' is not numeric .*'x' at row 0"),
