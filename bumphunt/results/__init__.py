@@ -12,6 +12,7 @@ from bumphunt.results.analysis import (
     TrainingHistory,
 )
 from bumphunt.results.base import BoolArray, FloatArray, Result
+from bumphunt.results.hypotheses import HypothesisMap
 from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan, Projection, pdg_round
 from bumphunt.results.spectra import ScanResult, SpectrumFit, UpperLimit, WindowResult
 
@@ -25,6 +26,7 @@ __all__ = [
     "Check",
     "CrossCheck",
     "FloatArray",
+    "HypothesisMap",
     "Interval",
     "JetPlane",
     "MassFit",
