@@ -14,8 +14,8 @@ from bumphunt.masses.signal_table import SUBSTRUCTURE, SignalTable
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-STEP = 0.09
-"""Step in the logarithm of a daughter's mass between hypotheses, about one and a half widths of the core."""
+STEP = (0.06, 6.0)
+"""Step in the logarithm of a daughter's mass between hypotheses, a + b / m: about one and a half widths of the core."""
 LIGHTEST = 50.0
 """Least mass of a daughter in GeV: below, a jet of QCD looks the same."""
 HEAVIEST = 0.24
@@ -36,13 +36,17 @@ CELLS = round(-LOWEST / CELL)
 
 
 def hypothesis_grid(
-    reference: float, *, step: float = STEP, lightest: float = LIGHTEST, heaviest: float = HEAVIEST
+    reference: float,
+    *,
+    step: tuple[float, float] = STEP,
+    lightest: float = LIGHTEST,
+    heaviest: float = HEAVIEST,
 ) -> FloatArray:
     """Return the pairs (m_x, m_y), m_x >= m_y, in GeV that are looked for in a window around ``reference`` GeV.
 
     Examples
     --------
-    >>> hypothesis_grid(1000.0, step=1.0).round(1).tolist()
+    >>> hypothesis_grid(1000.0, step=(1.0, 0.0)).round(1).tolist()
     [[50.0, 50.0], [135.9, 50.0], [135.9, 135.9]]
     """
     top = heaviest * reference
@@ -50,14 +54,26 @@ def hypothesis_grid(
         raise InputError(
             f"a resonance of {reference:g} GeV leaves no daughters between {lightest:g} and {top:g} GeV to look for"
         )
-    masses = lightest * np.exp(np.arange(0.0, np.log(top / lightest) + 1e-9, step))
+    found = [lightest]
+    while (following := found[-1] * float(np.exp(step[0] + step[1] / found[-1]))) <= top:
+        found.append(following)
+    masses = np.array(found)
     heavier, lighter = np.tril_indices(len(masses))
     return np.column_stack([masses[heavier], masses[lighter]])
 
 
+def resonance_share(table: SignalTable, m_resonance: float, edges: FloatArray) -> FloatArray:
+    """Return the part of contained signal of ``m_resonance`` GeV in each bin of mjj, shape (bins,)."""
+    distance = np.abs(np.log(table.masses[:, 0] / m_resonance))
+    near = distance <= max(1.5 * _NEAR, float(np.sort(distance)[min(20, len(distance)) - 1]))
+    contained = np.all(np.abs(table.log_jet[near] - 0.03) < 0.15, axis=1)
+    ratios = table.log_resonance[near][contained]
+    return np.asarray(np.histogram(ratios, np.log(edges / m_resonance))[0] / max(len(ratios), 1), dtype=np.float64)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SimulatedSignal:
-    """Simulated events of all masses: ``features`` (events, features), ``mjj`` and number of ``reference`` (events,)."""
+    """Simulated events: ``features`` (events, features), ``mjj`` in GeV, number of their ``reference`` (events,)."""
 
     features: FloatArray
     mjj: FloatArray
@@ -85,7 +101,9 @@ def simulated_signal(
     """
     unknown = [name for name in names if name not in known_features()]
     if unknown:
-        raise InputError(f"no simulated signal has the feature {unknown[0]!r}; choose from {', '.join(known_features())}")
+        raise InputError(
+            f"no simulated signal has the feature {unknown[0]!r}; choose from {', '.join(known_features())}"
+        )
     logs = np.log(table.masses)
     parts, masses = [], []
     for reference in references:
@@ -145,6 +163,9 @@ class MassShapes:
         np.add.at(number, cells(jets), 1.0)
         plane = number.reshape(CELLS, CELLS) / len(jets)
         # the wide kernel keeps the ratio from blowing up where simulated events are few
+        plane = (
+            plane + plane.T
+        )  # jets are ordered: without their mirror images the kernels would leak over the diagonal
         smooth = 0.9 * gaussian_filter(plane, 0.05 / CELL) + 0.1 * gaussian_filter(plane, 0.12 / CELL)
         self._log_all = np.log(smooth + 1e-7)
         self._places = LOWEST + CELL * (np.arange(CELLS) + 0.5)

@@ -7,7 +7,6 @@ most signal-like events. Their sidebands say what to expect in the window; permu
 largest of all these significances is without signal.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,51 +15,34 @@ import numpy.typing as npt
 
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, feature_matrix
-from bumphunt.execution import parallel_map
-from bumphunt.masses.hypotheses import MassShapes, cells, hypothesis_grid, known_features, simulated_signal
+from bumphunt.masses.hypotheses import (
+    SimulatedSignal,
+    known_features,
+    simulated_signal,
+)
 from bumphunt.masses.signal_table import SignalTable, load_signal
+from bumphunt.pipeline.prior_windows import (
+    HypothesisTask,
+    PriorSettings,
+    hypothesis_map,
+    hypothesis_score,
+    kept_by,
+    score_inputs,
+    select_hypotheses,
+)
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow
-from bumphunt.preprocessing.transport import features_at
 from bumphunt.results import HypothesisMap
 from bumphunt.rng import generator, integer_seed
 from bumphunt.scores.prior import PriorScore
 from bumphunt.scores.trees import BoostedTrees
-from bumphunt.selection import BoolArray
-from bumphunt.significance.permutations import Selections, Tail, counts_of, fit_tail, permuted_maxima
-from bumphunt.significance.smooth_sidebands import excess_z, sidebands
+from bumphunt.significance.permutations import Tail, fit_tail, permuted_maxima
 from bumphunt.spectrum.binning import count
-from bumphunt.statistics import p_from_z, z_from_p
+from bumphunt.statistics import z_from_p
 
-logger = logging.getLogger(__name__)
-
+BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriorSettings:
-    """What the search declares before it sees data.
-
-    ``cuts`` are the parts of all searched events that a hypothesis keeps, raised where fewer than ``least`` would be
-    expected in the window; ``step`` is that of the hypotheses in log mass, ``simulated`` the number of simulated
-    events in all, ``permutations`` how often masses are permuted, ``guard`` the bins left out beside the window.
-    """
-
-    cuts: tuple[float, ...] = (1e-3, 3e-4)
-    least: float = 3.0
-    step: float = 0.09
-    simulated: int = 200_000
-    permutations: int = 1000
-    guard: int = 1
-    max_iter: int = 120
-    learning_rate: float = 0.08
-    max_leaf_nodes: int = 31
-    min_samples_leaf: int = 100
-    max_bins: int = 255
-    members: int = 1
-    features: tuple[str, ...] | None = None
-    only: str = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,32 +77,28 @@ class PriorFindings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _WindowTask:
-    reference: float
-    window: MassWindow
-    quantiles: FloatArray
-    bins: IntArray
-    edges: FloatArray
-    inclusive: FloatArray
+class _Data:
+    """Features (jet masses as logarithms), mjj and folds in an order that content decides, and the bins."""
+
+    features: FloatArray
+    mjj: FloatArray
     folds: IntArray
-    decorrelation: SmoothDecorrelation
-    model: PriorScore
-    signal_jets: FloatArray
-    table: SignalTable
-    settings: PriorSettings
+    edges: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _WindowSelections:
-    hypotheses: FloatArray
-    parts: tuple[float, ...]
-    groups: tuple[Selections, ...]
+class _Signal:
+    """Simulated signal near each of the windows' centres."""
+
+    table: SignalTable
+    events: SimulatedSignal
+    references: list[float]
 
 
 def covered_windows(windows: Sequence[MassWindow], table: SignalTable | None = None) -> tuple[MassWindow, ...]:
     """Return the windows in which signal is simulated."""
     masses = (table or load_signal()).masses[:, 0]
-    return tuple(w for w in windows if masses.min() <= np.sqrt(w.low * w.high) <= masses.max())
+    return tuple(w for w in windows if masses.min() <= _centre(w) <= masses.max())
 
 
 def search_prior(
@@ -171,7 +149,8 @@ def search_prior(
     raw = _with_log_masses(feature_matrix(events, names))
     # sums depend on the order of their terms in the last digit, and draws on it altogether: content decides it
     order = np.lexsort((*raw.T, mjj))
-    found = _search(raw[order], mjj[order], windows, edges, np.asarray(folds)[order], seed, settings, table, names, workers)
+    data = _Data(features=raw[order], mjj=mjj[order], folds=np.asarray(folds, dtype=np.int64)[order], edges=edges)
+    found = _search(data, windows, settings, _signal(table, windows, names, settings, seed), seed=seed, workers=workers)
     back = np.empty(len(order), dtype=np.int64)
     back[order] = np.arange(len(order))
     return PriorFindings(
@@ -192,64 +171,73 @@ def _with_log_masses(features: FloatArray) -> FloatArray:
     return features
 
 
+def _signal(
+    table: SignalTable, windows: Sequence[MassWindow], names: Sequence[str], settings: PriorSettings, seed: int
+) -> _Signal:
+    references = [_centre(window) for window in windows]
+    number = max(settings.simulated // len(windows), 100)
+    events = simulated_signal(table, references, names, number=number, rng=generator(seed, "prior", "signal"))
+    return _Signal(table=table, events=events, references=references)
+
+
+def _centre(window: MassWindow) -> float:
+    return float(np.sqrt(window.low * window.high))
+
+
 def _search(
-    raw: FloatArray,
-    mjj: FloatArray,
+    data: _Data,
     windows: Sequence[MassWindow],
-    edges: FloatArray,
-    folds: IntArray,
-    seed: int,
     settings: PriorSettings,
-    table: SignalTable,
-    names: tuple[str, ...],
+    signal: _Signal,
+    *,
+    seed: int,
     workers: int,
 ) -> PriorFindings:
-    rng = generator(seed, "prior")
-    decorrelation = SmoothDecorrelation().fit(raw, mjj)
-    quantiles = decorrelation.transform(raw, mjj)
-    references = [float(np.sqrt(window.low * window.high)) for window in windows]
-    signal = simulated_signal(
-        table, references, names, number=max(settings.simulated // len(windows), 100), rng=rng
+    rng = generator(seed, "prior", "training")
+    decorrelation = SmoothDecorrelation().fit(data.features, data.mjj)
+    quantiles = decorrelation.transform(data.features, data.mjj)
+    references, at = signal.references, signal.events.reference
+    simulated = score_inputs(
+        decorrelation.transform(signal.events.features, signal.events.mjj), decorrelation, references, at
     )
-    at = signal.reference
-    simulated = score_inputs(decorrelation.transform(signal.features, signal.mjj), decorrelation, references, at)
-    drawn = rng.integers(len(windows), size=len(mjj))
+    drawn = rng.integers(len(windows), size=len(data.mjj))
     model = PriorScore(make_classifier=lambda fold: _classifier(settings, seed, fold)).fit(
-        score_inputs(quantiles, decorrelation, references, drawn), simulated, folds=folds, rng=rng
+        score_inputs(quantiles, decorrelation, references, drawn), simulated, folds=data.folds, rng=rng
     )
-    inclusive, bins = count(mjj, edges), np.searchsorted(edges, mjj, side="right") - 1
-    del model.make_classifier  # it cannot travel to other processes, and is not needed any more
+    inclusive = count(data.mjj, data.edges)
+    bins = np.clip(np.searchsorted(data.edges, data.mjj, side="right") - 1, 0, len(inclusive) - 1)
     tasks = [
-        _WindowTask(
+        HypothesisTask(
             reference=reference,
             window=window,
             quantiles=quantiles,
-            bins=bins,
-            edges=edges,
+            edges=data.edges,
             inclusive=inclusive,
-            folds=folds,
+            folds=data.folds,
             decorrelation=decorrelation,
-            model=model,
+            models=model.models_,
             signal_jets=simulated[at == number, :2],
-            table=table,
+            table=signal.table,
             settings=settings,
         )
         for number, (window, reference) in enumerate(zip(windows, references, strict=True))
     ]
-    chosen = dict(parallel_map(_select, tasks, workers=workers))
+    chosen = dict(parallel_map(select_hypotheses, tasks, workers=workers))
     parts = [chosen[number] for number in range(len(tasks))]
     maxima = permuted_maxima(
-        [group for part in parts for group in part.groups],
+        [part.selections for part in parts],
         bins,
         number=settings.permutations,
         rng=generator(seed, "prior", "permutations"),
     )
     tail = fit_tail(maxima)
-    maps = tuple(_map(task, part, bins, maxima, tail) for task, part in zip(tasks, parts, strict=True))
+    maps = tuple(
+        hypothesis_map(task, part, bins, maxima=maxima, tail=tail) for task, part in zip(tasks, parts, strict=True)
+    )
     best = int(np.argmax([found.z_best for found in maps]))
     top = maps[best]
-    selected = np.zeros(len(mjj), dtype=bool)
-    selected[_members(parts[best], top, bins)] = True
+    selected = np.zeros(len(data.mjj), dtype=bool)
+    selected[kept_by(parts[best], top)] = True
     return PriorFindings(
         maps=maps,
         best=best,
@@ -262,21 +250,6 @@ def _search(
     )
 
 
-def score_inputs(
-    quantiles: FloatArray, decorrelation: SmoothDecorrelation, references: Sequence[float], number: IntArray
-) -> FloatArray:
-    """Return what the score sees, each event at its own reference mass, shape (events, features + 1).
-
-    Log jet masses over the reference and quantiles of all else, and the logarithm of the reference.
-    """
-    found = np.column_stack([quantiles, np.log(np.asarray(references))[number]])
-    for index, reference in enumerate(references):
-        rows = number == index
-        moved = features_at(quantiles[rows], decorrelation, reference)[:, :2]
-        found[rows, :2] = moved - np.log(reference)
-    return found
-
-
 def _classifier(settings: PriorSettings, seed: int, fold: int) -> BoostedTrees:
     return BoostedTrees(
         members=settings.members,
@@ -286,101 +259,4 @@ def _classifier(settings: PriorSettings, seed: int, fold: int) -> BoostedTrees:
         min_samples_leaf=settings.min_samples_leaf,
         max_bins=settings.max_bins,
         seed=integer_seed(seed, "prior", fold),
-    )
-
-
-def _inputs(task: _WindowTask) -> FloatArray:
-    at = np.zeros(len(task.quantiles), dtype=np.int64)
-    return score_inputs(task.quantiles, task.decorrelation, [task.reference], at)
-
-
-def hypothesis_score(task: _WindowTask, m_x: float, m_y: float) -> FloatArray:
-    """Return the log likelihood ratio of one hypothesis for every event, -1e3 where its jets are far off, (events,)."""
-    inputs = _inputs(task)
-    shapes = MassShapes(task.table, reference=task.reference, jets=task.signal_jets)
-    ratio = shapes.log_ratio(m_x, m_y)[cells(inputs[:, :2])]
-    return np.asarray(np.maximum(task.model.log_ratio(inputs, folds=task.folds) + ratio, -1e3), dtype=np.float64)
-
-
-def _select(task: _WindowTask) -> _WindowSelections:
-    """Return which events each hypothesis keeps at each cut."""
-    settings, inputs = task.settings, _inputs(task)
-    score = task.model.log_ratio(inputs, folds=task.folds)
-    shapes = MassShapes(task.table, reference=task.reference, jets=task.signal_jets)
-    cell = cells(inputs[:, :2])
-    order = np.argsort(cell, kind="stable")
-    size = np.bincount(cell, minlength=int(cell.max()) + 1)
-    start = np.cumsum(size) - size
-    score = score[order]
-    region = task.window.bins(task.edges)
-    per_event = settings.least / max(float(task.inclusive[region].sum()), 1.0)
-    parts = tuple(dict.fromkeys(min(max(cut, per_event), 0.5) for cut in settings.cuts))
-    keep = [max(round(part * len(score)), 1) for part in parts]
-    members: list[list[IntArray]] = [[] for _ in parts]
-    hypotheses = []
-    for m_x, m_y in hypothesis_grid(task.reference, step=settings.step):
-        ratio = shapes.log_ratio(float(m_x), float(m_y))[: len(size)]
-        inside = np.flatnonzero((ratio > -np.inf) & (size > 0))
-        lengths = size[inside]
-        if lengths.sum() < keep[0]:
-            continue
-        first = np.cumsum(lengths) - lengths
-        rows = np.repeat(start[inside] - first, lengths) + np.arange(int(lengths.sum()))
-        total = score[rows] + np.repeat(ratio[inside], lengths)
-        best = np.argpartition(-total, keep[0] - 1)[: keep[0]]
-        best = best[np.argsort(-total[best], kind="stable")]
-        hypotheses.append((m_x, m_y))
-        for kept, number in zip(members, keep, strict=True):
-            kept.append(order[rows[best[:number]]])
-    side = task.window.masked_bins(task.edges, guard=settings.guard)
-    centres = 0.5 * (task.edges[:-1] + task.edges[1:])
-    near = (centres > task.window.sideband_low) & (centres < task.window.sideband_high)
-    groups = tuple(
-        Selections(
-            sidebands=sidebands(task.inclusive, task.edges, region=region, side=near & ~side, part=part),
-            members=np.stack(kept),
-        )
-        for part, kept in zip(parts, members, strict=True)
-    )
-    return _WindowSelections(hypotheses=np.array(hypotheses), parts=parts, groups=groups)
-
-
-def _significances(part: _WindowSelections, bins: IntArray) -> FloatArray:
-    """Return z of each cut and hypothesis, shape (cuts, hypotheses)."""
-    return np.stack([excess_z(*counts_of(group, bins), group.sidebands.ratio) for group in part.groups])
-
-
-def _members(part: _WindowSelections, found: HypothesisMap, bins: IntArray) -> IntArray:
-    which = int(np.argmin(np.abs(np.log(part.hypotheses / [found.best_m_x, found.best_m_y])).sum(axis=1)))
-    return part.groups[part.parts.index(found.cut_fraction)].members[which]
-
-
-def _map(
-    task: _WindowTask, part: _WindowSelections, bins: IntArray, maxima: FloatArray, tail: Tail
-) -> HypothesisMap:
-    z = _significances(part, bins)
-    cut, best = np.unravel_index(int(np.argmax(z)), z.shape)
-    group = part.groups[int(cut)]
-    on, expected = counts_of(group, bins)
-    m_x, rows = np.unique(part.hypotheses[:, 0], return_inverse=True)
-    m_y, columns = np.unique(part.hypotheses[:, 1], return_inverse=True)
-    plane = np.full((len(m_x), len(m_y)), np.nan)
-    plane[rows, columns] = z.max(axis=0)
-    top = float(z[cut, best])
-    return HypothesisMap(
-        low=task.window.low,
-        high=task.window.high,
-        m_x=m_x,
-        m_y=m_y,
-        z_local=plane,
-        best_m_x=float(part.hypotheses[best, 0]),
-        best_m_y=float(part.hypotheses[best, 1]),
-        cut_fraction=part.parts[int(cut)],
-        n_observed=int(on[best]),
-        n_expected=float(expected[best]),
-        n_expected_error=float(np.sqrt(max(expected[best], 0.0) * group.sidebands.ratio)),
-        z_best=top,
-        n_hypotheses=z.size,
-        null_median=float(np.median(maxima)),
-        p_global=max(tail.p_value(top), p_from_z(top)),
     )

@@ -6,7 +6,7 @@ what signal may look like. Which data lie in a signal region it is not told, and
 not been trained on. No truth label of data exists here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Self
 
 import numpy as np
@@ -81,10 +81,15 @@ class PriorScore:
         """Return the log ratio of signal to data of each event by the model of its own fold, shape (events,)."""
         if not hasattr(self, "models_"):
             raise InputError("PriorScore is not fitted; call fit first")
-        found = np.empty(len(features), dtype=np.float64)
-        for fold in np.unique(folds):
-            if int(fold) not in self.models_:
-                raise InputError(f"no model for fold {fold}; it was fitted on folds {sorted(self.models_)}")
-            rows = folds == fold
-            found[rows] = self.models_[int(fold)].anomaly_score(features[rows])
-        return found
+        return log_ratio(self.models_, features, folds=folds)
+
+
+def log_ratio(models: Mapping[int, Classifier], features: FloatArray, *, folds: IntArray) -> FloatArray:
+    """Return the score of each event by the model of its own fold, shape (events,)."""
+    found = np.empty(len(features), dtype=np.float64)
+    for fold in np.unique(folds):
+        if int(fold) not in models:
+            raise InputError(f"no model for fold {fold}; there are those of folds {sorted(models)}")
+        rows = folds == fold
+        found[rows] = models[int(fold)].anomaly_score(features[rows])
+    return found

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.special import log_ndtr
 
 from bumphunt.errors import InputError
-from bumphunt.significance.smooth_sidebands import Sidebands, highest_z
+from bumphunt.significance.smooth_sidebands import Sidebands, excess_z, highest_z
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -26,18 +26,23 @@ BLOCK = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Selections:
-    """Selections of one window that share sidebands: ``members`` (selections, kept) are the rows of selected events."""
+    """Selections of one window and size: ``members`` (selections, kept) are the rows of the selected events.
 
-    sidebands: Sidebands
+    ``sidebands`` say how they are counted, for one or several masses of the resonance.
+    """
+
+    sidebands: tuple[Sidebands, ...]
     members: IntArray
 
 
-def counts_of(selections: Selections, bins: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Return events in the region and expected ones of each selection, given the mass bin of every event."""
+def significances(selections: Selections, bins: IntArray) -> FloatArray:
+    """Return the significance of each mass and selection, (sidebands, selections), given every event's mass bin."""
     at = bins[selections.members]
-    return (
-        selections.sidebands.region[at].sum(axis=1).astype(np.float64),
-        selections.sidebands.weights[at].sum(axis=1),
+    return np.stack(
+        [
+            excess_z(side.inside[at].sum(axis=1), side.outside[at].sum(axis=1), side.ratio)
+            for side in selections.sidebands
+        ]
     )
 
 
@@ -66,9 +71,7 @@ def permuted_maxima(
         columns = np.searchsorted(used, group.members).ravel()
         starts = np.arange(len(group.members) + 1) * group.members.shape[1]
         matrices.append(
-            csr_array(
-                (np.ones(len(columns), dtype=np.float32), columns, starts), shape=(len(group.members), len(used))
-            )
+            csr_array((np.ones(len(columns), dtype=np.float32), columns, starts), shape=(len(group.members), len(used)))
         )
     found = np.full(number, -np.inf)
     for first in range(0, number, BLOCK):
@@ -76,10 +79,10 @@ def permuted_maxima(
         drawn = np.stack([_without_replacement(per_bin, len(used), rng) for _ in range(size)], axis=1)
         best = np.full(size, -np.inf)
         for group, matrix in zip(groups, matrices, strict=True):
-            on = matrix @ group.sidebands.region.astype(np.float32)[drawn]
-            expected = matrix @ group.sidebands.weights.astype(np.float32)[drawn]
-            ratio = np.full(len(on), group.sidebands.ratio)
-            best = np.maximum(best, highest_z(on.astype(np.float64), expected.astype(np.float64), ratio))
+            for side in group.sidebands:
+                on = matrix @ side.inside.astype(np.float32)[drawn]
+                expected = matrix @ side.outside.astype(np.float32)[drawn]
+                best = np.maximum(best, highest_z(on, expected, side.ratio))
         found[first : first + size] = best
     return found
 

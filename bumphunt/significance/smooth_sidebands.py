@@ -24,13 +24,14 @@ SLOPE, CURVATURE = 0.5, 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sidebands:
-    """How bins count for one window: ``region`` (bins,), and ``weights`` (bins,) whose product with counts is B.
+    """How bins count for one mass: ``inside`` (bins,) times counts is what is found, ``outside`` times them expected.
 
-    ``ratio`` is that of the variance of B to B, where the efficiency is the same everywhere.
+    ``inside`` is scaled so that mean and variance of what is found agree, as for a plain count. ``ratio`` is that of
+    the variance of the expectation to itself. Both hold where the efficiency is the same everywhere.
     """
 
-    region: BoolArray
-    weights: FloatArray
+    inside: FloatArray
+    outside: FloatArray
     ratio: float
 
 
@@ -38,17 +39,18 @@ def sidebands(
     inclusive: FloatArray,
     edges: FloatArray,
     *,
-    region: BoolArray,
+    signal: FloatArray,
     side: BoolArray,
     part: float,
     slope: float = SLOPE,
     curvature: float = CURVATURE,
 ) -> Sidebands:
-    r"""Return the weights with which selected events in the sidebands predict those in the region.
+    r"""Return the weights with which selected events count, and those in the sidebands predict them.
 
-    The efficiency is :math:`\varepsilon(t) = c\,(1 + a t + b t^2)`, t the log of mjj over the region's centre; a
+    The efficiency is :math:`\varepsilon(t) = c\,(1 + a t + b t^2)`, t the log of mjj over the signal's centre; a
     and b have Gaussian priors of widths ``slope`` and ``curvature``. Weighted least squares with the variances
-    of a constant efficiency ``part`` is linear in the counts.
+    of a constant efficiency ``part`` is linear in the counts. Events count by the ratio of signal to background in
+    their bin, which has the greatest expected significance for rare signal.
 
     Parameters
     ----------
@@ -56,8 +58,10 @@ def sidebands(
         Events before selection.
     edges : array of shape (bins + 1,)
         Bin edges in GeV.
-    region, side : bool arrays of shape (bins,)
-        Bins of the window, and of its sidebands clear of a resonance's tails.
+    signal : array of shape (bins,)
+        Share of signal in each bin, zero outside the window.
+    side : bool array of shape (bins,)
+        Bins of the sidebands, clear of a resonance's tails.
     part : float
         Part of the events that the selection keeps.
     slope, curvature : float
@@ -65,28 +69,39 @@ def sidebands(
 
     Examples
     --------
-    A constant efficiency with tight priors is the plain ratio:
+    A constant efficiency with tight priors, and signal in one bin, are the plain ratio and count:
 
     >>> import numpy as np
     >>> n, edges = np.array([300.0, 200.0, 100.0]), np.array([1.0, 2.0, 3.0, 4.0])
     >>> middle = np.array([False, True, False])
-    >>> found = sidebands(n, edges, region=middle, side=~middle, part=0.1, slope=1e-6, curvature=1e-6)
-    >>> float(found.weights.round(3) @ [30, 99, 10]), round(found.ratio, 3)
-    (20.0, 0.5)
+    >>> found = sidebands(n, edges, signal=1.0 * middle, side=~middle, part=0.1, slope=1e-6, curvature=1e-6)
+    >>> float(found.inside @ [30, 20, 10]), float(found.outside.round(3) @ [30, 99, 10]), round(found.ratio, 3)
+    (20.0, 20.0, 0.5)
     """
-    if not (region.any() and inclusive[region].sum() > 0 and inclusive[side].sum() > 0):
-        raise InputError("the region or its sidebands hold no events; widen them or give more events")
+    if not (signal @ inclusive > 0 and inclusive[side].sum() > 0):
+        raise InputError("the window or its sidebands hold no events; widen them or give more events")
     centres = np.log(0.5 * (edges[:-1] + edges[1:]))
-    places = centres - float(np.average(centres[region], weights=inclusive[region]))
+    places = centres - float(np.average(centres, weights=signal))
     powers = places[:, None] ** np.arange(3)
+    inside = signal / _smooth(inclusive, powers, side | (signal > 0))
+    inside *= (inside @ inclusive) / (inside**2 @ inclusive)
     # in units of the number kept: the variance of a count of mean N c is N c, and the prior is on a / c and b / c
     information = powers[side].T @ (powers[side] * inclusive[side, None])
     information += np.diag([0.0, slope**-2.0, curvature**-2.0]) / part
-    weights = np.zeros(len(inclusive))
-    weights[side] = powers[side] @ np.linalg.solve(information, powers[region].T @ inclusive[region])
-    return Sidebands(
-        region=region, weights=weights, ratio=float(weights**2 @ inclusive / max(weights @ inclusive, 1e-12))
-    )
+    outside = np.zeros(len(inclusive))
+    outside[side] = powers[side] @ np.linalg.solve(information, powers.T @ (inside * inclusive))
+    ratio = float((outside**2 * inclusive).sum() / max(float(outside @ inclusive), 1e-12))
+    return Sidebands(inside=inside, outside=outside, ratio=ratio)
+
+
+def _smooth(counts: FloatArray, powers: FloatArray, used: BoolArray) -> FloatArray:
+    """Return the spectrum as a log-parabola: signal over background must not follow the counts' fluctuations."""
+    filled = used & (counts > 0)
+    if filled.sum() < 4:
+        return np.maximum(counts, 1.0)
+    root = np.sqrt(counts[filled])
+    fitted = np.linalg.lstsq(powers[filled] * root[:, None], np.log(counts[filled]) * root, rcond=None)[0]
+    return np.asarray(np.exp(np.clip(powers @ fitted, -50.0, 50.0)), dtype=np.float64)
 
 
 def excess_p_values(on: FloatArray, expected: FloatArray, ratio: FloatArray | float) -> FloatArray:
@@ -101,7 +116,7 @@ def excess_p_values(on: FloatArray, expected: FloatArray, ratio: FloatArray | fl
     [0.125, 1.0]
     """
     off = np.maximum(expected, 0.0) / ratio
-    share = np.broadcast_to(np.asarray(ratio) / (1.0 + np.asarray(ratio)), np.shape(on))
+    share = np.broadcast_to(1.0 / (1.0 + 1.0 / np.asarray(ratio, dtype=np.float64)), np.shape(on))
     some = np.asarray(on) > 0
     p_values = np.ones(np.shape(on))
     p_values[some] = betainc(np.asarray(on)[some], off[some] + 1.0, share[some])
@@ -113,22 +128,20 @@ def excess_z(on: FloatArray, expected: FloatArray, ratio: FloatArray | float) ->
     return np.asarray(-ndtri(np.minimum(excess_p_values(on, expected, ratio), 1.0 - 1e-16)), dtype=np.float64)
 
 
-def highest_z(on: FloatArray, expected: FloatArray, ratio: FloatArray) -> FloatArray:
-    """Return the largest significance in each column, shape (columns,), of arrays of shape (rows, columns).
+def highest_z(on: npt.NDArray[np.floating], expected: npt.NDArray[np.floating], ratio: float) -> FloatArray:
+    """Return the largest significance in each column, at least 0, shape (columns,), of arrays (rows, columns).
 
-    ``ratio`` has shape (rows,). The exact p-value is computed only where the likelihood ratio, far cheaper, comes near
-    the largest of its column.
+    The exact p-value is computed only where the likelihood ratio, far cheaper, comes near the largest of its column.
     """
-    off = np.maximum(expected, 0.0) / ratio[:, None]
-    share = (ratio / (1.0 + ratio))[:, None]
+    off = np.maximum(expected, 0.0) / ratio
+    share = ratio / (1.0 + ratio)
     total = on + off
-    with np.errstate(divide="ignore", invalid="ignore"):
-        first = np.where(on > 0, on * np.log(on / (share * total)), 0.0)
-        second = np.where(off > 0, off * np.log(off / ((1.0 - share) * total)), 0.0)
+    tiny = np.float32(1e-12)
+    first = on * np.log(np.maximum(on, tiny) / np.maximum(share * total, tiny))
+    second = off * np.log(np.maximum(off, tiny) / np.maximum((1.0 - share) * total, tiny))
     rough = np.sqrt(2.0 * np.maximum(first + second, 0.0)) * np.sign(on - share * total)
-    near = rough > np.maximum(rough.max(axis=0) - _ROUGH, 0.0)
-    rows, columns = np.nonzero(near)
-    exact = excess_z(on[near], expected[near], ratio[rows])
+    rows, columns = np.nonzero(rough > np.maximum(rough.max(axis=0) - _ROUGH, 0.0))
+    exact = excess_z(on[rows, columns].astype(np.float64), expected[rows, columns].astype(np.float64), ratio)
     found = np.zeros(on.shape[1])
     np.maximum.at(found, columns, exact)
     return found

@@ -1,0 +1,211 @@
+"""One window of the prior-assisted search: what each hypothesis keeps, and how significant that is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.errors import InputError
+from bumphunt.masses.hypotheses import MassShapes, cells, hypothesis_grid, resonance_share
+from bumphunt.masses.signal_table import SignalTable
+from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
+from bumphunt.preprocessing.splits import MassWindow
+from bumphunt.preprocessing.transport import features_at
+from bumphunt.results import HypothesisMap
+from bumphunt.scores.prior import log_ratio
+from bumphunt.scores.protocol import Classifier
+from bumphunt.significance.permutations import Selections, Tail, significances
+from bumphunt.significance.smooth_sidebands import Sidebands, sidebands
+from bumphunt.statistics import p_from_z
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriorSettings:
+    """What the search declares before it sees data.
+
+    A hypothesis keeps the part of all searched events that leaves ``background`` of them in the window without
+    signal, at most ``largest``, but ``least`` events of background. ``offsets`` are the masses of the resonance that
+    are tried, in bins from the window's centre; ``guard`` bins beside the window belong to no sideband.
+    ``simulated`` is the number of simulated events in all, ``permutations`` how often masses are permuted.
+    ``features`` are those of :func:`~bumphunt.masses.hypotheses.known_features` that the events have, unless named.
+    """
+
+    background: float = 35.0
+    largest: float = 8e-4
+    least: float = 3.0
+    offsets: tuple[float, ...] = (0.0,)
+    guard: int = 1
+    simulated: int = 200_000
+    permutations: int = 1000
+    members: int = 1
+    max_iter: int = 60
+    learning_rate: float = 0.15
+    max_leaf_nodes: int = 16
+    min_samples_leaf: int = 100
+    max_bins: int = 64
+    features: tuple[str, ...] | None = None
+
+    def part(self, in_window: float) -> float:
+        """Return the part of the events to keep for a window of so many.
+
+        Examples
+        --------
+        >>> settings = PriorSettings()
+        >>> settings.part(140_000.0), settings.part(40_000.0), settings.part(1000.0)
+        (0.00025, 0.0008, 0.003)
+        """
+        number = max(in_window, 1.0)
+        return min(max(min(self.background / number, self.largest), self.least / number), 0.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HypothesisTask:
+    """All that one window needs: its centre in GeV, quantiles and folds of the events, spectrum, models, simulation.
+
+    ``signal_jets`` (simulated events, 2) are logarithms of their jets' masses over the centre.
+    """
+
+    reference: float
+    window: MassWindow
+    quantiles: FloatArray
+    edges: FloatArray
+    inclusive: FloatArray
+    folds: IntArray
+    decorrelation: SmoothDecorrelation
+    models: dict[int, Classifier]
+    signal_jets: FloatArray
+    table: SignalTable
+    settings: PriorSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HypothesisSelections:
+    """The (m_x, m_y) of ``hypotheses`` in GeV, the part of all events that each keeps, and which."""
+
+    hypotheses: FloatArray
+    part: float
+    selections: Selections
+
+
+def score_inputs(
+    quantiles: FloatArray, decorrelation: SmoothDecorrelation, references: Sequence[float], number: IntArray
+) -> FloatArray:
+    """Return what the score sees, each event at its own reference mass, shape (events, features + 1).
+
+    Log jet masses over the reference and quantiles of all else, and the logarithm of the reference.
+    """
+    found = np.column_stack([quantiles, np.log(np.asarray(references))[number]])
+    for index, reference in enumerate(references):
+        rows = number == index
+        moved = features_at(quantiles[rows], decorrelation, reference)[:, :2]
+        found[rows, :2] = moved - np.log(reference)
+    return found
+
+
+def _inputs(task: HypothesisTask) -> FloatArray:
+    at = np.zeros(len(task.quantiles), dtype=np.int64)
+    return score_inputs(task.quantiles, task.decorrelation, [task.reference], at)
+
+
+def hypothesis_score(task: HypothesisTask, m_x: float, m_y: float) -> FloatArray:
+    """Return the log likelihood ratio of one hypothesis for every event, -1e3 where its jets are far off, (events,)."""
+    inputs = _inputs(task)
+    shapes = MassShapes(task.table, reference=task.reference, jets=task.signal_jets)
+    ratio = shapes.log_ratio(m_x, m_y)[cells(inputs[:, :2])]
+    return np.asarray(np.maximum(log_ratio(task.models, inputs, folds=task.folds) + ratio, -1e3), dtype=np.float64)
+
+
+def select_hypotheses(task: HypothesisTask) -> HypothesisSelections:
+    """Return which events each hypothesis keeps at each cut."""
+    settings, inputs = task.settings, _inputs(task)
+    score = log_ratio(task.models, inputs, folds=task.folds)
+    shapes = MassShapes(task.table, reference=task.reference, jets=task.signal_jets)
+    cell = cells(inputs[:, :2])
+    order = np.argsort(cell, kind="stable")
+    size = np.bincount(cell, minlength=int(cell.max()) + 1)
+    start = np.cumsum(size) - size
+    score = score[order]
+    part = settings.part(float(task.inclusive[task.window.bins(task.edges)].sum()))
+    keep = max(round(part * len(score)), 1)
+    members: list[IntArray] = []
+    hypotheses = []
+    for m_x, m_y in hypothesis_grid(task.reference):
+        ratio = shapes.log_ratio(float(m_x), float(m_y))[: len(size)]
+        inside = np.flatnonzero((ratio > -np.inf) & (size > 0))
+        lengths = size[inside]
+        if lengths.sum() < keep:
+            continue
+        first = np.cumsum(lengths) - lengths
+        rows = np.repeat(start[inside] - first, lengths) + np.arange(int(lengths.sum()))
+        total = score[rows] + np.repeat(ratio[inside], lengths)
+        members.append(order[rows[np.argpartition(-total, keep - 1)[:keep]]])
+        hypotheses.append((m_x, m_y))
+    if not members:
+        raise InputError(
+            f"no hypothesis in {task.window} has {keep} events near its masses; give more events, or leave 'prior' out"
+        )
+    return HypothesisSelections(
+        hypotheses=np.array(hypotheses),
+        part=part,
+        selections=Selections(sidebands=_sidebands(task, part), members=np.stack(members)),
+    )
+
+
+def _sidebands(task: HypothesisTask, part: float) -> tuple[Sidebands, ...]:
+    """Return how events count for each mass of the resonance."""
+    window, edges = task.window, task.edges
+    centres = 0.5 * (edges[:-1] + edges[1:])
+    around = window.masked_bins(edges, guard=task.settings.guard)
+    side = (centres > window.sideband_low) & (centres < window.sideband_high) & ~around
+    step = float(np.log(edges[1] / edges[0]))
+    masses = [task.reference * float(np.exp(offset * step)) for offset in task.settings.offsets]
+    return tuple(
+        sidebands(task.inclusive, edges, signal=resonance_share(task.table, mass, edges) * around, side=side, part=part)
+        for mass in masses
+    )
+
+
+def kept_by(part: HypothesisSelections, found: HypothesisMap) -> IntArray:
+    """Return the rows of the events that the best hypothesis of a window keeps."""
+    which = int(np.argmin(np.abs(np.log(part.hypotheses / [found.best_m_x, found.best_m_y])).sum(axis=1)))
+    return np.asarray(part.selections.members[which], dtype=np.int64)
+
+
+def hypothesis_map(
+    task: HypothesisTask, part: HypothesisSelections, bins: IntArray, maxima: FloatArray, tail: Tail
+) -> HypothesisMap:
+    """Return the significances of a window over the plane of masses."""
+    z = significances(part.selections, bins)
+    offset, best = (int(index) for index in np.unravel_index(int(np.argmax(z)), z.shape))
+    m_x, rows = np.unique(part.hypotheses[:, 0], return_inverse=True)
+    m_y, columns = np.unique(part.hypotheses[:, 1], return_inverse=True)
+    plane = np.full((len(m_x), len(m_y)), np.nan)
+    plane[rows, columns] = z.max(axis=0)
+    top = float(z[offset, best])
+    found = np.bincount(bins[part.selections.members[best]], minlength=len(task.inclusive)).astype(np.float64)
+    region = task.window.bins(task.edges)
+    side = part.selections.sidebands[offset]
+    # the plain count in the window, for people: what is weighted is not a number of events
+    scale = float(task.inclusive[region].sum() / (side.inside @ task.inclusive))
+    expected = max(float(side.outside @ found) * scale, 0.0)
+    return HypothesisMap(
+        low=task.window.low,
+        high=task.window.high,
+        m_x=m_x,
+        m_y=m_y,
+        z_local=plane,
+        best_m_x=float(part.hypotheses[best, 0]),
+        best_m_y=float(part.hypotheses[best, 1]),
+        cut_fraction=part.part,
+        n_observed=int(found[region].sum()),
+        n_expected=expected,
+        n_expected_error=float(np.sqrt(expected * scale * side.ratio)),
+        z_best=top,
+        n_hypotheses=z.size,
+        null_median=float(np.median(maxima)),
+        p_global=max(tail.p_value(top), p_from_z(top)),
+    )
