@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, feature_matrix
+from bumphunt.execution import parallel_map
 from bumphunt.masses.hypotheses import (
     SimulatedSignal,
     known_features,
