@@ -25,6 +25,7 @@ from bumphunt.masses.signal_table import SignalTable, load_signal
 from bumphunt.pipeline.prior_windows import (
     HypothesisTask,
     PriorSettings,
+    fitted_window,
     hypothesis_map,
     hypothesis_score,
     kept_by,
@@ -33,7 +34,7 @@ from bumphunt.pipeline.prior_windows import (
 )
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow
-from bumphunt.results import HypothesisMap
+from bumphunt.results import HypothesisMap, WindowResult
 from bumphunt.rng import generator, integer_seed
 from bumphunt.scores.prior import PriorScore
 from bumphunt.scores.trees import BoostedTrees
@@ -51,13 +52,15 @@ class PriorFindings:
     """All that the prior-assisted search found, a map per window; ``best`` numbers the most significant of them.
 
     ``selected`` (events,) are the events that the best hypothesis keeps, ``score`` (events,) the log likelihood ratio
-    of it. ``maxima`` are the largest significances of permuted data.
+    of it. ``fitted`` is the best window with the spectrum of these events fitted, a second estimate of the background
+    beside that of the map (its ``n_direct``). ``maxima`` are the largest significances of permuted data.
     """
 
     maps: tuple[HypothesisMap, ...]
     best: int
     selected: BoolArray
     score: npt.NDArray[np.float32]
+    fitted: WindowResult
     z_local: float
     p_global: float
     maxima: FloatArray
@@ -159,6 +162,7 @@ def search_prior(
         best=found.best,
         selected=found.selected[back],
         score=found.score[back],
+        fitted=found.fitted,
         z_local=found.z_local,
         p_global=found.p_global,
         maxima=found.maxima,
@@ -244,6 +248,7 @@ def _search(
         best=best,
         selected=selected,
         score=hypothesis_score(tasks[best], top.best_m_x, top.best_m_y).astype(np.float32),
+        fitted=fitted_window(tasks[best], top, count(data.mjj[selected], data.edges)),
         z_local=top.z_best,
         p_global=top.p_global,
         maxima=maxima,

@@ -12,15 +12,21 @@ from bumphunt.masses.signal_table import SignalTable
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow
 from bumphunt.preprocessing.transport import features_at
-from bumphunt.results import HypothesisMap
+from bumphunt.results import HypothesisMap, WindowResult
 from bumphunt.scores.prior import log_ratio
 from bumphunt.scores.protocol import Classifier
 from bumphunt.significance.permutations import Selections, Tail, significances
+from bumphunt.significance.scan import window_significance
 from bumphunt.significance.smooth_sidebands import Sidebands, sidebands
+from bumphunt.spectrum.functions import SQRT_S
 from bumphunt.statistics import p_from_z
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+
+NEIGHBOURHOOD = 2
+"""Bins beyond the guard that are left out where the fit of the sidebands is judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +38,7 @@ class PriorSettings:
     are tried, in bins from the window's centre; ``guard`` bins beside the window belong to no sideband.
     ``simulated`` is the number of simulated events in all, ``permutations`` how often masses are permuted.
     ``features`` are those of :func:`~bumphunt.masses.hypotheses.known_features` that the events have, unless named.
+    ``family`` and ``sqrt_s`` are for the fit of the best hypothesis' spectrum.
     """
 
     background: float = 35.0
@@ -48,6 +55,8 @@ class PriorSettings:
     min_samples_leaf: int = 100
     max_bins: int = 64
     features: tuple[str, ...] | None = None
+    family: str = "auto"
+    sqrt_s: float = SQRT_S
 
     def part(self, in_window: float) -> float:
         """Return the part of the events to keep for a window of so many.
@@ -209,3 +218,24 @@ def hypothesis_map(
         null_median=float(np.median(maxima)),
         p_global=max(tail.p_value(top), p_from_z(top)),
     )
+
+
+def fitted_window(task: HypothesisTask, found: HypothesisMap, counts: FloatArray) -> WindowResult:
+    """Return the window with a fit to the spectrum ``counts`` (bins,) of what the best hypothesis keeps.
+
+    The estimate from the sidebands' efficiencies is its ``n_direct``.
+    """
+    window, edges, guard = task.window, task.edges, task.settings.guard
+    region = window.bins(edges)
+    return window_significance(
+        counts,
+        edges,
+        region,
+        masked=window.masked_bins(edges, guard=guard),
+        neighbourhood=window.masked_bins(edges, guard=guard + NEIGHBOURHOOD),
+        family=task.settings.family,
+        cut_fraction=found.cut_fraction,
+        n_window=int(task.inclusive[region].sum()),
+        inclusive=task.inclusive,
+        sqrt_s=task.settings.sqrt_s,
+    ).with_direct(found.n_expected, found.n_expected_error)
