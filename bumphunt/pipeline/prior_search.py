@@ -2,7 +2,7 @@
 
 Beside the search that learns from the data alone stands one that assumes two daughters with two prongs each. One
 cross-fitted score tells simulated signal of all masses from data, in features moved to the window's mass, so that
-background of any mjj looks alike; each hypothesis (m_x, m_y) multiplies it by a ratio of mass densities and keeps the
+background of any mjj looks alike; each hypothesis (m_x, m_y) multiplies it by a ratio of mass densities and weighs the
 most signal-like events. Their sidebands say what to expect in the window; permutations of the masses say how large the
 largest of all these significances is without signal.
 """
@@ -51,7 +51,7 @@ IntArray = npt.NDArray[np.int64]
 class PriorFindings:
     """All that the prior-assisted search found, a map per window; ``best`` numbers the most significant of them.
 
-    ``selected`` (events,) are the events that the best hypothesis keeps, ``score`` (events,) the log likelihood ratio
+    ``selected`` (events,) are the purest events of the best hypothesis, ``score`` (events,) the log likelihood ratio
     of it. ``fitted`` is the best window with the spectrum of these events fitted, a second estimate of the background
     beside that of the map (its ``n_direct``). ``maxima`` are the largest significances of permuted data.
     """
@@ -68,7 +68,7 @@ class PriorFindings:
 
     @property
     def z_global(self) -> float:
-        """Significance over all windows, hypotheses and cuts."""
+        """Significance over all windows and hypotheses."""
         return z_from_p(self.p_global)
 
     @property

@@ -17,7 +17,7 @@ from bumphunt.scores.prior import log_ratio
 from bumphunt.scores.protocol import Classifier
 from bumphunt.significance.permutations import Selections, Tail, significances
 from bumphunt.significance.scan import window_significance
-from bumphunt.significance.smooth_sidebands import Sidebands, sidebands
+from bumphunt.significance.smooth_sidebands import Sidebands, rank_weights, sidebands, weighted
 from bumphunt.spectrum.functions import SQRT_S
 from bumphunt.statistics import p_from_z
 
@@ -29,21 +29,25 @@ NEIGHBOURHOOD = 2
 """Bins beyond the guard that are left out where the fit of the sidebands is judged."""
 
 
+PUREST = 1.0 / 3.0
+"""Part of a hypothesis' events, the most signal-like, that are counted for people and handed to the fits."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriorSettings:
     """What the search declares before it sees data.
 
-    A hypothesis keeps the part of all searched events that leaves ``background`` of them in the window without
-    signal, at most ``largest``, but ``least`` events of background. ``offsets`` are the masses of the resonance that
-    are tried, in bins from the window's centre; ``guard`` bins beside the window belong to no sideband.
+    A hypothesis weighs, by rank, the part of all searched events that leaves ``background`` of them in the window
+    without signal, at most ``largest``, but ``least`` events of background. ``offsets`` are the masses of the
+    resonance that are tried, in bins from the window's centre; ``guard`` bins beside the window belong to no sideband.
     ``simulated`` is the number of simulated events in all, ``permutations`` how often masses are permuted.
     ``features`` are those of :func:`~bumphunt.masses.hypotheses.known_features` that the events have, unless named.
     ``family`` and ``sqrt_s`` are for the fit of the best hypothesis' spectrum.
     """
 
-    background: float = 35.0
-    largest: float = 8e-4
-    least: float = 3.0
+    background: float = 130.0
+    largest: float = 3e-3
+    least: float = 5.0
     offsets: tuple[float, ...] = (0.0,)
     guard: int = 1
     simulated: int = 200_000
@@ -64,8 +68,8 @@ class PriorSettings:
         Examples
         --------
         >>> settings = PriorSettings()
-        >>> settings.part(140_000.0), settings.part(40_000.0), settings.part(1000.0)
-        (0.00025, 0.0008, 0.003)
+        >>> settings.part(130_000.0), settings.part(40_000.0), settings.part(1000.0)
+        (0.001, 0.003, 0.005)
         """
         number = max(in_window, 1.0)
         return min(max(min(self.background / number, self.largest), self.least / number), 0.5)
@@ -140,6 +144,7 @@ def select_hypotheses(task: HypothesisTask) -> HypothesisSelections:
     score = score[order]
     part = settings.part(float(task.inclusive[task.window.bins(task.edges)].sum()))
     keep = max(round(part * len(score)), 1)
+    weights = rank_weights(keep)
     members: list[IntArray] = []
     hypotheses = []
     for m_x, m_y in hypothesis_grid(task.reference):
@@ -151,7 +156,8 @@ def select_hypotheses(task: HypothesisTask) -> HypothesisSelections:
         first = np.cumsum(lengths) - lengths
         rows = np.repeat(start[inside] - first, lengths) + np.arange(int(lengths.sum()))
         total = score[rows] + np.repeat(ratio[inside], lengths)
-        members.append(order[rows[np.argpartition(-total, keep - 1)[:keep]]])
+        best = np.argpartition(-total, keep - 1)[:keep]
+        members.append(order[rows[best[np.argsort(-total[best], kind="stable")]]])
         hypotheses.append((m_x, m_y))
     if not members:
         raise InputError(
@@ -160,11 +166,11 @@ def select_hypotheses(task: HypothesisTask) -> HypothesisSelections:
     return HypothesisSelections(
         hypotheses=np.array(hypotheses),
         part=part,
-        selections=Selections(sidebands=_sidebands(task, part), members=np.stack(members)),
+        selections=Selections(sidebands=_sidebands(task, part, weights), members=np.stack(members), weights=weights),
     )
 
 
-def _sidebands(task: HypothesisTask, part: float) -> tuple[Sidebands, ...]:
+def _sidebands(task: HypothesisTask, part: float, weights: FloatArray) -> tuple[Sidebands, ...]:
     """Return how events count for each mass of the resonance."""
     window, edges = task.window, task.edges
     centres = 0.5 * (edges[:-1] + edges[1:])
@@ -172,16 +178,21 @@ def _sidebands(task: HypothesisTask, part: float) -> tuple[Sidebands, ...]:
     side = (centres > window.sideband_low) & (centres < window.sideband_high) & ~around
     step = float(np.log(edges[1] / edges[0]))
     masses = [task.reference * float(np.exp(offset * step)) for offset in task.settings.offsets]
-    return tuple(
+    plain = [
         sidebands(task.inclusive, edges, signal=resonance_share(task.table, mass, edges) * around, side=side, part=part)
         for mass in masses
-    )
+    ]
+    return tuple(weighted(counted, weights, task.inclusive) for counted in plain)
 
 
 def kept_by(part: HypothesisSelections, found: HypothesisMap) -> IntArray:
-    """Return the rows of the events that the best hypothesis of a window keeps."""
+    """Return the rows of the purest events, those of its ``cut_fraction``, of the best hypothesis of a window."""
     which = int(np.argmin(np.abs(np.log(part.hypotheses / [found.best_m_x, found.best_m_y])).sum(axis=1)))
-    return np.asarray(part.selections.members[which], dtype=np.int64)
+    return np.asarray(_purest(part.selections.members[which]), dtype=np.int64)
+
+
+def _purest(members: IntArray) -> IntArray:
+    return members[: max(round(PUREST * len(members)), 1)]
 
 
 def hypothesis_map(
@@ -195,12 +206,12 @@ def hypothesis_map(
     plane = np.full((len(m_x), len(m_y)), np.nan)
     plane[rows, columns] = z.max(axis=0)
     top = float(z[offset, best])
-    found = np.bincount(bins[part.selections.members[best]], minlength=len(task.inclusive)).astype(np.float64)
+    purest = _purest(part.selections.members[best])
+    found = np.bincount(bins[purest], minlength=len(task.inclusive)).astype(np.float64)
     region = task.window.bins(task.edges)
-    side = part.selections.sidebands[offset]
-    # the plain count in the window, for people: what is weighted is not a number of events
-    scale = float(task.inclusive[region].sum() / (side.inside @ task.inclusive))
-    expected = max(float(side.outside @ found) * scale, 0.0)
+    # a plain count for people, and for the fits that follow: what is weighted is not a number of events
+    outside = part.selections.sidebands[offset].outside
+    share = float(task.inclusive[region].sum() / max(outside @ task.inclusive, 1e-12))
     return HypothesisMap(
         low=task.window.low,
         high=task.window.high,
@@ -209,10 +220,10 @@ def hypothesis_map(
         z_local=plane,
         best_m_x=float(part.hypotheses[best, 0]),
         best_m_y=float(part.hypotheses[best, 1]),
-        cut_fraction=part.part,
+        cut_fraction=len(purest) / len(bins),
         n_observed=int(found[region].sum()),
-        n_expected=expected,
-        n_expected_error=float(np.sqrt(expected * scale * side.ratio)),
+        n_expected=max(float(outside @ found), 0.0) * share,
+        n_expected_error=float(np.sqrt(outside**2 @ np.maximum(found, 0.1))) * share,
         z_best=top,
         n_hypotheses=z.size,
         null_median=float(np.median(maxima)),

@@ -12,10 +12,11 @@ class HypothesisMap(Result):
     """One window (low, high in GeV) of the prior-assisted search, over hypotheses of the daughters' masses.
 
     ``m_x`` and ``m_y`` are the masses in GeV that were tried for the heavier and the lighter daughter; ``z_local``
-    (m_x, m_y) is the largest significance over the cuts, NaN where m_y is above m_x. ``best_m_x``, ``best_m_y`` and
-    ``cut_fraction`` are those of the largest, with its ``n_observed`` events on ``n_expected`` of standard error
-    ``n_expected_error``. ``null_median`` is the median of the largest over all windows, hypotheses and cuts
-    without signal, ``p_global`` the probability that it reaches this window's.
+    (m_x, m_y) is the significance of events weighted by their rank, NaN where m_y is above m_x. ``best_m_x`` and
+    ``best_m_y`` are those of the largest; of its purest events, a part ``cut_fraction`` of all, there are
+    ``n_observed`` in the window on ``n_expected`` of standard error ``n_expected_error``. ``null_median`` is the
+    median of the largest over all windows and hypotheses without signal, ``p_global`` the probability that it
+    reaches this window's.
     """
 
     low: float

@@ -28,21 +28,20 @@ BLOCK = 100
 class Selections:
     """Selections of one window and size: ``members`` (selections, kept) are the rows of the selected events.
 
-    ``sidebands`` say how they are counted, for one or several masses of the resonance.
+    ``weights`` (kept,) are those of the events of every selection, best first, and ``sidebands`` say how they are
+    counted, for one or several masses of the resonance.
     """
 
     sidebands: tuple[Sidebands, ...]
     members: IntArray
+    weights: FloatArray
 
 
 def significances(selections: Selections, bins: IntArray) -> FloatArray:
     """Return the significance of each mass and selection, (sidebands, selections), given every event's mass bin."""
-    at = bins[selections.members]
+    at, weights = bins[selections.members], selections.weights
     return np.stack(
-        [
-            excess_z(side.inside[at].sum(axis=1), side.outside[at].sum(axis=1), side.ratio)
-            for side in selections.sidebands
-        ]
+        [excess_z(side.inside[at] @ weights, side.outside[at] @ weights, side.ratio) for side in selections.sidebands]
     )
 
 
@@ -82,7 +81,7 @@ def permuted_maxima(
             for side in group.sidebands:
                 on = matrix @ side.inside.astype(np.float32)[drawn]
                 expected = matrix @ side.outside.astype(np.float32)[drawn]
-                best = np.maximum(best, highest_z(on, expected, side.ratio))
+                best = np.maximum(best, highest_z(np.maximum(on, 0.0), expected, side.ratio))
         found[first : first + size] = best
     return found
 

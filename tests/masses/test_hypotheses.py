@@ -42,7 +42,7 @@ def test_simulated_events_lie_where_they_should() -> None:
     assert found.features.shape == (8_000, 8)
     assert (found.features[:, 0] >= found.features[:, 1]).all(), "the heavier jet comes first"
     for number, reference in enumerate((3_500.0, 5_000.0)):
-        assert np.median(found.mjj[found.reference == number]) == pytest.approx(reference, rel=0.03)
+        assert np.median(found.mjj[found.reference == number]) == pytest.approx(reference, rel=0.05)
     assert np.isfinite(found.features).all()
 
 

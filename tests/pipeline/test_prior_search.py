@@ -13,7 +13,7 @@ from bumphunt.preprocessing.splits import mass_windows
 from bumphunt.results import HypothesisMap
 from bumphunt.spectrum.binning import mass_grid
 
-LIGHT = PriorSettings(simulated=12_000, permutations=60, max_iter=25, min_samples_leaf=40, largest=2e-3)
+LIGHT = PriorSettings(simulated=12_000, permutations=60, max_iter=25, min_samples_leaf=40, largest=6e-3)
 EDGES = mass_grid(2_900.0, 5_200.0, ratio=1.03)
 WINDOWS = [window for window in mass_windows(EDGES, width=4, step=2, sideband=8) if 3_000 < window.low < 3_800]
 

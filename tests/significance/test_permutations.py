@@ -8,7 +8,7 @@ from scipy.stats import kstest
 
 from bumphunt.errors import InputError
 from bumphunt.significance.permutations import Selections, fit_tail, permuted_maxima, significances
-from bumphunt.significance.smooth_sidebands import sidebands
+from bumphunt.significance.smooth_sidebands import rank_weights, sidebands, weighted
 from bumphunt.statistics import p_from_z
 
 SELECTIONS, KEPT, EVENTS = 40, 120, 20_000
@@ -25,9 +25,12 @@ def pseudo_data(edges: np.ndarray, smooth: Callable[[float], np.ndarray], seed: 
         window = np.zeros(len(spectrum))
         window[first : first + 4] = 1.0
         side = (window == 0) & (np.arange(len(spectrum)) < first + 14)
-        counted = sidebands(inclusive, edges, signal=window, side=side, part=KEPT / EVENTS)
+        weights = rank_weights(KEPT)
+        counted = weighted(
+            sidebands(inclusive, edges, signal=window, side=side, part=KEPT / EVENTS), weights, inclusive
+        )
         members = np.stack([rng.choice(EVENTS, KEPT, replace=False) for _ in range(SELECTIONS)])
-        groups.append(Selections(sidebands=(counted,), members=members))
+        groups.append(Selections(sidebands=(counted,), members=members, weights=weights))
     if signal:
         bins[groups[1].members[0, :signal]] = 9
     return groups, bins

@@ -7,7 +7,15 @@ import pytest
 
 from bumphunt.errors import InputError
 from bumphunt.significance.p_values import on_off_p_value
-from bumphunt.significance.smooth_sidebands import Sidebands, excess_p_values, excess_z, highest_z, sidebands
+from bumphunt.significance.smooth_sidebands import (
+    Sidebands,
+    excess_p_values,
+    excess_z,
+    highest_z,
+    rank_weights,
+    sidebands,
+    weighted,
+)
 from bumphunt.statistics import p_from_z
 
 
@@ -73,3 +81,24 @@ def test_an_empty_window_is_refused(edges, inclusive) -> None:
     nothing = np.zeros(len(inclusive))
     with pytest.raises(InputError, match="hold no events"):
         sidebands(inclusive, edges, signal=nothing, side=inclusive > 0, part=0.1)
+
+
+def test_weights_fall_with_rank_and_count_as_many() -> None:
+    weights = rank_weights(300)
+    assert (np.diff(weights) <= 0).all()
+    assert weights.sum() == pytest.approx((weights**2).sum())
+    assert weights[0] / weights[-1] > 4.0
+
+
+def test_tails_of_weighted_sums_are_not_heavier_than_said(edges, inclusive) -> None:
+    rng = np.random.default_rng(3)
+    plain, _ = around(edges, inclusive)
+    weights = rank_weights(60)
+    share = inclusive / inclusive.sum()
+    bins = np.searchsorted(np.cumsum(share)[:-1], rng.random((100_000, 60)))
+    rates = {}
+    for name, side in (("plain", plain), ("weighted", weighted(plain, weights, inclusive))):
+        z = excess_z(side.inside[bins] @ weights, side.outside[bins] @ weights, side.ratio)
+        rates[name] = [(z > at).mean() / p_from_z(at) for at in (2.0, 3.0, 3.5)]
+    assert max(rates["weighted"]) < 1.0
+    assert rates["plain"][1] > 2.0 * rates["weighted"][1], "two moments alone claim more"
