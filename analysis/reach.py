@@ -37,11 +37,13 @@ LEAST = 100
 """Events in a window's region and either sideband, as the package asks."""
 
 
-def tasks(folder: Path, chosen: str, sizes: list[int], strengths: list[float], number: int) -> list[dict[str, Any]]:
+def tasks(
+    folder: Path, chosen: str, sizes: list[int], strengths: list[float], number: int, *, follow: float = 0.0
+) -> list[dict[str, Any]]:
     """Return the boxes: strength by strength, each with background of its own."""
     return [
-        {"set": f"{chosen} {size} {strength:g}", "number": box, "model": chosen, "size": size, "strength": strength}
-        | {"_at": folder}
+        {"set": f"{chosen} {size} {strength:g}" + (f" follow {follow:g}" if follow else ""), "number": box}
+        | {"model": chosen, "size": size, "strength": strength, "follow": follow, "_at": folder}
         for size in sizes
         for strength in strengths
         for box in range(number)
@@ -67,7 +69,10 @@ def make_box(task: dict[str, Any]) -> tuple[BlindEvents, int]:
     inside = float(_near(signal["mjj"].to_numpy(), masses[0]).mean())
     background = float(_near(box["mjj"].to_numpy(), masses[0]).sum())
     injected = round(task["strength"] * background**0.5 / inside)
-    return with_signal(box, signal, number=injected, rng=rng), injected
+    events = with_signal(box, signal, number=injected, rng=rng)
+    if task["follow"]:
+        events = events.assign(**{name: events[name] + task["follow"] * events["mjj"] for name in ("mj1", "mj2")})
+    return BlindEvents(events), injected
 
 
 def content_folds(events: BlindEvents, folds: int) -> np.ndarray:
@@ -116,12 +121,17 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
 def table(lines: list[dict[str, Any]]) -> pd.DataFrame:
     """Return medians and 16-84 % ranges by model, size and strength."""
     rows = []
-    for (made, model, size, strength), group in pd.DataFrame(lines).groupby(["commit", "model", "size", "strength"]):
+    kinds = ["commit", "model", "size", "strength", "follow"]
+    for (made, model, size, strength, follow), group in pd.DataFrame(lines).fillna({"follow": 0.0}).groupby(kinds):
         low, middle, high = np.quantile(group["z_global"], [0.16, 0.5, 0.84]).round(2)
         rows.append(
-            {"commit": made, "model": model, "size": size, "S/sqrt(B)": strength, "boxes": len(group)}
+            {"boxes": len(group), "commit": made, "model": model, "size": size, "S/sqrt(B)": strength, "follow": follow}
             | {"z_local": round(group["z_local"].median(), 2), "z_global": middle, "16%": low, "84%": high}
-            | {"right": int(group["right"].sum()), "seconds": group["seconds"].median()}
+            | {
+                "above 2": int((group["z_global"] > 2).sum()),
+                "right": int(group["right"].sum()),
+                "seconds": group["seconds"].median(),
+            }
         )
     return pd.DataFrame(rows)
 
@@ -135,13 +145,16 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=[100_000])
     parser.add_argument("--strengths", nargs="+", type=float, default=[0.0, 0.4, 0.55, 0.8, 1.2])
     parser.add_argument("--boxes", type=int, default=10, help="of each kind")
+    parser.add_argument("--follow", type=float, default=0.0, help="add this part of mjj to both jet masses")
     arguments = parser.parse_args()
     arguments.scratch.mkdir(parents=True, exist_ok=True)
     background_pool(arguments.scratch / "pool.parquet", workers=arguments.workers)
     todo = []
     for chosen in arguments.models:
         signal_file(arguments.scratch, *MODELS[chosen], workers=arguments.workers)
-        todo += tasks(arguments.scratch, chosen, arguments.sizes, arguments.strengths, arguments.boxes)
+        todo += tasks(
+            arguments.scratch, chosen, arguments.sizes, arguments.strengths, arguments.boxes, follow=arguments.follow
+        )
     origin = boxes.stamp(bumphunt.AnalysisConfig(), seed=1)
     boxes.grow(arguments.result, one_box, todo, origin=origin, workers=arguments.workers)
     print(table(boxes.read(arguments.result)).to_string(index=False))
