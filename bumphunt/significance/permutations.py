@@ -96,16 +96,19 @@ def _without_replacement(per_bin: IntArray, number: int, rng: np.random.Generato
 class Tail:
     """Probability that the maximum exceeds z: ``1 - exp(-N(z) p(z))``, N(z) = exp(level + growth (z - at)).
 
-    ``at`` is the median of the maxima; p is the one-sided normal tail.
+    ``at`` is the median of the maxima; p is the one-sided normal tail. A fall of N, where local p-values are too
+    cautious, is followed up to ``end``, the largest of the maxima, and no further.
     """
 
     level: float
     growth: float
     at: float
+    end: float
 
     def p_value(self, z: float) -> float:
         """Return the global p-value of a local significance, at least the local p-value."""
-        exponent = self.level + self.growth * max(z - self.at, 0.0) + float(log_ndtr(-z))
+        reach = max(min(z, self.end) if self.growth < 0 else z, self.at) - self.at
+        exponent = self.level + self.growth * reach + float(log_ndtr(-z))
         return max(-math.expm1(-math.exp(min(exponent, 5.0))), math.exp(float(log_ndtr(-z))))
 
 
@@ -135,7 +138,7 @@ def fit_tail(maxima: FloatArray) -> Tail:
     slope = np.exp(-0.5 * places**2 - 0.5 * math.log(2.0 * math.pi) - log_p)
     below = len(maxima) - len(excess)
     best: tuple[float, Tail] | None = None
-    for growth in np.linspace(0.0, 2.0, 41):
+    for growth in np.linspace(-2.0, 2.0, 81):
         # for a given growth the level follows from the part above the median, then one-dimensional search
         for level in _levels(growth, at, len(excess), len(maxima)):
             rate = np.exp(level + growth * excess + log_p)
@@ -143,7 +146,7 @@ def fit_tail(maxima: FloatArray) -> Tail:
             density = np.log(rate) + np.log(np.maximum(slope - growth, 1e-9)) - rate
             likelihood = float(density.sum()) - below * inner
             if best is None or likelihood > best[0]:
-                best = (likelihood, Tail(level=level, growth=float(growth), at=at))
+                best = (likelihood, Tail(level=float(level), growth=float(growth), at=at, end=float(maxima[-1])))
     assert best is not None
     return best[1]
 
