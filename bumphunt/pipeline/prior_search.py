@@ -47,6 +47,10 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
+LEAST_EVENTS = 5_000
+"""Events in the searched range below which a hypothesis would keep a handful of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PriorFindings:
     """All that the prior-assisted search found, a map per window; ``best`` numbers the most significant of them.
@@ -150,6 +154,13 @@ def search_prior(
     if names[:2] != ("mj1", "mj2"):
         raise InputError("the prior-assisted search needs the jets' masses mj1 and mj2; leave 'prior' out of searches")
     mjj = events["mjj"].to_numpy(dtype=np.float64)
+    if len(mjj) < LEAST_EVENTS:
+        raise InputError(
+            f"{len(mjj)} events between {edges[0]:.0f} and {edges[-1]:.0f} GeV are too few for the prior-assisted search; "
+            f"give at least {LEAST_EVENTS}, or leave 'prior' out of searches"
+        )
+    if len(folds) != len(mjj):
+        raise InputError(f"{len(mjj)} events have {len(folds)} fold numbers; give one for each event")
     raw = _with_log_masses(feature_matrix(events, names))
     # sums depend on the order of their terms in the last digit, and draws on it altogether: content decides it
     order = np.lexsort((*raw.T, mjj))
