@@ -156,8 +156,8 @@ def search_prior(
     mjj = events["mjj"].to_numpy(dtype=np.float64)
     if len(mjj) < LEAST_EVENTS:
         raise InputError(
-            f"{len(mjj)} events between {edges[0]:.0f} and {edges[-1]:.0f} GeV are too few for the prior-assisted search; "
-            f"give at least {LEAST_EVENTS}, or leave 'prior' out of searches"
+            f"{len(mjj)} events between {edges[0]:.0f} and {edges[-1]:.0f} GeV are too few for the prior-assisted "
+            f"search; give at least {LEAST_EVENTS}, or leave 'prior' out of searches"
         )
     if len(folds) != len(mjj):
         raise InputError(f"{len(mjj)} events have {len(folds)} fold numbers; give one for each event")

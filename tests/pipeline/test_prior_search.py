@@ -102,7 +102,7 @@ def test_what_cannot_be_searched_is_said(table) -> None:
     with pytest.raises(InputError, match="mj1 and mj2"):
         search_prior(without, WINDOWS, EDGES, folds, seed=1, settings=LIGHT)
     few = BlindEvents(blind.iloc[:1_000])
-    with pytest.raises(InputError, match="1000 events between 2900 and 5180 GeV are too few"):
+    with pytest.raises(InputError, match="1000 events between 2900 and 5085 GeV are too few"):
         search_prior(few, WINDOWS, EDGES, folds[:1_000], seed=1, settings=LIGHT)
     with pytest.raises(InputError, match="fold numbers; give one for each event"):
         search_prior(blind, WINDOWS, EDGES, folds[:-1], seed=1, settings=LIGHT)
