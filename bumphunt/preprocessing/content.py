@@ -191,3 +191,25 @@ def _bits(values: npt.NDArray[np.generic]) -> Keys:
         single = values.astype(np.float32) + np.float32(0)
     single[np.isnan(single)] = np.nan
     return single.view(np.uint32).astype(np.uint64)
+
+
+def content_hash(values: list[npt.NDArray[np.generic]], n_rows: int) -> Keys:
+    """Return a hash of the values in double precision, shape (events,)."""
+    keys = np.zeros(n_rows, dtype=np.uint64)
+    for start in range(0, n_rows, _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        part = keys[rows]
+        for column in values:
+            part = mixed(part ^ (column[rows].astype(np.float64) + 0.0).view(np.uint64))
+        keys[rows] = part
+    return keys
+
+
+def column_hash(table: pd.DataFrame, names: Sequence[str], rows: IntArray) -> Keys:
+    """Return a hash of columns of any type, shape (rows,)."""
+    keys = np.zeros(len(rows), dtype=np.uint64)
+    for name in names:
+        column = table[name].iloc[rows]
+        numeric = pd.api.types.is_numeric_dtype(column)
+        keys = mixed(keys ^ pd.util.hash_array(column.to_numpy() if numeric else column.astype(str).to_numpy(object)))
+    return keys

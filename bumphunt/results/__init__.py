@@ -13,6 +13,7 @@ from bumphunt.results.analysis import (
     TrainingHistory,
 )
 from bumphunt.results.base import BoolArray, FloatArray, Result
+from bumphunt.results.hypotheses import HypothesisScan
 from bumphunt.results.maps import HypothesisMap, LimitCurve
 from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan, Projection
 from bumphunt.results.rounding import pdg_round
@@ -30,6 +31,7 @@ __all__ = [
     "CrossCheck",
     "FloatArray",
     "HypothesisMap",
+    "HypothesisScan",
     "Interval",
     "JetPlane",
     "LimitCurve",

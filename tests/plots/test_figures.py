@@ -13,7 +13,6 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from bumphunt import plots
 from bumphunt.errors import InputError
 from bumphunt.plots import (
     cross_checks,
@@ -99,15 +98,6 @@ def test_the_room_is_light_and_pyplot_is_never_loaded() -> None:
         "late = [m for m in ('matplotlib.pyplot', 'pandas', 'tensorflow', 'sklearn') if m in sys.modules]\n"
         "sys.exit(', '.join(early + late) or 0)"
     )
-
-
-def test_old_names_warn() -> None:
-    with pytest.warns(DeprecationWarning, match="bumphunt.plots.plane"):
-        assert plots.jet_plane is plane
-    with pytest.warns(DeprecationWarning, match="null_rates"):
-        assert plots.false_alarm_rates is null_rates
-    with pytest.raises(AttributeError, match="no attribute 'pictures'"):
-        plots.pictures  # noqa: B018
 
 
 PANELS: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {

@@ -1,0 +1,279 @@
+"""The prior-assisted search: simulated signal of all masses against the data, hypotheses over the plane of masses.
+
+Beside the search that learns from the data alone stands one that assumes two daughters with two prongs each. One
+cross-fitted score tells simulated signal of all masses from data, in features moved to the window's mass, so that
+background of any mjj looks alike; each hypothesis (m_x, m_y) multiplies it by a ratio of mass densities and weighs the
+most signal-like events. Their sidebands say what to expect in the window; permutations of the masses say how large the
+largest of all these significances is without signal.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt.errors import InputError
+from bumphunt.events import BlindEvents, feature_matrix
+from bumphunt.execution import parallel_map
+from bumphunt.masses.hypotheses import (
+    SimulatedSignal,
+    known_features,
+    simulated_signal,
+)
+from bumphunt.masses.signal_table import SignalTable, load_signal
+from bumphunt.pipeline.prior_windows import (
+    HypothesisTask,
+    PriorSettings,
+    fitted_window,
+    hypothesis_map,
+    hypothesis_score,
+    kept_by,
+    score_inputs,
+    select_hypotheses,
+)
+from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
+from bumphunt.preprocessing.splits import MassWindow
+from bumphunt.results import HypothesisScan, WindowResult
+from bumphunt.rng import generator, integer_seed
+from bumphunt.scores.prior import PriorScore
+from bumphunt.scores.trees import BoostedTrees
+from bumphunt.significance.permutations import Tail, fit_tail, permuted_maxima
+from bumphunt.spectrum.binning import count
+from bumphunt.statistics import z_from_p
+
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+LEAST_EVENTS = 5_000
+"""Events in the searched range below which a hypothesis would keep a handful of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PriorFindings:
+    """All that the prior-assisted search found, a map per window; ``best`` numbers the most significant of them.
+
+    ``selected`` (events,) are the purest events of the best hypothesis, ``score`` (events,) the log likelihood ratio
+    of it. ``fitted`` is the best window with the spectrum of these events fitted, a second estimate of the background
+    beside that of the map (its ``n_direct``). ``maxima`` are the largest significances of permuted data.
+    """
+
+    maps: tuple[HypothesisScan, ...]
+    best: int
+    selected: BoolArray
+    score: npt.NDArray[np.float32]
+    fitted: WindowResult
+    z_local: float
+    p_global: float
+    maxima: FloatArray
+    tail: Tail
+
+    @property
+    def z_global(self) -> float:
+        """Significance over all windows and hypotheses."""
+        return z_from_p(self.p_global)
+
+    @property
+    def method(self) -> str:
+        """How the global p-value came about."""
+        return (
+            f"maximum over {sum(found.n_hypotheses for found in self.maps)} hypotheses in {len(self.maps)} windows, "
+            f"{len(self.maxima)} permutations of the masses and the tail fitted to them"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Data:
+    """Features (jet masses as logarithms), mjj and folds in an order that content decides, and the bins."""
+
+    features: FloatArray
+    mjj: FloatArray
+    folds: IntArray
+    edges: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Signal:
+    """Simulated signal near each of the windows' centres."""
+
+    table: SignalTable
+    events: SimulatedSignal
+    references: list[float]
+
+
+def covered_windows(windows: Sequence[MassWindow], table: SignalTable | None = None) -> tuple[MassWindow, ...]:
+    """Return the windows in which signal is simulated."""
+    masses = (table or load_signal()).masses[:, 0]
+    return tuple(w for w in windows if masses.min() <= _centre(w) <= masses.max())
+
+
+def search_prior(
+    events: BlindEvents,
+    windows: Sequence[MassWindow],
+    edges: FloatArray,
+    folds: IntArray,
+    *,
+    seed: int,
+    settings: PriorSettings | None = None,
+    table: SignalTable | None = None,
+    workers: int = 1,
+) -> PriorFindings:
+    """Search every window for signal like the simulated.
+
+    Parameters
+    ----------
+    events : BlindEvents
+        The events of the searched range, without truth.
+    windows : sequence of MassWindow
+        Signal regions on the grid of ``edges``, all of them :func:`covered_windows`.
+    edges : array of shape (bins + 1,)
+        Bin edges of the searched range in GeV.
+    folds : int array of shape (events,)
+        Fold of each event, decided by its content.
+    seed : int
+        Seed of the run.
+    settings, table
+        What is declared, and the simulated signal; the shipped one by default.
+    workers : int
+        Processes.
+
+    Raises
+    ------
+    InputError
+        If no window is given, or the events lack the jets' masses or are too few to decorrelate.
+    """
+    settings, table = settings or PriorSettings(), table or load_signal()
+    if not windows:
+        raise InputError(
+            f"no window lies where signal is simulated, {table.masses[:, 0].min():.0f} to "
+            f"{table.masses[:, 0].max():.0f} GeV; leave 'prior' out of searches"
+        )
+    names = settings.features or tuple(name for name in known_features() if name in events.columns)
+    if names[:2] != ("mj1", "mj2"):
+        raise InputError("the prior-assisted search needs the jets' masses mj1 and mj2; leave 'prior' out of searches")
+    mjj = events["mjj"].to_numpy(dtype=np.float64)
+    if len(mjj) < LEAST_EVENTS:
+        raise InputError(
+            f"{len(mjj)} events between {edges[0]:.0f} and {edges[-1]:.0f} GeV are too few for the prior-assisted "
+            f"search; give at least {LEAST_EVENTS}, or leave 'prior' out of searches"
+        )
+    if len(folds) != len(mjj):
+        raise InputError(f"{len(mjj)} events have {len(folds)} fold numbers; give one for each event")
+    raw = _with_log_masses(feature_matrix(events, names))
+    # sums depend on the order of their terms in the last digit, and draws on it altogether: content decides it
+    order = np.lexsort((*raw.T, mjj))
+    data = _Data(features=raw[order], mjj=mjj[order], folds=np.asarray(folds, dtype=np.int64)[order], edges=edges)
+    found = _search(data, windows, settings, _signal(table, windows, names, settings, seed), seed=seed, workers=workers)
+    back = np.empty(len(order), dtype=np.int64)
+    back[order] = np.arange(len(order))
+    return PriorFindings(
+        maps=found.maps,
+        best=found.best,
+        selected=found.selected[back],
+        score=found.score[back],
+        fitted=found.fitted,
+        z_local=found.z_local,
+        p_global=found.p_global,
+        maxima=found.maxima,
+        tail=found.tail,
+    )
+
+
+def _with_log_masses(features: FloatArray) -> FloatArray:
+    features = features.copy()
+    features[:, :2] = np.log(np.maximum(features[:, :2], 1.0))
+    return features
+
+
+def _signal(
+    table: SignalTable, windows: Sequence[MassWindow], names: Sequence[str], settings: PriorSettings, seed: int
+) -> _Signal:
+    references = [_centre(window) for window in windows]
+    number = max(settings.simulated // len(windows), 100)
+    events = simulated_signal(table, references, names, number=number, rng=generator(seed, "prior", "signal"))
+    return _Signal(table=table, events=events, references=references)
+
+
+def _centre(window: MassWindow) -> float:
+    return float(np.sqrt(window.low * window.high))
+
+
+def _search(
+    data: _Data,
+    windows: Sequence[MassWindow],
+    settings: PriorSettings,
+    signal: _Signal,
+    *,
+    seed: int,
+    workers: int,
+) -> PriorFindings:
+    rng = generator(seed, "prior", "training")
+    decorrelation = SmoothDecorrelation().fit(data.features, data.mjj)
+    quantiles = decorrelation.transform(data.features, data.mjj)
+    references, at = signal.references, signal.events.reference
+    simulated = score_inputs(
+        decorrelation.transform(signal.events.features, signal.events.mjj), decorrelation, references, at
+    )
+    drawn = rng.integers(len(windows), size=len(data.mjj))
+    model = PriorScore(make_classifier=lambda fold: _classifier(settings, seed, fold)).fit(
+        score_inputs(quantiles, decorrelation, references, drawn), simulated, folds=data.folds, rng=rng
+    )
+    inclusive = count(data.mjj, data.edges)
+    bins = np.clip(np.searchsorted(data.edges, data.mjj, side="right") - 1, 0, len(inclusive) - 1)
+    tasks = [
+        HypothesisTask(
+            reference=reference,
+            window=window,
+            quantiles=quantiles,
+            edges=data.edges,
+            inclusive=inclusive,
+            folds=data.folds,
+            decorrelation=decorrelation,
+            models=model.models_,
+            signal_jets=simulated[at == number, :2],
+            table=signal.table,
+            settings=settings,
+        )
+        for number, (window, reference) in enumerate(zip(windows, references, strict=True))
+    ]
+    chosen = dict(parallel_map(select_hypotheses, tasks, workers=workers))
+    parts = [chosen[number] for number in range(len(tasks))]
+    maxima = permuted_maxima(
+        [part.selections for part in parts],
+        bins,
+        number=settings.permutations,
+        rng=generator(seed, "prior", "permutations"),
+    )
+    tail = fit_tail(maxima)
+    maps = tuple(
+        hypothesis_map(task, part, bins, maxima=maxima, tail=tail) for task, part in zip(tasks, parts, strict=True)
+    )
+    best = int(np.argmax([found.z_best for found in maps]))
+    top = maps[best]
+    selected = np.zeros(len(data.mjj), dtype=bool)
+    selected[kept_by(parts[best], top)] = True
+    return PriorFindings(
+        maps=maps,
+        best=best,
+        selected=selected,
+        score=hypothesis_score(tasks[best], top.best_m_x, top.best_m_y).astype(np.float32),
+        fitted=fitted_window(tasks[best], top, count(data.mjj[selected], data.edges)),
+        z_local=top.z_best,
+        p_global=top.p_global,
+        maxima=maxima,
+        tail=tail,
+    )
+
+
+def _classifier(settings: PriorSettings, seed: int, fold: int) -> BoostedTrees:
+    return BoostedTrees(
+        members=settings.members,
+        max_iter=settings.max_iter,
+        learning_rate=settings.learning_rate,
+        max_leaf_nodes=settings.max_leaf_nodes,
+        min_samples_leaf=settings.min_samples_leaf,
+        max_bins=settings.max_bins,
+        seed=integer_seed(seed, "prior", fold),
+    )
