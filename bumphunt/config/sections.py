@@ -179,13 +179,9 @@ class MassesConfig(Section):
                 raise ValueError(f"masses.peak_scan_bins.{name}: unknown key; {meant}")
         for name in needed:
             if name not in widths:
-                raise ValueError(
-                    f"masses.peak_scan_bins: {name} is missing; give a width in GeV for {', '.join(needed)}"
-                )
+                raise ValueError(f"masses.peak_scan_bins: {name} is missing; give GeV for {', '.join(needed)}")
             if not 0 < widths[name] < 1e6:
-                raise ValueError(
-                    f"masses.peak_scan_bins.{name}: should be a width in GeV above 0 (found {widths[name]:g})"
-                )
+                raise ValueError(f"masses.peak_scan_bins.{name}: should be GeV above 0 (found {widths[name]:g})")
         return widths
 
 

@@ -88,6 +88,11 @@ def take_in(
         prepared = prepare_events(events, used_columns=used, max_bad_rows=max_bad_rows, name=name, final_state=state)
         n_given, index = len(events), events.index
     else:
+        given = [events] if isinstance(events, str | Path) or not isinstance(events, Sequence) else events
+        for source in given:
+            if not isinstance(source, str | Path):
+                kind = type(source).__name__
+                raise InputError(f"events: {kind} is neither a DataFrame nor a path, nor several paths")
         name = name_of(events)
         prepared = ingest_events(
             events,
