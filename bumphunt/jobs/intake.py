@@ -89,9 +89,9 @@ def take_in(
         n_given, index = len(events), events.index
     else:
         given = [events] if isinstance(events, str | Path) or not isinstance(events, Sequence) else events
-        for source in given:
-            if not isinstance(source, str | Path):
-                kind = type(source).__name__
+        for item in given:
+            if not isinstance(item, str | Path):
+                kind = type(item).__name__
                 raise InputError(f"events: {kind} is neither a DataFrame nor a path, nor several paths")
         name = name_of(events)
         prepared = ingest_events(
