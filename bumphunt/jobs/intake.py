@@ -88,7 +88,9 @@ def take_in(
         prepared = prepare_events(events, used_columns=used, max_bad_rows=max_bad_rows, name=name, final_state=state)
         n_given, index = len(events), events.index
     else:
-        given = [events] if isinstance(events, str | Path) or not isinstance(events, Sequence) else events
+        given: Any = (
+            [events] if isinstance(events, str | Path) or not isinstance(events, Sequence) else events
+        )  # of any type, from Python
         for item in given:
             if not isinstance(item, str | Path):
                 kind = type(item).__name__
