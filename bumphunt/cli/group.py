@@ -184,8 +184,17 @@ def show_progress() -> bool:
 def read_config(path: Path | None) -> "AnalysisConfig":
     """Return the configuration in a file, or the default."""
     from bumphunt.config import AnalysisConfig, load_config
+    from bumphunt.errors import ConfigError, InputError
+    from bumphunt.spectrum.families.registry import check_family
 
-    return load_config(path) if path is not None else AnalysisConfig()
+    if path is None:
+        return AnalysisConfig()
+    config = load_config(path)
+    try:
+        check_family(config.search.family)
+    except InputError as error:
+        raise ConfigError(f"{path}: search.family: {error}") from error
+    return config
 
 
 def show(result: Any, as_json: bool) -> None:

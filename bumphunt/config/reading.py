@@ -81,8 +81,9 @@ def _closest(parts: list[str]) -> str:
     near = difflib.get_close_matches(parts[-1], known, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {'.'.join([*parts[:-1], near[0]])}?"
-    if parts[-1] in everywhere:
-        return f"; did you mean {everywhere[parts[-1]]}?"
+    elsewhere = difflib.get_close_matches(parts[-1], everywhere, n=1, cutoff=0.8)
+    if elsewhere:
+        return f"; did you mean {everywhere[elsewhere[0]]}?"
     return f" (known here: {', '.join(known)})"
 
 

@@ -3,9 +3,10 @@
 A number that is not finite, or absurdly large, is refused here and not met later as a run without end.
 """
 
+import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 
 def _as_tuple(value: Any) -> Any:
@@ -166,6 +167,22 @@ class MassesConfig(Section):
     box_widths: float = Field(
         2.5, gt=0.5, le=6, description="half-size of the box for the yield, in jet mass resolutions"
     )
+
+    @field_validator("peak_scan_bins")
+    @classmethod
+    def _a_width_for_each(cls, widths: dict[str, float]) -> dict[str, float]:
+        needed = ("mjj", "mj1", "mj2")
+        for name in widths:
+            if name not in needed:
+                near = difflib.get_close_matches(name, needed, n=1)
+                meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(needed)}"
+                raise ValueError(f"masses.peak_scan_bins.{name}: unknown key; {meant}")
+        for name in needed:
+            if name not in widths:
+                raise ValueError(f"masses.peak_scan_bins: {name} is missing; give GeV for {', '.join(needed)}")
+            if not 0 < widths[name] < 1e6:
+                raise ValueError(f"masses.peak_scan_bins.{name}: should be GeV above 0 (found {widths[name]:g})")
+        return widths
 
 
 class LimitConfig(Section):

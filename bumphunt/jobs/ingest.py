@@ -176,7 +176,7 @@ def write_features(raw: Sources, output: str | Path, *, progress: bool = False) 
     kinds = [locate_kind(location).kind for location in locations]
     if len(locations) == 1 and kinds[0] not in (Kind.LHCO_RAW, Kind.NANOAOD, Kind.ASPEN_JETS):
         raise InputError(
-            f"{raw}: is {kinds[0]}, but jets are made from raw LHC Olympics particles; use the file as it is"
+            f"{name_of(raw)}: is {kinds[0]}, but jets are made from raw LHC Olympics particles; use the file as it is"
         )
     writer_for(output)  # a bad name should be refused before the work, not after
     if set(kinds) != {Kind.LHCO_RAW}:

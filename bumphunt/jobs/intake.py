@@ -88,6 +88,13 @@ def take_in(
         prepared = prepare_events(events, used_columns=used, max_bad_rows=max_bad_rows, name=name, final_state=state)
         n_given, index = len(events), events.index
     else:
+        given: Any = (
+            [events] if isinstance(events, str | Path) or not isinstance(events, Sequence) else events
+        )  # of any type, from Python
+        for item in given:
+            if not isinstance(item, str | Path):
+                kind = type(item).__name__
+                raise InputError(f"events: {kind} is neither a DataFrame nor a path, nor several paths")
         name = name_of(events)
         prepared = ingest_events(
             events,

@@ -9,6 +9,7 @@ import pandas as pd
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import IDENTIFIERS
+from bumphunt.jobs.ingest import name_of
 from bumphunt.jobs.intake import Events, take_in
 from bumphunt.pipeline.fold_selection import window_selection
 from bumphunt.pipeline.mass_estimate import estimate_masses
@@ -124,7 +125,13 @@ def read_spectrum(path: Events, *, config: AnalysisConfig | None = None) -> Spec
     edges = searched_range(mjj, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
     if "weight" not in events.columns:
         return Spectrum.from_events(mjj, edges, sqrt_s=config.sqrt_s)
-    weights = events["weight"].to_numpy(dtype=np.float64)
+    weights = pd.to_numeric(events["weight"], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    if not np.isfinite(weights).all():
+        name = "events" if isinstance(path, pd.DataFrame) else name_of(path)
+        raise InputError(
+            f"{name}: {int((~np.isfinite(weights)).sum())} of {len(weights)} weights in column 'weight' "
+            "are no finite numbers; repair or drop the column"
+        )
     return Spectrum(
         counts=np.histogram(mjj, bins=edges, weights=weights)[0],
         variances=np.histogram(mjj, bins=edges, weights=weights**2)[0],

@@ -36,9 +36,9 @@ def looks_like_counts(path: str | Path) -> bool:
         return True
     try:
         with Path(path).open("rb") as stream:
-            return stream.read(256).lstrip()[:1] == b"{"
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+            return stream.read(256).lstrip()[:1] in (b"{", b"[")
+    except (OSError, ValueError):  # a folder, a pattern, a tree in a file; whoever reads it next says what is wrong
+        return False
 
 
 def read_counts(path: str | Path) -> Contents:

@@ -1,4 +1,4 @@
-"""Tables as text: separated by comma, semicolon, tab or blanks, found out from the first lines."""
+"""Tables as text: separated by comma, semicolon, tab, bar or blanks, found out from the first lines."""
 
 import gzip
 import re
@@ -13,7 +13,7 @@ from bumphunt.errors import InputError
 from bumphunt.sources.layouts import Location, Reading, existing_file, one_line
 
 _HEAD = 1 << 16
-_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", r"\s+": "blanks"}
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", r"\s+": "blanks"}
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan|inf", re.IGNORECASE)
 
@@ -39,7 +39,7 @@ def matches(location: Location) -> bool:
         return False
     if lines[0].lstrip().startswith(("{", "[")):  # JSON
         return False
-    if "mjj" in lines[0] or any(separator in lines[0] for separator in ",;\t"):
+    if "mjj" in lines[0] or any(separator in lines[0] for separator in ",;\t|"):
         return True
     rows = [line.split() for line in lines[:3]]
     return len(rows) > 1 and len(rows[0]) > 1 and all(len(row) == len(rows[0]) for row in rows) and _numeric(rows[-1])
@@ -85,7 +85,7 @@ def _style(path: Path) -> _Style:
     if not lines:
         raise InputError(f"{path}: damaged csv (no lines but comments); write it again with a header line")
     first = lines[0]
-    separator = next((sign for sign in (";", "\t", ",") if sign in first), r"\s+")
+    separator = next((sign for sign in (";", "\t", "|", ",") if sign in first), r"\s+")
     header = _cells(first, separator)
     commented = False
     if _numeric(header):

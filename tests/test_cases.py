@@ -1,0 +1,350 @@
+"""Inputs that once failed or misled, a row each, with what is right: kinds of files, settings, spectra and outputs."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import bumphunt
+from bumphunt.cli import main
+from bumphunt.errors import InputError
+from bumphunt.jobs.intake import take_in
+from bumphunt.significance import scan_spectrum
+
+QUICK = {
+    "vae": {"enabled": False},
+    "autoencoder": {"enabled": False},
+    "latent": {"enabled": False},
+    "limit": {"enabled": False},
+    "cwola": {"members": 1, "max_iter": 10, "folds": 2, "repeats": 1},
+    "search": {"windows": [[3300, 3700]]},
+}
+CONFIG = bumphunt.AnalysisConfig.model_validate(QUICK)
+EDGES = 2000.0 * 1.03 ** np.arange(41)
+
+
+@pytest.fixture(scope="module")
+def table(make_events):
+    return make_events(6_000, signal=60, label=False, seed=4).astype("float32").astype("float64")
+
+
+@pytest.fixture(scope="module")
+def answers(table):
+    return bumphunt.hunt(table, config=QUICK).answers.to_dict()
+
+
+@pytest.fixture(scope="module")
+def counts():
+    x = 0.5 * (EDGES[1:] + EDGES[:-1]) / 13_000
+    shape = (1 - x) ** 9 * x ** -(5 + 0.1 * np.log(x)) * np.diff(EDGES)
+    return np.random.default_rng(5).poisson(shape / shape.sum() * 1e5).astype(float)
+
+
+def command(*arguments):
+    """The exit status, and what was printed; anything but a refusal in one line or success is a failure."""
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit), repr(done.exception)
+    return done
+
+
+def refused(*arguments):
+    done = command(*arguments)
+    assert done.exit_code == 2, done.output
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def content(events):
+    """What identifies the events that are searched, however they came."""
+    return take_in(events, CONFIG).source["content"]
+
+
+def shuffled(table, seed=3):
+    return table.sample(frac=1, random_state=seed).reset_index(drop=True)
+
+
+def exchanged(table):
+    return table.rename(columns=lambda name: re.sub("[12]$", lambda end: "21"[int(end[0]) - 1], name))[table.columns]
+
+
+# ------------------------------------------------------------------------------------------------- tables of events
+@pytest.mark.filterwarnings("ignore:events")
+@pytest.mark.parametrize(
+    "variant",
+    [
+        shuffled,
+        lambda table: shuffled(pd.concat([table] * 3)),
+        lambda table: table.assign(label="qcd"),
+        lambda table: table.assign(weight=0.05),
+    ],
+    ids=["shuffled", "three copies", "label of words", "equal weights"],
+)
+def test_answers_do_not_depend_on_how_the_same_events_come(table, answers, variant):
+    assert bumphunt.hunt(variant(table), config=QUICK).answers.to_dict() == answers
+
+
+@pytest.mark.filterwarnings("ignore:events")
+@pytest.mark.parametrize(
+    ("variant", "copies"),
+    [
+        (lambda table: [table, table], 6_060),
+        (lambda table: [table] * 4, 3 * 6_060),
+        (lambda table: [table, table.head(303)], 303),
+        (lambda table: [table, exchanged(table)], 6_060),
+        (lambda table: [table, table.astype("float32").astype("float64")], 6_060),
+        (lambda table: [part.assign(run=n, event=np.arange(6_060) + n) for n, part in enumerate([table] * 3)], 12_120),
+    ],
+    ids=["2", "4", "5 %", "jets exchanged", "single precision", "renumbered"],
+)
+def test_copies_are_dropped_and_counted(table, variant, copies):
+    taken = take_in(shuffled(pd.concat(variant(table))), CONFIG)
+    assert taken.source["content"] == content(table)
+    assert taken.quality.duplicates == copies
+
+
+@pytest.mark.filterwarnings("ignore:events")
+def test_copies_in_half_precision_are_dropped_as_near_ones(table):
+    taken = take_in(shuffled(pd.concat([table, table.astype("float16").astype("float64")])), CONFIG)
+    assert (len(taken.events), taken.quality.near_duplicates) == (len(table), len(table))
+
+
+@pytest.mark.parametrize(
+    "label", [np.nan, -1, 2, "qcd", True, None, np.resize([None, "a", 1.0], 6_060)], ids=lambda label: str(label)[:10]
+)
+def test_truth_is_never_read(table, label):
+    assert content(table.assign(label=label)) == content(table)
+
+
+def test_weights_are_used_or_refused(table, tmp_path):
+    rng = np.random.default_rng(1)
+    for weight in (0.0, -1.0, np.nan, "a", rng.uniform(0.5, 2.0, len(table))):
+        with pytest.raises(InputError, match="different weights"):
+            bumphunt.hunt(table.assign(weight=weight), config=QUICK)
+    with pytest.warns(UserWarning, match="multiply yields and limits by 0.05"):
+        assert content(table.assign(weight=0.05)) == content(table)
+    path = tmp_path / "weighted.parquet"
+    table.assign(weight=rng.uniform(0.5, 2.0, len(table))).to_parquet(path)
+    assert "weighted" in command("scan", path, "--toys", 100).stdout
+    for weight in (np.nan, "a"):
+        table.assign(weight=weight).to_parquet(path)
+        assert "6060 of 6060 weights" in refused("scan", path, "--toys", 100)
+
+
+@pytest.mark.parametrize("column", ["mj1", "tau21_1"])
+def test_few_unusable_rows_are_dropped_and_many_are_refused(table, column):
+    few, many = table.copy(), table.copy()
+    few.loc[[1, 20, 300], column] = np.nan
+    many.loc[::3, column] = np.nan
+    with pytest.warns(UserWarning, match="3 of 6060 rows"):
+        assert take_in(few, CONFIG).quality.dropped == 3
+    with pytest.raises(InputError, match="2020 of 6060 rows cannot be used"):
+        take_in(many, CONFIG)
+
+
+def test_a_column_that_is_not_used_may_hold_nan(table):
+    assert content(table.assign(extra=np.nan)) == content(table)
+
+
+def test_a_mass_just_below_0_is_read_as_0(table):
+    rounded, zero = table.copy(), table.copy()
+    rounded.loc[[7, 70], "mj2"], zero.loc[[7, 70], "mj2"] = -1e-5, 0.0
+    with pytest.warns(UserWarning, match="2 values of 'mj2' just below 0"):
+        assert content(rounded) == content(zero)
+
+
+def test_masses_in_tev_are_refused(table):
+    for columns in (["mj1", "mj2"], ["mj1"], ["mjj"], ["mjj", "mj1", "mj2"]):
+        wrong = table.copy()
+        wrong[columns] /= 1000
+        with pytest.raises(InputError, match=r"TeV.*multiply"):
+            take_in(wrong, CONFIG)
+
+
+def test_what_is_no_table_is_refused():
+    for events in (None, 5, np.ones((3, 3)), [pd.DataFrame()]):
+        with pytest.raises(InputError, match="neither a DataFrame nor a path"):
+            bumphunt.hunt(events)
+
+
+def test_few_events_get_safe_advice(table):
+    with pytest.raises(InputError, match="give more events") as caught:
+        bumphunt.hunt(table.head(1_190), config=QUICK)
+    assert "decorrelation" not in str(caught.value)
+
+
+# -------------------------------------------------------------------------------------------------------------- files
+def test_parts_are_read_as_one_in_any_order(table, tmp_path):
+    parts = []
+    for number in range(5):
+        parts.append(tmp_path / f"part_{number}.parquet")
+        table.iloc[number::5].to_parquet(parts[-1], index=False)
+    whole = content(table)
+    for events in (parts, parts[::-1], tmp_path, tmp_path / "part_*.parquet", str(tmp_path / "part_?.parquet")):
+        assert content(events) == whole
+    spectra = {command("scan", *given, "--toys", 100).stdout for given in ([tmp_path], [tmp_path / "part_*"], parts)}
+    assert len(spectra) == 1
+    assert "best window" in spectra.pop()
+
+
+@pytest.mark.filterwarnings("ignore:.*separated by")
+@pytest.mark.parametrize(("separator", "decimal"), [(";", "."), (";", ","), ("\t", "."), ("\t", ","), ("|", ".")])
+def test_text_is_read_with_any_separator(table, tmp_path, separator, decimal):
+    table.to_csv(tmp_path / "events.csv", sep=separator, decimal=decimal, index=False)
+    assert content(tmp_path / "events.csv") == content(table)
+
+
+@pytest.mark.parametrize(("column", "name"), [("mjj", "m_jj"), ("mjj", "Mjj_GeV"), ("mj1", "mJ1")])
+def test_another_name_of_a_column_is_suggested(table, column, name):
+    with pytest.raises(InputError, match=rf"{column}.*did you mean '{name}'.*set"):
+        take_in(table.rename(columns={column: name}), CONFIG)
+
+
+def test_a_tree_of_several_is_named(table, tmp_path):
+    uproot = pytest.importorskip("uproot")
+    path = tmp_path / "two.root"
+    with uproot.recreate(path) as file:
+        for tree in ("nominal", "JES_up"):
+            file[tree] = {name: table[name].to_numpy() for name in table.columns}
+    assert content(f"{path}:nominal") == content(table)
+    with pytest.raises(InputError, match=r"two\.root:nominal"):
+        take_in(path, CONFIG)
+    with pytest.raises(InputError, match="nominal, JES_up"):
+        take_in(f"{path}:nominl", CONFIG)
+    assert "best window" in command("scan", f"{path}:nominal", "--toys", 100).stdout
+    assert "nominal, JES_up" in refused("scan", f"{path}:nominl", "--toys", 100)
+
+
+# ------------------------------------------------------------------------------------------------------------- spectra
+def scan(counts, edges=EDGES, **settings):
+    return scan_spectrum(counts, edges, n_toys=100, rng=np.random.default_rng(1), **settings)
+
+
+def written(tmp_path, counts, edges=EDGES, **more):
+    path = tmp_path / "spectrum.json"
+    path.write_text(json.dumps({"edges": list(edges), "counts": list(counts), **more}), "utf-8")
+    return path
+
+
+def scanned(path, *more):
+    done = command("scan", path, "--toys", 100, "--json", *more)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_histogram_objects_and_files_are_scanned_alike(counts, tmp_path):
+    uproot, hist = pytest.importorskip("uproot"), pytest.importorskip("hist")
+    path = tmp_path / "histograms.root"
+    profile = hist.Hist(hist.axis.Variable(EDGES), storage=hist.storage.WeightedMean())
+    profile.fill(EDGES[:-1] + 1.0, sample=EDGES[:-1], weight=2.0)
+    with uproot.recreate(path) as file:
+        file["mjj"] = (counts, EDGES)
+        file["plane"] = (np.ones((3, 3)), np.arange(4.0), np.arange(4.0))
+        file["profile"] = profile
+    plain = scanned(written(tmp_path, counts))
+    assert scanned(f"{path}:mjj")["z_local"] == pytest.approx(plain["z_local"])
+    for name in ("plane", "profile"):
+        refused("scan", f"{path}:{name}")
+    with uproot.open(path) as file:
+        assert scan(file["mjj"], None).z_local == pytest.approx(plain["z_local"])
+    with pytest.raises(InputError):
+        scan(profile, None)
+
+
+def test_variances_halve_the_significance(counts, tmp_path):
+    bump = counts.copy()
+    bump[10:13] *= 1.08
+    plain = scanned(written(tmp_path, np.rint(bump)), "--family", "dijet4")["z_local"]
+    weighted = scanned(written(tmp_path, np.rint(bump), variances=list(4 * bump)), "--family", "dijet4")["z_local"]
+    assert weighted == pytest.approx(plain / 2, rel=0.15)
+    assert plain > 3
+
+
+def test_fractional_counts_need_errors(counts, tmp_path):
+    assert "no count of events" in refused("scan", written(tmp_path, 0.37 * counts))
+    weighted = scanned(written(tmp_path, 0.37 * counts, errors=list(0.37 * np.sqrt(counts))))
+    assert weighted["z_local"] == pytest.approx(scanned(written(tmp_path, counts))["z_local"], abs=0.01)
+
+
+@pytest.mark.parametrize("bins", [[0], [0, 1, 2], [10], [10, 11], [10, 20]], ids=str)
+def test_a_dead_bin_is_named_and_nothing_claimed(counts, tmp_path, bins):
+    counts = counts.copy()
+    counts[bins] = 0
+    first = command("scan", written(tmp_path, counts), "--toys", 100).stdout.splitlines()[0]
+    assert first.startswith("no claim: the goodness of fit fails")
+    assert "holds 0 events" in first
+
+
+def test_a_deficit_beyond_the_toys_is_a_bound(counts, tmp_path):
+    counts = counts.copy()
+    counts[18:20] = np.rint(0.8 * counts[18:20])
+    arguments = ("--method", "bumphunter", "--deficit", "--family", "dijet4")
+    found = scanned(written(tmp_path, counts), *arguments)
+    assert found["is_bound"]
+    assert "at least" in command("scan", written(tmp_path, counts), "--toys", 100, *arguments).stdout.splitlines()[0]
+
+
+def test_edges_in_tev_are_refused_everywhere(counts, tmp_path):
+    with pytest.raises(InputError, match="TeV"):
+        scan(counts, EDGES / 1000)
+    assert "TeV" in refused("scan", written(tmp_path, counts, EDGES / 1000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"edges": [2000, 3000, 4000], "counts": [' + "9" * 5000 + ", 2]}",
+        '{"edges": [2000, 3000, 4000], "counts": [1' + "0" * 300 + ", 2]}",
+        '{"edges": [2000, 3000, 4000], "counts": [Infinity, 2]}',
+        "[" * 100_000 + "]" * 100_000,
+        '{"a": ' * 100_000,
+    ],
+    ids=["digits", "huge", "infinite", "deep list", "deep object"],
+)
+def test_absurd_numbers_and_nesting_are_one_line(tmp_path, text):
+    (tmp_path / "absurd.json").write_text(text, "utf-8")
+    assert "absurd.json" in refused("scan", tmp_path / "absurd.json")
+
+
+@pytest.mark.parametrize("luminosity", ["nan", "inf", "-1", "0"])
+def test_luminosity_is_a_positive_number(counts, tmp_path, luminosity):
+    assert "luminosity" in refused("scan", written(tmp_path, counts), "--luminosity", luminosity)
+
+
+# ------------------------------------------------------------------------------------------------ settings and outputs
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("search: {family: dijet33}", "did you mean 'dijet3'"),
+        ("search: {familiy: dijet3}", "did you mean search.family?"),
+        ("search: {null_width: .inf}", "search.null_width: should be a finite number"),
+        ("cwola: {fold: 2}", "did you mean cwola.folds?"),
+        ("fold: 2", "did you mean cwola.folds?"),
+        ("masses: {peak_scan_bins: {mjj: 0.0}}", "masses.peak_scan_bins.mjj"),
+        ("masses: {peak_scan_bins: {mjj: 50.0}}", "mj1 is missing"),
+        ("masses: {peak_scan_bins: {mjj: 50.0, mj1: 20.0, mj_2: 20.0}}", "did you mean mj2"),
+        ("limit: {luminosity: .nan}", "limit.luminosity: should be a finite number"),
+    ],
+)
+def test_a_slip_in_the_config_is_one_line_before_any_work(tmp_path, text, words):
+    path = tmp_path / "config.yaml"
+    path.write_text(text + "\n", "utf-8")
+    events = tmp_path / "not there.parquet"
+    said = refused("run", events, "--config", path, "--output", tmp_path / "out")
+    assert words in said
+    assert str(path) in said
+    assert not (tmp_path / "out").exists()
+    assert words in refused("scan", events, "--config", path)
+
+
+def test_an_output_that_cannot_be_written_is_one_line(table, tmp_path):
+    events = tmp_path / "events.parquet"
+    table.to_parquet(events, index=False)
+    for folder in ("", "a" * 300, events, events / "below", "/dev/full/below"):
+        refused("run", events, "--output", folder)
+        refused("score", events, "--window", 3300, 3700, "--output", f"{folder}/x.parquet" if folder else "")
+        refused("simulate", "--background", 10, "--output", f"{folder}/x.parquet" if folder else "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["events.parquet"]
