@@ -15,7 +15,6 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.errors import InputError
-from bumphunt.event_table.preparation import MAX_BAD_ROWS
 from bumphunt.files import write_json
 from bumphunt.jobs.candidates import write_candidates
 from bumphunt.jobs.intake import Events, take_in
@@ -36,6 +35,7 @@ from bumphunt.results import (
     UpperLimit,
 )
 from bumphunt.results.html import answers_html
+from bumphunt.table.preparation import MAX_BAD_ROWS
 
 logger = logging.getLogger(__name__)
 

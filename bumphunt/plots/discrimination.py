@@ -93,6 +93,8 @@ def score_distribution(
     ----------
     result : ScoreDistribution
         Histograms by truth; bars are exact (Garwood) 68 % intervals.
+    ax : Axes, optional
+        Where to draw.
     label : str
         Name of the score with its unit, for the axis.
 
@@ -122,6 +124,13 @@ def score_distribution(
 def roc(result: Mapping[str, Roc], *, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Draw signal against background efficiency of named scores, on a logarithmic background axis.
 
+    Parameters
+    ----------
+    result : mapping of str to RocResult
+        Curves by the name of the score.
+    ax : Axes, optional
+        Where to draw.
+
     Returns
     -------
     figure, axes
@@ -150,6 +159,13 @@ def roc(result: Mapping[str, Roc], *, ax: Axes | None = None) -> tuple[Figure, A
 
 def significance_improvement(result: Mapping[str, Improvement], *, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Draw the significance improvement of named scores with its band, only where it may be quoted.
+
+    Parameters
+    ----------
+    result : mapping of str to SicResult
+        Curves by the name of the score.
+    ax : Axes, optional
+        Where to draw.
 
     Returns
     -------
@@ -202,6 +218,13 @@ class Robustness(Protocol):
 
 def robustness(result: Robustness, *, ax: Sequence[Axes] | None = None) -> tuple[Figure, tuple[Axes, ...]]:
     """Draw AUC and log loss on each sample, every training a point, without and with adversarial training.
+
+    Parameters
+    ----------
+    result : RobustnessResult
+        Both metrics of each training on each sample.
+    ax : two Axes, optional
+        Where to draw.
 
     Returns
     -------

@@ -74,6 +74,13 @@ class Curve(Protocol):
 def learning_curve(result: Curve, *, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Draw a metric against the number of training events: mean as a line, spread of the trainings as a band.
 
+    Parameters
+    ----------
+    result : LearningCurve
+        The metric of each training at each size.
+    ax : Axes, optional
+        Where to draw.
+
     Returns
     -------
     figure, axes
@@ -131,6 +138,13 @@ def classifier_history(result: Mapping[str, FloatArray], *, ax: Axes | None = No
 def training(result: TrainingHistory, *, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Draw the loss and its reconstruction and KL parts per epoch, on a logarithmic axis where all are positive.
 
+    Parameters
+    ----------
+    result : TrainingHistory
+        The losses, each of shape (epochs,).
+    ax : Axes, optional
+        Where to draw.
+
     Returns
     -------
     figure, axes
@@ -156,6 +170,13 @@ def training(result: TrainingHistory, *, ax: Axes | None = None) -> tuple[Figure
 
 def importance(result: Importance, *, ax: Axes | None = None) -> tuple[Figure, Axes]:
     """Draw one horizontal bar per feature, the most important on top, with the spread over repeats.
+
+    Parameters
+    ----------
+    result : ImportanceResult
+        Fall of the metric where a feature is shuffled.
+    ax : Axes, optional
+        Where to draw.
 
     Returns
     -------

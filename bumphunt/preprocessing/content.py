@@ -191,3 +191,13 @@ def _bits(values: npt.NDArray[np.generic]) -> Keys:
         single = values.astype(np.float32) + np.float32(0)
     single[np.isnan(single)] = np.nan
     return single.view(np.uint32).astype(np.uint64)
+
+
+def column_hash(table: pd.DataFrame, names: Sequence[str], rows: IntArray) -> Keys:
+    """Return a hash of columns of any type, shape (rows,)."""
+    keys = np.zeros(len(rows), dtype=np.uint64)
+    for name in names:
+        column = table[name].iloc[rows]
+        numeric = pd.api.types.is_numeric_dtype(column)
+        keys = mixed(keys ^ pd.util.hash_array(column.to_numpy() if numeric else column.astype(str).to_numpy(object)))
+    return keys

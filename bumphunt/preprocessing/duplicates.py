@@ -14,7 +14,7 @@ import pandas as pd
 
 from bumphunt.events import COLUMNS, IDENTIFIERS, LABEL
 from bumphunt.preprocessing.coincidences import SAMPLE, expected_pairs, pairs_in_cells, scaled, typical_size
-from bumphunt.preprocessing.content import Keys, mixed
+from bumphunt.preprocessing.content import Keys, column_hash, mixed
 from bumphunt.preprocessing.near_pairs import HASHED, near_pairs, repeated
 
 BoolArray = npt.NDArray[np.bool_]
@@ -211,7 +211,7 @@ class _SameIdentifier:
         self.keys: Keys | None = None
         self.share = 1.0
         if names:
-            self.keys = _column_hash(table, names, np.arange(len(table)))
+            self.keys = column_hash(table, names, np.arange(len(table)))
             ordered = np.sort(self.keys[sampled])
             counts = np.diff(np.append(_starts(ordered), len(ordered))).astype(np.float64)
             pairs = max(len(sampled) * (len(sampled) - 1) / 2, 1)
@@ -338,7 +338,7 @@ def _common_values(column: FloatArray) -> FloatArray | None:
 
 def _equal_in_every_column(table: pd.DataFrame, rows: IntArray, keys: Keys) -> tuple[IntArray, IntArray]:
     """Return the pairs of the given rows that agree in every column of the table."""
-    whole = mixed(keys[rows] ^ _column_hash(table, list(table.columns), rows))
+    whole = mixed(keys[rows] ^ column_hash(table, list(table.columns), rows))
     places, group = repeated(whole)
     same = rows[places]
     return same[_starts(group)][group], same
@@ -367,7 +367,7 @@ def _first_in_content(
     component = connected_components(graph, directed=False)[1].astype(np.int64)
     # by a hash of all there is: rows that share it are interchangeable, and the choice favours no value
     rest = [name for name in table.columns if name not in names]
-    order = np.lexsort([mixed(keys[rows] ^ _column_hash(table, rest, rows)), component])
+    order = np.lexsort([mixed(keys[rows] ^ column_hash(table, rest, rows)), component])
     starts = _starts(component[order])
     kept_row[rows[order]] = np.repeat(rows[order[starts]], np.diff(np.append(starts, len(order))))
     return kept_row
@@ -382,11 +382,9 @@ def _starts(ordered: npt.NDArray[np.generic]) -> IntArray:
 
 def _finite(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     """Return the values with NaN and infinity as numbers like any other."""
-    return (
-        values
-        if np.isfinite(values).all()
-        else np.nan_to_num(values.astype(np.float64), nan=-1e30, posinf=1e30, neginf=-2e30)
-    )
+    if np.isfinite(values).all():
+        return values
+    return np.nan_to_num(values.astype(np.float64), nan=-1e30, posinf=1e30, neginf=-2e30)
 
 
 def _content_hash(values: list[npt.NDArray[np.generic]], n_rows: int) -> Keys:
@@ -398,14 +396,4 @@ def _content_hash(values: list[npt.NDArray[np.generic]], n_rows: int) -> Keys:
         for column in values:
             part = mixed(part ^ (column[rows].astype(np.float64) + 0.0).view(np.uint64))
         keys[rows] = part
-    return keys
-
-
-def _column_hash(table: pd.DataFrame, names: Sequence[str], rows: IntArray) -> Keys:
-    """Return a hash of columns of any type, shape (rows,)."""
-    keys = np.zeros(len(rows), dtype=np.uint64)
-    for name in names:
-        column = table[name].iloc[rows]
-        numeric = pd.api.types.is_numeric_dtype(column)
-        keys = mixed(keys ^ pd.util.hash_array(column.to_numpy() if numeric else column.astype(str).to_numpy(object)))
     return keys

@@ -1,6 +1,7 @@
 from .bumphunter import bump_hunt as bump_hunt
 from .correlated_trials import largest_p_value as largest_p_value
 from .correlated_trials import shared_events as shared_events
+from .expected import blinded as blinded
 from .expected import expected_significance as expected_significance
 from .expected import mask_counts as mask_counts
 from .form import form_difference as form_difference
@@ -8,6 +9,7 @@ from .form import with_form as with_form
 from .likelihood_scan import largest_z as largest_z
 from .likelihood_scan import likelihood_scan as likelihood_scan
 from .likelihood_scan import signal_shapes as signal_shapes
+from .likelihood_scan import signed_roots as signed_roots
 from .likelihood_scan import signed_sqrt_q0 as signed_sqrt_q0
 from .limits import spectrum_limits as spectrum_limits
 from .limits import window_limits as window_limits

@@ -48,7 +48,7 @@ Energy = float | None | Unset
 class Spectrum:
     """A mass spectrum with what is needed to fit it. Arrays are copies and cannot be written to.
 
-    Attributes
+    Parameters
     ----------
     counts : array of shape (bins,)
         Event counts, or sums of weights where ``variances`` are given.

@@ -53,6 +53,11 @@ def profiled_names() -> tuple[str, ...]:
 def check_family(name: str) -> str:
     """Return the name of a family or procedure as it is, or refuse it with the list of those there are.
 
+    Parameters
+    ----------
+    name : str
+        As in a configuration.
+
     Raises
     ------
     InputError

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.event_table.columns import DIJET, IDENTIFIERS, LABEL, FinalState, closest_column
-from bumphunt.event_table.quality import DataQuality
-from bumphunt.event_table.weights import common_weight, weight_sentence
+from bumphunt.table.columns import DIJET, IDENTIFIERS, LABEL, FinalState, closest_column
+from bumphunt.table.quality import DataQuality
+from bumphunt.table.weights import common_weight, weight_sentence
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -33,8 +33,15 @@ _TEV_JET = 1.0  # jet masses in TeV are below this all but always, in GeV nearly
 class PreparedEvents(NamedTuple):
     """Events ready for a search, what was done to them, and where they were.
 
-    ``kept`` holds the position in the given table of every row of ``table``, so that an answer per event can be
-    brought back: ``scores = np.full(n_given, np.nan); scores[kept] = ...``.
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The events, with an index from 0.
+    quality : DataQuality
+        What was repaired and dropped.
+    kept : int array of shape (events,)
+        The position in the given table of every row of ``table``, so that an answer per event can be brought back:
+        ``scores = np.full(n_given, np.nan); scores[kept] = ...``.
     """
 
     table: pd.DataFrame
@@ -141,7 +148,17 @@ def check_events(table: pd.DataFrame, *, name: str = "events", max_bad_rows: flo
 
 
 def exchange_jets(table: pd.DataFrame, swap: BoolArray, *, daughters: tuple[str, str] = ("mj1", "mj2")) -> pd.DataFrame:
-    """Return the table with all columns of the two daughters exchanged in the rows ``swap``, shape (events,)."""
+    """Return the table with all columns of the two daughters exchanged in some rows.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The events.
+    swap : bool array of shape (events,)
+        The rows to exchange them in.
+    daughters : pair of str
+        Their mass columns; ``_1`` and ``_2`` at the end of other names stand for them as well.
+    """
     ordered = table.copy()
     pairs = [daughters]
     pairs += [

@@ -17,7 +17,17 @@ LABEL = "label"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of the event table; ``low`` and ``high`` bound what is physically possible."""
+    """One column of the event table.
+
+    Parameters
+    ----------
+    name, unit, meaning : str
+        How it is called, its unit (empty where there is none), and what it says.
+    low, high : float
+        Bounds of what is physically possible.
+    required : bool
+        Whether a table must have it.
+    """
 
     name: str
     unit: str
@@ -73,7 +83,7 @@ WEIGHTS = ("weight", "weights", "event_weight", "genWeight", "mc_weight")
 class FinalState:
     """Which columns of a table are the resonance, its daughters and the features.
 
-    Attributes
+    Parameters
     ----------
     resonance : str
         The column that is searched for a resonance.

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError, TruthError
-from bumphunt.event_table.columns import FEATURES, LABEL, closest_column
+from bumphunt.table.columns import FEATURES, LABEL, closest_column
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -62,7 +62,22 @@ def truth_labels(table: pd.DataFrame, *, name: str = "events") -> npt.NDArray[np
 
 
 def feature_names(table: pd.DataFrame, wanted: Sequence[str] | None = None, *, name: str = "events") -> tuple[str, ...]:
-    """Return the features to use: ``wanted``, or else those of :data:`FEATURES` that are present."""
+    """Return the features to use: ``wanted``, or else those of :data:`FEATURES` that are present.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The events.
+    wanted : sequence of str, optional
+        Columns that are asked for.
+    name : str
+        What to call the table in messages.
+
+    Raises
+    ------
+    InputError
+        If a wanted column is absent, or is truth.
+    """
     if wanted is None:
         return tuple(feature for feature in FEATURES if feature in table.columns)
     if LABEL in wanted:
@@ -78,7 +93,15 @@ def feature_names(table: pd.DataFrame, wanted: Sequence[str] | None = None, *, n
 
 
 def feature_matrix(events: BlindEvents, features: Sequence[str]) -> FloatArray:
-    """Return the named columns as a float array of shape (events, features)."""
+    """Return the named columns as a float array of shape (events, features).
+
+    Parameters
+    ----------
+    events : BlindEvents
+        Events without truth.
+    features : sequence of str
+        The columns.
+    """
     if LABEL in events.columns or LABEL in features:
         raise TruthError("a table with truth labels reached a stage that must not see them; call drop_truth first")
     return events.loc[:, list(features)].to_numpy(dtype=np.float64)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.event_table.columns import LABEL
+from bumphunt.table.columns import LABEL
 
 BoolArray = npt.NDArray[np.bool_]
 

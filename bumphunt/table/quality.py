@@ -10,7 +10,7 @@ from typing import Any
 class DataQuality:
     """The state of the data as they came.
 
-    Attributes
+    Parameters
     ----------
     rows : int
         Rows that came.
