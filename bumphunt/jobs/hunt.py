@@ -21,6 +21,7 @@ from bumphunt.jobs.intake import Events, take_in
 from bumphunt.jobs.progress import bar
 from bumphunt.jobs.provenance import versions
 from bumphunt.jobs.store import output_folder, refuse_foreign
+from bumphunt.pipeline.final_state import content_columns
 from bumphunt.pipeline.hunt import Clock, Findings, hunt_events
 from bumphunt.pipeline.keeping import Keeper
 from bumphunt.results import (
@@ -126,8 +127,13 @@ class Hunt:
         if "inclusive" in self.findings.workspaces:
             write_json(directory / "workspace_inclusive.json", self.findings.workspaces["inclusive"])
         best = self.findings.verdict.best
+        events = self.findings.search.events
         write_candidates(
-            directory / "candidates.csv", self.findings.search.events, best.outcome.score, best.candidates()
+            directory / "candidates.csv",
+            events,
+            best.outcome.score,
+            best.candidates(),
+            columns=content_columns(best.task.config, events),
         )
         write_json(directory / "products.json", self.products.to_dict())
         write_json(directory / "result.json", self.result.to_dict())
