@@ -45,6 +45,7 @@ _OLD_NAMES = {
     "counting_p_value": "bumphunt.significance",
     "crystal_ball_fractions": "bumphunt.spectrum",
     "drop_truth": "bumphunt.events",
+    "event_table": "bumphunt.features",
     "expected_significance": "bumphunt.significance",
     "fit_background_given_signal": "bumphunt.spectrum",
     "fit_copula": "bumphunt.generation",

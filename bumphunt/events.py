@@ -1,6 +1,6 @@
 """The event table: its columns, the checks at the door, and no way in for truth."""
 
-from bumphunt.event_table.columns import (
+from bumphunt.table.columns import (
     COLUMNS,
     DIJET,
     FEATURES,
@@ -12,11 +12,11 @@ from bumphunt.event_table.columns import (
     Column,
     FinalState,
 )
-from bumphunt.event_table.preparation import PreparedEvents, check_events, exchange_jets, prepare_events
-from bumphunt.event_table.quality import DataQuality
-from bumphunt.event_table.selection import select_rows
-from bumphunt.event_table.truth import BlindEvents, FloatArray, drop_truth, feature_matrix, feature_names, truth_labels
-from bumphunt.event_table.weights import common_weight
+from bumphunt.table.preparation import PreparedEvents, check_events, exchange_jets, prepare_events
+from bumphunt.table.quality import DataQuality
+from bumphunt.table.selection import select_rows
+from bumphunt.table.truth import BlindEvents, FloatArray, drop_truth, feature_matrix, feature_names, truth_labels
+from bumphunt.table.weights import common_weight
 
 __all__ = [
     "COLUMNS",

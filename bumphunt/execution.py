@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from queue import Empty
 from typing import Any, TypeVar
 
 from bumphunt.errors import InputError, MissingExtraError, as_line
@@ -108,6 +109,10 @@ def _pool_map(
         done = True
     finally:
         if executor is not None and not done:
+            # loky gives up what waits and would then look for it in vain, with a traceback on standard error
+            with suppress(Empty):
+                while True:
+                    executor._work_ids.get_nowait()
             executor.shutdown(wait=True, kill_workers=True)
 
 

@@ -438,7 +438,7 @@ def test_a_blind_run_never_looks(box, light, tmp_path):
     assert written["answers"]["status"] == "blinded"
     assert not written["answers"]["discovery"]
     assert written["answers"]["p_local"] is written["answers"]["m_resonance"] is None
-    assert len(written["expected"]) == 2
+    assert len(written["expected"]) == 3, "before any cut and at two cuts"
     refused(call("run", box, "--output", box, "--config", light, "--blind"), "is a file")
 
 
@@ -659,7 +659,7 @@ def test_resume_of_the_same_run_repeats_its_answers(finished, box, light, monkey
     before = json.loads(done_well(done))["answers"]
     output = tmp_path / "copy"
     shutil.copytree(original, output)
-    monkeypatch.setattr("bumphunt.jobs.run.search_window", None)  # nothing is to be searched again
+    monkeypatch.setattr("bumphunt.pipeline.hunt.search_window", None)  # nothing is to be searched again
     monkeypatch.setattr("bumphunt.report.html.write_report", lambda folder: folder)
     again = call("run", box, "--output", output, "--config", light, "--seed", 3, "--resume", "--json")
     assert json.loads(done_well(again))["answers"] == before

@@ -45,9 +45,11 @@ def test_results_do_not_depend_on_the_number_of_workers():
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_in_a_task_is_raised(workers):
+@pytest.mark.parametrize("tasks", [2, 200])
+def test_an_error_in_a_task_is_raised(workers, tasks):
+    # with many tasks waiting, a traceback in the thread that manages the pool would fail the test
     with pytest.raises(ValueError, match="task"):
-        list(parallel_map(fail, [1, 2], workers=workers))
+        list(parallel_map(fail, list(range(tasks)), workers=workers))
 
 
 def test_a_scheduler_needs_dask(monkeypatch):

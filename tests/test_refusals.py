@@ -99,7 +99,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(folder, monkey
 
     monkeypatch.chdir(folder)
     (folder / "folder.parquet").mkdir(exist_ok=True)
-    for work in ("bumphunt.jobs.single_stages.read_events", "bumphunt.jobs.generation.read_events"):
+    for work in ("bumphunt.jobs.intake.ingest_events", "bumphunt.jobs.generation.read_events"):
         monkeypatch.setattr(work, lambda *_, **__: pytest.fail("the work has begun"))
     monkeypatch.setattr("bumphunt.simulation.samples.make_block", lambda *_: pytest.fail("the work has begun"))
     before = sorted(folder.rglob("*"))
@@ -123,8 +123,7 @@ def test_a_folder_that_cannot_be_filled_is_refused_before_the_work(folder, monke
     from click.testing import CliRunner
 
     monkeypatch.chdir(folder)
-    for room in ("run", "blind", "experiments"):
-        monkeypatch.setattr(f"bumphunt.jobs.{room}.read_events", lambda *_, **__: pytest.fail("the work has begun"))
+    monkeypatch.setattr("bumphunt.jobs.intake.ingest_events", lambda *_, **__: pytest.fail("the work has begun"))
     before = sorted(folder.rglob("*"))
     done = CliRunner().invoke(main, [*FOLDERS[verb], "--output", output])
     one_line_of((done.exit_code, done.stderr), words)

@@ -235,12 +235,18 @@ def test_no_mass_is_ever_made_up():
     assert str(ANSWERS).count("not given") == 4
 
 
-def test_the_window_keeps_all_else_when_it_gets_its_folds():
+def test_the_window_keeps_all_else_when_it_gets_its_second_estimate():
     window = scan().windows[0]
-    with_folds = window.with_folds(np.array([1.0, 2.0]))
-    assert isinstance(with_folds, WindowResult)
-    assert with_folds.z_folds.tolist() == [1.0, 2.0]
-    assert with_folds.p_local == window.p_local
+    with_direct = window.with_direct(12.0, 3.0)
+    assert isinstance(with_direct, WindowResult)
+    assert (with_direct.n_direct, with_direct.n_direct_error) == (12.0, 3.0)
+    assert with_direct.p_local == window.p_local
+
+
+def test_the_spread_is_the_standard_deviation_over_repeats():
+    window = scan().windows[0]
+    assert dataclasses.replace(window, z_repeats=np.array([1.0, 2.0, 3.0])).z_spread == pytest.approx(1.0)
+    assert math.isnan(dataclasses.replace(window, z_repeats=np.array([1.0])).z_spread)
 
 
 @pytest.mark.parametrize(

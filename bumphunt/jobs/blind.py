@@ -126,10 +126,11 @@ def expect_window(task: WindowTask) -> tuple[BlindWindow, ...]:
     window, settings = task.window.bins(task.edges), task.config.search
     score = primary_scores(task, task.folds()).score
     found = []
-    for fraction in settings.cut_fractions:
-        selected = score > 1.0 - fraction
+    # as in the run: the spectrum before any cut first, if it is searched as well
+    for fraction in ([1.0] if settings.inclusive else []) + settings.cut_fractions:
+        selected = score > 1.0 - fraction if fraction < 1.0 else np.ones(len(score), dtype=np.bool_)
         counts = mask_counts(count(task.mjj[selected], task.edges), window)
-        _, width = task.null.at(
+        mean, width = task.null.at(
             n_window=float(task.window.signal_region(task.mjj).sum()),
             cut_fraction=fraction,
             n_features=task.features.shape[1],
@@ -154,9 +155,9 @@ def expect_window(task: WindowTask) -> tuple[BlindWindow, ...]:
                 cut_fraction=fraction,
                 n_expected=expected.n_expected,
                 n_expected_error=expected.n_expected_error,
-                # a run divides z by the width of its null distribution
-                n_signal_3=signal_needed(3.0 * width, expected.n_expected, expected.n_expected_error),
-                n_signal_5=signal_needed(5.0 * width, expected.n_expected, expected.n_expected_error),
+                # a run takes mean and width of its null distribution off z
+                n_signal_3=signal_needed(mean + 3.0 * width, expected.n_expected, expected.n_expected_error),
+                n_signal_5=signal_needed(mean + 5.0 * width, expected.n_expected, expected.n_expected_error),
                 limits=expected.limits,
                 note="",
             )

@@ -61,7 +61,8 @@ class Experiment:
 def run_experiment(experiment: Experiment) -> ExperimentResult:
     """Draw the box of an experiment and analyse it as ``bumphunt run`` would, without report and cross-checks."""
     rng = generator(experiment.seed, "box", experiment.number)
-    pool = _events(experiment.pool, experiment.config)
+    settings = experiment.config.model_dump_json()
+    pool = _events(experiment.pool, settings)
     box = (
         subsample_box(pool, size=experiment.size, rng=rng)
         if experiment.source == "subsample"
@@ -69,7 +70,7 @@ def run_experiment(experiment: Experiment) -> ExperimentResult:
     )
     injection = experiment.injection
     if injection is not None:
-        box = with_signal(box, _events(injection.events, experiment.config), number=injection.n_signal, rng=rng)
+        box = with_signal(box, _events(injection.events, settings), number=injection.n_signal, rng=rng)
     return analyse_box(
         box,
         config=experiment.config,
@@ -81,9 +82,9 @@ def run_experiment(experiment: Experiment) -> ExperimentResult:
 
 
 @lru_cache(maxsize=32)
-def _events(path: str, config: AnalysisConfig) -> BlindEvents:
-    """Read events once a process, truth and copies dropped."""
-    return take_in(path, config, networks=False).events
+def _events(path: str, settings: str) -> BlindEvents:
+    """Read events once a process and configuration (as JSON, to be hashed), truth and copies dropped."""
+    return take_in(path, AnalysisConfig.model_validate_json(settings), networks=False).events
 
 
 def _smooth(pool: BlindEvents, experiment: Experiment, rng: np.random.Generator) -> BlindEvents:

@@ -15,13 +15,13 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.errors import InputError
-from bumphunt.event_table.preparation import MAX_BAD_ROWS
 from bumphunt.files import write_json
 from bumphunt.jobs.candidates import write_candidates
 from bumphunt.jobs.intake import Events, take_in
 from bumphunt.jobs.progress import bar
 from bumphunt.jobs.provenance import versions
 from bumphunt.jobs.store import output_folder, refuse_foreign
+from bumphunt.pipeline.final_state import content_columns
 from bumphunt.pipeline.hunt import Clock, Findings, hunt_events
 from bumphunt.pipeline.keeping import Keeper
 from bumphunt.results import (
@@ -36,6 +36,7 @@ from bumphunt.results import (
     UpperLimit,
 )
 from bumphunt.results.html import answers_html
+from bumphunt.table.preparation import MAX_BAD_ROWS
 
 logger = logging.getLogger(__name__)
 
@@ -126,8 +127,13 @@ class Hunt:
         if "inclusive" in self.findings.workspaces:
             write_json(directory / "workspace_inclusive.json", self.findings.workspaces["inclusive"])
         best = self.findings.verdict.best
+        events = self.findings.search.events
         write_candidates(
-            directory / "candidates.csv", self.findings.search.events, best.outcome.score, best.candidates()
+            directory / "candidates.csv",
+            events,
+            best.outcome.score,
+            best.candidates(),
+            columns=content_columns(best.task.config, events),
         )
         write_json(directory / "products.json", self.products.to_dict())
         write_json(directory / "result.json", self.result.to_dict())

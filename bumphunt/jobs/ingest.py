@@ -13,12 +13,12 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.event_table.preparation import MAX_BAD_ROWS
 from bumphunt.events import DIJET, FEATURES, LABEL, FinalState, PreparedEvents, prepare_events
 from bumphunt.pipeline.final_state import CWOLA_FEATURES, is_dijet
 from bumphunt.sources.layouts import Kind, Location, Reading
 from bumphunt.sources.locations import Sources, locate
 from bumphunt.sources.recognition import locate_kind
+from bumphunt.table.preparation import MAX_BAD_ROWS
 
 logger = logging.getLogger(__name__)
 

@@ -11,14 +11,14 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.event_table.preparation import MAX_BAD_ROWS
-from bumphunt.event_table.quality import DataQuality
 from bumphunt.events import BlindEvents, drop_truth, prepare_events, select_rows
 from bumphunt.jobs.ingest import columns_used, ingest_events, name_of
 from bumphunt.jobs.provenance import describe_input
 from bumphunt.pipeline.final_state import content_columns, final_state_of
 from bumphunt.preprocessing.content import content_digest
 from bumphunt.preprocessing.duplicates import find_copies
+from bumphunt.table.preparation import MAX_BAD_ROWS
+from bumphunt.table.quality import DataQuality
 
 Events = pd.DataFrame | str | Path | Sequence[str | Path]
 

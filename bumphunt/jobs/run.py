@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from bumphunt.config import AnalysisConfig
-from bumphunt.event_table.preparation import MAX_BAD_ROWS
 from bumphunt.jobs.hunt import Hunt, hunt_and_keep
 from bumphunt.jobs.looks import LEDGER, Look, record_look, request_key, sentence
 from bumphunt.jobs.provenance import request
 from bumphunt.jobs.store import FolderKeeper, output_folder
 from bumphunt.results import AnalysisResult
+from bumphunt.table.preparation import MAX_BAD_ROWS
 
 
 def run_analysis(

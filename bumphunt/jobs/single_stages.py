@@ -48,15 +48,15 @@ def score_events(
     Returns
     -------
     pandas.DataFrame
-        One row per event in the searched range: identifiers where there are any, mjj, ``anomaly_score``
-        (rank within its fold, in (0, 1), higher is more anomalous) and ``fold``.
+        One row per event in the searched range, in the order they came: identifiers where there are any, mjj,
+        ``anomaly_score`` (rank in (0, 1), higher is more anomalous) and ``fold``, that of the first repeat.
     """
     search, outcome = _one_window(path, window, config, seed)
     columns = [name for name in (*IDENTIFIERS, search.resonance) if name in search.events.columns]
     scored: pd.DataFrame = search.events[columns].copy()
     scored["anomaly_score"] = outcome.score
     scored["fold"] = outcome.folds
-    return scored
+    return scored.iloc[np.argsort(search.rows)].reset_index(drop=True)
 
 
 def masses_in_window(

@@ -43,6 +43,7 @@ FAILURES = {
     "sculpting": "the selection shapes the spectrum: a bump would also appear without signal",
     "fold_agreement": "one part of the data carries the excess and others do not, as a fluctuation or a few copies do",
     "estimates_agree": "two independent background estimates disagree by more than their errors",
+    "no_deficit": "a dead region or a hole of the trigger pulls the fitted curve down and makes an excess beside it",
     "mass_fit": "the fitted signal and background do not look like the selected events, so the masses may be wrong",
 }
 """What a failure of a check would look like; a check that is not listed is told by its meaning alone."""
@@ -104,7 +105,7 @@ def looks_note(result: AnalysisResult) -> str:
 
 QUALITY = {
     "duplicates": "exact copies dropped",
-    "near_duplicates": "near copies found",
+    "near_duplicates": "near copies dropped",
     "repaired": "rows repaired",
     "dropped": "rows dropped",
 }

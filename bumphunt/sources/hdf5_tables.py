@@ -7,9 +7,9 @@ import h5py
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.event_table.columns import closest_column
 from bumphunt.sources.hdf5 import LAYOUT, find_frame, frames_in, open_hdf5
 from bumphunt.sources.layouts import Location, Reading
+from bumphunt.table.columns import closest_column
 
 
 def matches(location: Location) -> bool:

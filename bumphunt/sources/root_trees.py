@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from bumphunt.errors import InputError, MissingExtraError
-from bumphunt.event_table.columns import closest_column
 from bumphunt.sources.layouts import Location, Reading, existing_file, one_line
+from bumphunt.table.columns import closest_column
 
 
 @contextmanager

@@ -240,7 +240,8 @@ def test_directory_that_is_none(tmp_path: Path) -> None:
 def test_what_version_2_knows_is_shown_and_nothing_of_it_where_it_is_not_known(factory: Any) -> None:
     result, products = factory.result("discovery"), factory.products("discovery")
     old = page_of(result, products).text
-    for words in ("Calibrated to", "Assumptions", "The data", "Further claimed", "not verified", "looked at"):
+    unknown = ("Calibrated to", "Assumptions", "The data", "Further claimed", "not verified", "look at these", "frozen")
+    for words in unknown:
         assert words not in old
     answers = dataclasses.replace(
         result.answers, tested_to=3.2, z_spread=0.4, search="prior", masses_verified=False,
@@ -249,7 +250,8 @@ def test_what_version_2_knows_is_shown_and_nothing_of_it_where_it_is_not_known(f
     )  # fmt: skip
     failed = dataclasses.replace(result.checks[0], name="mass_fit", passed=False, applies_to="masses")
     new = dataclasses.replace(
-        result, answers=answers, checks=(failed,), signals=(result.answers,), looks=4,
+        result, answers=answers, checks=(failed,), signals=(result.answers,),
+        looks={"number": 4, "text": "fourth look at these events; the others said: none", "plan": "0123456789abcdef"},
         data_quality={"duplicates": 12, "near_duplicates": 0, "repaired": 3},
     )  # fmt: skip
     text = page_of(new, products).text
@@ -259,7 +261,8 @@ def test_what_version_2_knows_is_shown_and_nothing_of_it_where_it_is_not_known(f
         "Each daughter gives one jet.",
         "12 exact copies dropped",
         "3 rows repaired",
-        "looked at 4 times",
+        "This is the fourth look at these events; the others said: none",
+        "The plan frozen before was kept (0123456789ab)",
         "Further claimed resonances",
         "The masses are not verified: mass fit failed",
         "the claim",

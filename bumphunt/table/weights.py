@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.event_table.columns import WEIGHTS
+from bumphunt.table.columns import WEIGHTS
 
 
 def common_weight(table: pd.DataFrame, *, name: str = "events") -> float:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.event_table.columns import LABEL
+from bumphunt.table.columns import LABEL
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -94,7 +94,7 @@ class _Evaluator:
         if isinstance(node, ast.BinOp):
             return self._binary(node)
         if isinstance(node, ast.BoolOp):
-            parts = [self._truth(part) for part in node.values]
+            parts = [self._mask(part) for part in node.values]
             join = _BOOLEAN[type(node.op)]
             joined = parts[0]
             for part in parts[1:]:
@@ -117,13 +117,13 @@ class _Evaluator:
 
     def _unary(self, node: ast.UnaryOp) -> Any:
         if isinstance(node.op, ast.Not | ast.Invert):
-            return ~self._truth(node.operand)
+            return ~self._mask(node.operand)
         value = self._number(node.operand)
         return -value if isinstance(node.op, ast.USub) else value
 
     def _binary(self, node: ast.BinOp) -> Any:
         if type(node.op) in _BOOLEAN:
-            return _BOOLEAN[type(node.op)](self._truth(node.left), self._truth(node.right))
+            return _BOOLEAN[type(node.op)](self._mask(node.left), self._mask(node.right))
         left, right = self._number(node.left), self._number(node.right)
         if isinstance(node.op, ast.Pow):
             return np.power(left, right)
@@ -142,7 +142,7 @@ class _Evaluator:
             mask &= _COMPARISONS[type(op)](left, right)
         return mask
 
-    def _truth(self, node: ast.expr) -> Any:
+    def _mask(self, node: ast.expr) -> Any:
         value = self.value(node)
         if not (isinstance(value, np.ndarray) and value.dtype == np.bool_):
             raise self._refusal(node, "is not true or false; compare it with a number")

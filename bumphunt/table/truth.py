@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError, TruthError
-from bumphunt.event_table.columns import FEATURES, LABEL, closest_column
+from bumphunt.table.columns import FEATURES, LABEL, closest_column
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.event_table.columns import DIJET, IDENTIFIERS, LABEL, FinalState, closest_column
-from bumphunt.event_table.quality import DataQuality
-from bumphunt.event_table.weights import common_weight, weight_sentence
+from bumphunt.table.columns import DIJET, IDENTIFIERS, LABEL, FinalState, closest_column
+from bumphunt.table.quality import DataQuality
+from bumphunt.table.weights import common_weight, weight_sentence
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
