@@ -82,14 +82,16 @@ def surface(lines: Iterable[dict[str, Any]]) -> list[NullPoint]:
                 z, number = part[:, 3], part[:, 0]
                 # windows of one box overlap: its boxes, not its windows, are independent
                 boxes_here = len(np.unique(number))
+                mean, mean_error = float(z.mean()), float(z.std() / np.sqrt(boxes_here))
                 points.append(
                     NullPoint(
                         n_window=round(float(np.exp(np.log(part[:, 1]).mean())), 1),
                         cut_fraction=float(cut),
                         n_features=own[0]["n_features"],
                         repeats=own[0]["repeats"],
-                        mean=round(float(z.mean()), 4),
-                        mean_error=round(float(z.std() / np.sqrt(boxes_here)), 4),
+                        # what is not known to be different from 0 is not taken off: below 0 it would make z larger
+                        mean=round(mean, 4) if abs(mean) > 2.0 * mean_error else 0.0,
+                        mean_error=round(mean_error, 4),
                         width=round(float(z.std(ddof=1)), 4),
                         width_error=round(float(z.std() / np.sqrt(2 * boxes_here)), 4),
                         n_boxes=boxes_here,
