@@ -89,8 +89,8 @@ def surface(lines: Iterable[dict[str, Any]]) -> list[NullPoint]:
                         cut_fraction=float(cut),
                         n_features=own[0]["n_features"],
                         repeats=own[0]["repeats"],
-                        # what is not known to be different from 0 is not taken off: below 0 it would make z larger
-                        mean=round(mean, 4) if abs(mean) > 2.0 * mean_error else 0.0,
+                        # a mean below 0 would make z larger: it is not taken off before it is known to 0.05
+                        mean=round(mean, 4) if mean > 0.0 or mean_error < 0.05 else 0.0,
                         mean_error=round(mean_error, 4),
                         width=round(float(z.std(ddof=1)), 4),
                         width_error=round(float(z.std() / np.sqrt(2 * boxes_here)), 4),
