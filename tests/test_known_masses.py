@@ -17,7 +17,7 @@ MASSES = {"m_resonance": 3_500.0, "m_x": 500.0, "m_y": 100.0}
 CONFIG = config_from_dict(
     {
         "search": {"windows": [[3250.0, 3750.0], [4300.0, 4850.0]]},
-        "cwola": {"members": 2, "max_iter": 40},
+        "cwola": {"repeats": 1, "members": 2, "max_iter": 40},
         "vae": {"enabled": False},
         "autoencoder": {"enabled": False},
         "limit": {"enabled": False},

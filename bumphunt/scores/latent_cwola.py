@@ -126,6 +126,7 @@ class LatentClassifier(BinaryClassifier):
 
     def member_scores(self, features: FloatArray) -> FloatArray:
         """Return the log-odds each member gives each event, shape (members, events)."""
+        self._check_fitted()
         return self.classifier_.member_scores(self._encoded(features))
 
     def save(self, path: str | Path) -> None:

@@ -156,7 +156,7 @@ def test_on_against_off_leaves_the_guard_bins_out_of_both():
     counts[[2, 14, 16]] = 1.0
     counts[9] = 4.0
     counts[7] = counts[11] = 5.0  # tails of the signal
-    found = window_significance(counts, edges, window, masked=masked, inclusive=inclusive)
+    found = window_significance(as_spectrum(counts, edges, window=window, masked=masked), inclusive=inclusive)
     assert found.fit is None
     tau = inclusive[~masked].sum() / inclusive[window].sum()
     assert found.n_expected == pytest.approx(3 / tau)
