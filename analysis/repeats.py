@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,8 @@ from bumphunt.config import config_from_dict
 from bumphunt.events import LABEL, drop_truth
 from bumphunt.files import write_json
 from bumphunt.pipeline.search import prepare_search
-from bumphunt.pipeline.windows import WindowTask, event_folds, measure, training_sample
+from bumphunt.pipeline.windows import WindowTask, measure, training_sample
+from bumphunt.preprocessing.content import fold_assignments
 from bumphunt.rng import generator
 from bumphunt.scores.ranks import ranks
 from bumphunt.scores.repeats import average_ranks, repeated_scores
@@ -58,18 +58,16 @@ def box(sample: Path, seed: int, n_signal: int) -> tuple[WindowTask, np.ndarray]
     events = pd.concat(rows).sample(frac=1.0, random_state=seed).reset_index(drop=True)
     config = config_from_dict({"search": {"windows": [list(WINDOW)]}})
     search = prepare_search(drop_truth(events), config, seed)
-    mjj = events["mjj"].to_numpy()
-    inside = (mjj >= search.edges[0]) & (mjj < search.edges[-1])
-    return search.tasks[0], events[LABEL].to_numpy()[inside] == 1
+    return search.tasks[0], events[LABEL].to_numpy()[search.rows] == 1
 
 
 def judge(score: np.ndarray, task: WindowTask, truth: np.ndarray) -> list[list[float]]:
     """Return for each cut: local z, signal and background in the window."""
-    region, one = task.window.signal_region(task.mjj), np.zeros(len(score), dtype=np.int64)
+    region = task.window.signal_region(task.mjj)
     rows = []
     for fraction in CUTS:
         selected = select_fraction(score, fraction=fraction)
-        found = measure(selected, task, folds=one, fraction=fraction)
+        found = measure(selected, task, fraction=fraction)
         chosen = selected & region
         rows.append([found.z_local, float((chosen & truth).sum()), float((chosen & ~truth).sum())])
     return rows
@@ -78,9 +76,8 @@ def judge(score: np.ndarray, task: WindowTask, truth: np.ndarray) -> list[list[f
 def study(sample: Path, seed: int, n_signal: int, choice: dict[str, Any], most: int) -> list[dict[str, Any]]:
     """Return the verdicts on one box of all groups of repeats."""
     task, truth = box(sample, seed, n_signal)
-    config = replace_folds(task, choice["folds"])
     train = training_sample(task)
-    folds = np.stack([event_folds(len(task.mjj), replace(config, seed=repeat)) for repeat in range(most)])
+    folds = np.stack([fold_assignments(task.keys, folds=choice["folds"], repeat=repeat) for repeat in range(most)])
     ties = generator(seed, "repeats", "ties").random(folds.shape)
     settings = {name: choice[name] for name in ("members", "max_bins", "max_iter", "learning_rate")}
     begun = time.process_time()
@@ -112,12 +109,6 @@ def study(sample: Path, seed: int, n_signal: int, choice: dict[str, Any], most: 
                     }
                 )
     return rows
-
-
-def replace_folds(task: WindowTask, folds: int) -> WindowTask:
-    """Return the task with another number of folds."""
-    cwola = task.config.cwola.model_copy(update={"folds": folds})
-    return replace(task, config=task.config.model_copy(update={"cwola": cwola}))
 
 
 def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from bumphunt.config import config_from_dict
 from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.jobs.ingest import read_events
 from bumphunt.pipeline.search import prepare_search
-from bumphunt.pipeline.windows import WindowTask, event_folds, primary_score, training_sample
+from bumphunt.pipeline.windows import WindowTask, primary_scores, training_sample
 from bumphunt.scores.repeats import repeated_scores
 from bumphunt.scores.trees import BoostedTrees
 
@@ -32,7 +32,7 @@ def usual(task: WindowTask) -> np.ndarray:
     """Return out-of-fold scores from plain scikit-learn."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    sample, folds, settings = training_sample(task), event_folds(len(task.mjj), task), task.config.cwola
+    sample, folds, settings = training_sample(task), task.folds()[0], task.config.cwola
     score = np.zeros(len(task.mjj))
     for fold in range(settings.folds):
         training, held_out = (sample.weights > 0) & (folds != fold), folds == fold
@@ -97,7 +97,7 @@ def main() -> None:
             max_iter=arguments.max_iter,
             rate=arguments.learning_rate,
         ),
-        "single": lambda: primary_score(task, event_folds(len(task.mjj), task)),
+        "single": lambda: primary_scores(task, task.folds()[:1]).score,
         "usual": lambda: usual(task),
     }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
