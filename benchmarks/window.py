@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="times each way is run; the fastest counts")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    config = config_from_dict({"search": {"windows": [[3500.0, 3950.0]]}, "cwola": {"members": arguments.members}})
+    config = config_from_dict({"search": {"windows": [[3500.0, 3950.0]]}, "cwola": {"members": arguments.members, "repeats": 1}})
     table = drop_truth(read_events(arguments.events))
     table = table if arguments.rows is None else BlindEvents(table.iloc[: arguments.rows])
     start = time.perf_counter()
@@ -97,7 +97,7 @@ def main() -> None:
             max_iter=arguments.max_iter,
             rate=arguments.learning_rate,
         ),
-        "single": lambda: primary_scores(task, task.folds()[:1]).score,
+        "single": lambda: primary_scores(task, task.folds()).score,
         "usual": lambda: usual(task),
     }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
