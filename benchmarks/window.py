@@ -81,7 +81,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="times each way is run; the fastest counts")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    config = config_from_dict({"search": {"windows": [[3500.0, 3950.0]]}, "cwola": {"members": arguments.members, "repeats": 1}})
+    config = config_from_dict(
+        {"search": {"windows": [[3500.0, 3950.0]]}, "cwola": {"members": arguments.members, "repeats": 1}}
+    )
     table = drop_truth(read_events(arguments.events))
     table = table if arguments.rows is None else BlindEvents(table.iloc[: arguments.rows])
     start = time.perf_counter()
