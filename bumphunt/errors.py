@@ -92,7 +92,7 @@ def as_line(text: object, *, length: int = MESSAGE_LENGTH) -> str:
     >>> as_line("found " + "9 " * 5000 + "; give less", length=40)
     'found 9 9 9 9 9 9 9 [...] ; give less'
     """
-    line = safe_text(text)
+    line = " ".join(safe_text(text).split())
     if len(line) <= length:
         return line
     tail = (length - 8) * 2 // 5

@@ -49,7 +49,7 @@ def expected_shape(table: SignalTable, masses: Masses, edges: FloatArray, *, wid
     >>> import numpy as np
     >>> from bumphunt.masses.signal_table import load_signal
     >>> shape = expected_shape(load_signal(), (3500.0, 500.0, 100.0), np.array([3500 * 0.934, 3500 * 1.066]))
-    >>> 0.7 < shape.probabilities[0] < 0.9  # a Gaussian of 3.3 % would have 0.954
+    >>> bool(0.7 < shape.probabilities[0] < 0.9)  # a Gaussian of 3.3 % would have 0.954
     True
     """
     edges = np.asarray(edges, dtype=np.float64)

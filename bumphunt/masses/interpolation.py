@@ -48,7 +48,7 @@ def smooth_table(grid: FloatArray, values: FloatArray) -> SmoothTable:
     >>> grid = np.linspace(0.0, 3.0, 31)
     >>> table = smooth_table(grid, np.sin(grid))
     >>> table(np.array([1.234, 9.0])).round(5).tolist(), np.sin([1.234, 3.0]).round(5).tolist()
-    ([0.94384, 0.14112], [0.94382, 0.14112])
+    ([0.94382, 0.14112], [0.94382, 0.14112])
     """
     step = float(grid[1] - grid[0])
     spline = CubicSpline(np.arange(len(grid)), values)  # in units of the step

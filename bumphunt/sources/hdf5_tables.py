@@ -66,7 +66,9 @@ def _nodes(file: h5py.File, location: Location) -> Iterator[Any]:
 
 
 def _columns(node: Any) -> dict[str, Any]:
-    """Return the columns of a group of datasets, or the fields of a compound dataset."""
+    """Return the columns of a group of datasets, or the fields of a compound dataset; a damaged node has none."""
+    if not isinstance(node, h5py.Dataset | h5py.Group):
+        return {}
     if isinstance(node, h5py.Dataset):
         if node.ndim != 1 or node.dtype.fields is None:
             return {}

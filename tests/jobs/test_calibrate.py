@@ -97,7 +97,7 @@ def test_calibrate_sums_up(files, tmp_path):
     assert found.null is not None
     assert found.injections is None
     assert found.null.boxes == 4
-    assert found.null.local.n_trials == 8, "four boxes, each before and after the cut"
+    assert found.null.local.n_trials == 4, "four boxes, one cut each"
     assert found.null.claims == 0
     assert json.loads((tmp_path / "calibration.json").read_text()) == found.to_dict()
     assert "4 boxes without signal: 0 claims" in str(found)

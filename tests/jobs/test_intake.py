@@ -80,9 +80,6 @@ def test_copies_with_a_jitter_of_a_ten_millionth_are_copies(reference, table, li
     assert found.result.input["n_events"] == len(table)
     # which of the two is kept is up to a hash, and its seventh digit decides on its fold: the counts are the same
     np.testing.assert_array_equal(found.inclusive.counts, reference.inclusive.counts)
-    before, after = (hunted.scan.windows[0] for hunted in (reference, found))
-    assert before.cut_fraction == 1.0
-    assert after.z_local == pytest.approx(before.z_local, abs=1e-6)
     assert found.answers.status == "none"
     copies = found.scores.iloc[len(table) :]
     originals = found.scores.iloc[: len(table)].loc[copies.index]

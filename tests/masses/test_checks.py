@@ -99,7 +99,7 @@ def test_the_spectrum_without_signal_is_fitted_at_the_same_energy(signal, backgr
     events = experiment(signal, background, np.random.default_rng(4), n_background=2_000)
     counts = count(events.mjj, EDGES)
     spectrum = fit_spectrum(counts, EDGES, family="dijet3", masked=MASKED, window=WINDOW, sqrt_s=sqrt_s)
-    events = replace(events, spectrum=spectrum, sqrt_s=sqrt_s)
+    events = replace(events, spectrum=spectrum)
     again = _without_signal(events, np.ones(int(events.outside.sum())))
     np.testing.assert_allclose(again.spectrum.expected, spectrum.expected, rtol=1e-6)
     other = fit_spectrum(counts, EDGES, family="dijet3", masked=MASKED, window=WINDOW)
@@ -115,5 +115,5 @@ def test_a_box_is_counted_above_the_default_energy(table):
     settings = {"masses": (6_000.0, 500.0, 200.0), "edges": edges, "window": window, "masked": masked, "table": table}
     jets = np.full(len(mjj), 500.0), np.full(len(mjj), 210.0)
     assert np.isfinite(box_yield(mjj, *jets, **settings, sqrt_s=14_000.0).n_expected)
-    with pytest.raises(InputError):
-        box_yield(mjj, *jets, **settings)
+    with pytest.raises(InputError, match="sqrt_s"):
+        box_yield(mjj, *jets, **settings, sqrt_s=13_000.0)
