@@ -28,7 +28,8 @@ LIMIT_BELOW_THE_YIELD = (
 )
 OUTSIDE_THE_SURFACE = (
     "the width of the significance without signal was not measured at this number of events, cut, features and "
-    "repeats; the nearest measured ones are used: run `bumphunt calibrate` on these events for their own"
+    "repeats; the nearest measured ones are used: `bumphunt calibrate` measures it on these events, "
+    "for search.null_width"
 )
 
 
