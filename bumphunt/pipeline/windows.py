@@ -183,8 +183,10 @@ def single_significances(single: npt.NDArray[np.float32], task: WindowTask, *, f
     """Return local z of each repeat alone, (repeats,): their spread is what the division into folds decides."""
     if len(single) == 1:
         return np.array([])
-    chosen = (score > 1.0 - fraction for score in single)
-    return np.array([measure(selected, task, fraction=fraction).z_stat for selected in chosen])
+    family, inclusive = task.config.search.family, count(task.mjj, task.edges)
+    # the significance alone: no second estimate of the background, no judgement of the sidebands
+    spectra = (_spectrum(task.mjj[score > 1.0 - fraction], task) for score in single)
+    return np.array([window_significance(each, family=family, inclusive=inclusive).z_local for each in spectra])
 
 
 def fold_p_values(single: npt.NDArray[np.float32], folds: IntArray, task: WindowTask, *, fraction: float) -> FloatArray:
