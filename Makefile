@@ -34,7 +34,7 @@ test: lint  ## everything that has to pass, as CI runs it
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lock:  ## resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra simulation --extra root --extra dask --extra dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra simulation --extra root --extra dask --extra publish --extra onnx --extra cluster --extra docs --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 
 fidelity: install  ## compare simulated with real LHC Olympics events (4 minutes; needs ../shared/data)
