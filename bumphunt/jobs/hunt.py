@@ -36,9 +36,13 @@ from bumphunt.results import (
     UpperLimit,
 )
 from bumphunt.results.html import answers_html
+from bumphunt.significance.workspace import labelled
 from bumphunt.table.preparation import MAX_BAD_ROWS
 
 logger = logging.getLogger(__name__)
+
+LABEL_DIGITS = 8
+"""Digits of the digest of the events' content by which names in workspaces tell them apart."""
 
 KeeperFor = Callable[[dict[str, Any]], Keeper]
 
@@ -235,6 +239,8 @@ def hunt_and_keep(
         watch=partial(bar, shown=progress),
         clock=clock,
     )
+    label = intake.source["content"][:LABEL_DIGITS]
+    findings = replace(findings, workspaces={name: labelled(each, label) for name, each in findings.workspaces.items()})
     scores = np.full(len(intake.events), np.nan)
     scores[findings.search.rows] = findings.verdict.best.outcome.score
     result = AnalysisResult(

@@ -10,7 +10,7 @@ import numpy as np
 
 from bumphunt.errors import InputError
 from bumphunt.results import SpectrumFit
-from bumphunt.significance.workspace import EVENTS_PER_MU, build_workspace, resonance_signal
+from bumphunt.significance.workspace import EVENTS_PER_MU, build_workspace, labelled, resonance_signal
 
 NO_RECORD = "ins0000000"
 """The schema asks for a HEPData record; this stands for none."""
@@ -89,6 +89,7 @@ def resonance_patchset(
     width: float,
     channel: str,
     efficiency_error: float = 0.0,
+    label: str = "",
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return background and patch set of narrow resonances at several masses in the window of one fit.
 
@@ -104,6 +105,8 @@ def resonance_patchset(
         Name of the channel.
     efficiency_error : float
         Relative error of the signal's efficiency.
+    label : str
+        Names the events, as in :func:`bumphunt.significance.workspace.labelled`.
 
     Raises
     ------
@@ -128,5 +131,7 @@ def resonance_patchset(
     }
     if not signals:
         raise InputError("a patch set needs at least one mass")
+    if label:
+        signals = {mass: labelled(built, label) for mass, built in signals.items()}
     description = f"narrow resonances, resolution {width:.1%}; mu = 1 stands for {EVENTS_PER_MU:g} events"
     return build_patchset(next(iter(signals.values())), signals, description=description)

@@ -6,6 +6,7 @@ are left out, since they already made that prediction. The parameter of interest
 signal; ``mu = 1`` stands for :data:`EVENTS_PER_MU` events in the whole spectrum.
 """
 
+import copy
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,6 +147,36 @@ def _workspace(
             }
         ],
     }
+
+
+def labelled(workspace: dict[str, Any], label: str) -> dict[str, Any]:
+    """Return the same model under names of its own, so that ``pyhf combine`` joins it with those of other events.
+
+    Channels, observations and measurements are named after the label, and what is uncertain of a background after its
+    channel, since other events have another fit; ``mu`` and ``signal_efficiency`` keep their names and are shared.
+    Two workspaces of one label share a measurement, which makes ``pyhf combine`` refuse to count events twice.
+
+    Parameters
+    ----------
+    workspace : dict
+        From :func:`build_workspace` or :func:`build_counting_workspace`.
+    label : str
+        Names the events, such as the beginning of a digest of their content.
+    """
+    named = copy.deepcopy(workspace)
+    for channel, observation in zip(named["channels"], named["observations"], strict=True):
+        channel["name"] = observation["name"] = f"{channel['name']}_{label}"
+        for sample in channel["samples"]:
+            for modifier in sample["modifiers"]:
+                if modifier["name"] not in SHARED:
+                    modifier["name"] = f"{channel['name']}_{modifier['name']}"
+    for measurement in named["measurements"]:
+        measurement["name"] = f"{measurement['name']}_{label}"
+    return named
+
+
+SHARED = ("mu", "signal_efficiency")
+"""Parameters of the signal, which are the same whatever events are looked at."""
 
 
 def resonance_signal(edges: FloatArray, *, mass: float, width: float) -> FloatArray:
