@@ -158,6 +158,12 @@ class LatentConfig(Section):
 class MassesConfig(Section):
     """Masses and yield."""
 
+    response: str = Field(
+        "shipped",
+        min_length=1,
+        max_length=4096,
+        description="simulated signal: shipped, or a file made by `bumphunt response`",
+    )
     peak_scan_bins: dict[str, float] = Field(
         {"mjj": 50.0, "mj1": 20.0, "mj2": 20.0}, description="bin widths of the peak scan in GeV"
     )

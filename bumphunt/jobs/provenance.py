@@ -11,6 +11,7 @@ import pandas as pd
 from bumphunt import __version__
 from bumphunt.config import AnalysisConfig
 from bumphunt.files import file_sha256
+from bumphunt.masses.responses import response_named
 from bumphunt.results import WindowResult
 
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "tensorflow", "keras", "pyhf", "iminuit", "fastjet")
@@ -37,6 +38,7 @@ def request(source: dict[str, Any], config: AnalysisConfig, seed: int) -> dict[s
         "events": source["content"],
         "seed": seed,
         "config": config.model_dump(mode="json"),
+        "response": response_named(config.masses.response).sha256,
         "version": __version__,
         # stored windows of another form are another run's
         "window": sorted(WindowResult.__dataclass_fields__),

@@ -26,7 +26,7 @@ from bumphunt.masses.constants import (
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.resolution import from_nominal
 from bumphunt.masses.response import SignalModel, containment
-from bumphunt.masses.signal_table import SUBSTRUCTURE, Masses
+from bumphunt.masses.signal_table import Masses
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,8 @@ Select = Callable[["pd.DataFrame"], FloatArray]
 class SignalDraws:
     """Signal events in ratios: log of jet over particle mass, of mjj over m_resonance, and the jets' substructure.
 
-    ``heavy`` and ``light`` (events,) are the jets of the two daughters, ``pull`` and ``contained`` what they do to mjj.
+    ``heavy`` and ``light`` (events,) are the jets of the two daughters, ``pull`` and ``contained`` what they do to mjj,
+    ``observables`` name the substructure.
     """
 
     heavy: FloatArray
@@ -49,6 +50,7 @@ class SignalDraws:
     contained: FloatArray
     log_resonance: FloatArray
     substructure: tuple[FloatArray, FloatArray]
+    observables: tuple[str, ...]
 
     def jet_masses(self, masses: Masses) -> tuple[FloatArray, FloatArray]:
         """Return the masses of the heavier and the lighter jet in GeV at the given particles' masses."""
@@ -80,7 +82,7 @@ class SignalDraws:
         columns = {"mjj": masses[0] * np.exp(self.log_resonance)}
         columns |= {f"mj{jet}": pair[heavier if jet == 1 else 1 - heavier, rows] for jet in (1, 2)}
         both = np.stack(self.substructure)
-        for index, name in enumerate(SUBSTRUCTURE):
+        for index, name in enumerate(self.observables):
             for jet in (1, 2):
                 columns[f"{name}_{jet}"] = both[heavier if jet == 1 else 1 - heavier, rows, index]
         return pd.DataFrame(columns)
@@ -102,6 +104,7 @@ def draw_signal(model: SignalModel, number: int = DRAWS, *, rng: np.random.Gener
         contained=containment(heavy) * containment(light),
         log_resonance=pull + pool.residual[chosen],
         substructure=(pool.substructure[0, chosen], pool.substructure[1, chosen]),
+        observables=model.observables,
     )
 
 

@@ -120,10 +120,11 @@ def outside_grid(fit: MassFit, table: SignalTable) -> float:
     return max(float(max(distances)), 0.0)
 
 
-def assumptions(fit: MassFit, *, table: SignalTable, response: str = "shipped") -> tuple[str, ...]:
+def assumptions(fit: MassFit, *, table: SignalTable, response: str = "shipped", varied: bool = True) -> tuple[str, ...]:
     """Return the sentences that say what masses and yield assume, and how far the data agree.
 
-    ``response`` names the simulation that the response was read off.
+    ``response`` names the simulation that the response was read off, ``varied`` says whether there was a second
+    detector to compare it with.
     """
     resonance, daughters = table.masses[:, 0], table.masses[:, 1:]
     most = float((daughters / resonance[:, None]).max())
@@ -141,6 +142,10 @@ def assumptions(fit: MassFit, *, table: SignalTable, response: str = "shipped") 
         f"Signal was simulated for m_resonance from {resonance.min():.0f} to {resonance.max():.0f} GeV, daughters from "
         f"{daughters.min():.0f} GeV to {most:.3f} m_resonance.",
     ]
+    if not varied:
+        told.append(
+            "No second detector was simulated: intervals have no part for a wrong energy scale or shower of this one."
+        )
     if fit.acceptance_known:
         told.append(
             f"Simulated signal tells what the score keeps of it, its tau21 scaled by {fit.tau21_scale:.2f} as the data "

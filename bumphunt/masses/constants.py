@@ -29,12 +29,6 @@ MAX_YIELD_MISMATCH = 0.10
 """Relative difference of fitted and seen events above which a minimum is refused; at a true one they are equal."""
 SECOND_WITHIN = 9.0
 """Twice the difference in log likelihood within which another solution is reported."""
-LIGHTEST_RESONANCE = 1500.0
-"""Least m_resonance for which a response is built, GeV; simulation begins at 2.7 TeV (checked apart)."""
-HEAVIEST_RESONANCE = 9000.0
-"""Largest m_resonance for which a response is built, GeV; simulation ends at 6.2 TeV (checked apart)."""
-HEAVIEST_DAUGHTER = 0.30
-"""Largest part of m_resonance that a daughter has for which a response is built; simulation ends at 0.265."""
 LIGHTEST_DAUGHTER = 25.0
 """Least mass of a daughter that is tried, GeV."""
 SHARPEST = -1.2

@@ -11,11 +11,7 @@ from bumphunt.masses.acceptance import Select
 from bumphunt.masses.constants import (
     DETECTOR_PRIOR,
     EFFICIENCY_ERROR,
-    HEAVIEST_DAUGHTER,
-    HEAVIEST_RESONANCE,
     HYSTERESIS,
-    LIGHTEST_DAUGHTER,
-    LIGHTEST_RESONANCE,
     LOG_PARAMETER_RANGE,
     MAX_RESTARTS,
     MAX_ROUNDS,
@@ -65,6 +61,7 @@ def fit_masses(
     table: SignalTable,
     varied: SignalTable | None = None,
     select: Select | None = None,
+    interpolation: tuple[float, ...] = RESPONSE_ERROR,
 ) -> MassFit:
     """Fit the three masses and the number of signal events; intervals by profile likelihood.
 
@@ -80,6 +77,8 @@ def fit_masses(
         Event table -> probability that each event passes the selection that ``events`` passed, where a
         score takes part: the mean over the folds' models. Without it all signal is taken to pass, the number of
         signal events is that among the selected, and masses are those of a selection that does not shape them.
+    interpolation : tuple of float
+        Relative errors of the three masses and the number from what ``table`` is read off between its points.
 
     Returns
     -------
@@ -102,7 +101,7 @@ def fit_masses(
     )
 
     def signal_at(masses: Masses) -> SelectedSignal:
-        return selected_signal(table, _within_grid(masses), ends=events.range, select=select, growth=events.growth)
+        return selected_signal(table, table.nearest(masses), ends=events.range, select=select, growth=events.growth)
 
     found: list[_Fit] = []
     for start in starting_points(events, plane):
@@ -115,14 +114,14 @@ def fit_masses(
     if not found:
         raise FitError("the mass fit did not converge; no masses can be given for this selection")
     found.sort(key=lambda fit: fit.value)
-    best, shape, intervals = _with_intervals(found[0])
+    best, shape, intervals = _with_intervals(found[0], interpolation)
     prepared = best.likelihood.signal.model.masses  # a place of the lattice: it does not change with the last digits
     shift = None if varied is None else detector_shift(table, varied, prepared, ends=events.range, select=select)
     scale = None if select is None else tau21_scale(best.likelihood, best.at, select)
     return _result(events, best, found[1:], intervals, shape, shift, scale)
 
 
-def _with_intervals(fit: _Fit) -> tuple[_Fit, Curvature, dict[str, Errors]]:
+def _with_intervals(fit: _Fit, interpolation: tuple[float, ...]) -> tuple[_Fit, Curvature, dict[str, Errors]]:
     """Return the fit, its curvature and the errors of what is answered; a deeper minimum found on the way counts."""
     for _ in range(MAX_RESTARTS):
         shape = curvature(fit.minuit)
@@ -132,19 +131,12 @@ def _with_intervals(fit: _Fit) -> tuple[_Fit, Curvature, dict[str, Errors]]:
                 shape,
                 {
                     name: profile_errors(fit.likelihood, fit.minuit, name, shape=shape).widened(own)
-                    for name, own in zip(ANSWERED, RESPONSE_ERROR, strict=True)
+                    for name, own in zip(ANSWERED, interpolation, strict=True)
                 },
             )
         except DeeperMinimumError as lower:
             fit = _Fit(minuit=minimise(fit.likelihood, lower.at), likelihood=fit.likelihood)
     raise FitError("the mass fit did not converge: its profile falls ever lower; no masses can be given")
-
-
-def _within_grid(masses: Masses) -> Masses:
-    """Return masses at which the response is built: the nearest that can be."""
-    m_resonance = float(np.clip(masses[0], LIGHTEST_RESONANCE, HEAVIEST_RESONANCE))
-    m_x, m_y = (float(np.clip(mass, LIGHTEST_DAUGHTER, HEAVIEST_DAUGHTER * m_resonance)) for mass in masses[1:])
-    return m_resonance, m_x, m_y
 
 
 def _place(masses: Masses, *, before: Masses | None = None) -> Masses:

@@ -167,7 +167,7 @@ def shape_of(values: FloatArray, weights: FloatArray, grid: FloatArray) -> Shape
 class Jet:
     """Response to one particle: shape of log jet/particle mass, and pull on log mjj tabulated on :data:`JET_GRID`.
 
-    ``substructure`` (classes, 3, quantiles) holds quantiles of each observable of jets in classes of like mass.
+    ``substructure`` (classes, observables, quantiles) holds quantiles of jets in classes of like mass.
     """
 
     shape: Shape
@@ -207,7 +207,7 @@ def _mass_class(ratio: FloatArray, shape: Shape) -> npt.NDArray[np.int64]:
 def _substructure_quantiles(
     mass_class: npt.NDArray[np.int64], observables: FloatArray, weight: FloatArray
 ) -> FloatArray:
-    """Return quantiles of each observable in each class of mass, shape (classes, 3, quantiles)."""
+    """Return quantiles of each observable in each class of mass, shape (classes, observables, quantiles)."""
     found = np.zeros((MASS_CLASSES, observables.shape[1], len(_PARTS)))
     for kind in range(MASS_CLASSES):
         chosen = np.flatnonzero(mass_class == kind)
@@ -239,8 +239,9 @@ def _pull(ratio: FloatArray, relative: FloatArray, weight: FloatArray, mode: flo
 class Pool:
     """Simulated events of neighbouring masses: logs of jet over particle mass, of mjj less the jets' pulls, the rest.
 
-    ``ratio`` (2, events) of the jets of the two daughters, ``residual`` (events,), ``substructure`` (2, events, 3),
-    ``weight`` (events,). Each jet's observables are moved, rank for rank, to where its own response has them.
+    ``ratio`` (2, events) of the jets of the two daughters, ``residual`` (events,), ``weight`` (events,),
+    ``substructure`` (2, events, observables). Each jet's observables are moved, rank for rank, to where its own
+    response has them.
     """
 
     ratio: FloatArray
@@ -256,7 +257,8 @@ class SignalModel:
     ``heavy`` and ``light`` are the responses to the two daughters in the order of ``masses``; ``contained`` and
     ``uncontained`` are the shapes of log mjj/m_resonance less the jets' pulls, for events whose jets hold their decays
     or do not.
-    ``pool`` are the simulated events, ``accepted`` is the part of events that pass the trigger.
+    ``pool`` are the simulated events, ``accepted`` is the part of events that pass the trigger, ``observables`` name
+    the substructure.
     """
 
     masses: Masses
@@ -266,6 +268,7 @@ class SignalModel:
     uncontained: Shape
     pool: Pool
     accepted: float
+    observables: tuple[str, ...]
 
     def with_residuals(self, residual: FloatArray, weight: FloatArray, contained: FloatArray) -> "SignalModel":
         """Return the model with the shapes of mjj read off other events, ``residual`` being log mjj less pulls."""
@@ -365,6 +368,7 @@ def signal_model(table: SignalTable, masses: Masses) -> SignalModel:
         uncontained=outer,
         pool=pool,
         accepted=accepted,
+        observables=table.observables,
     )
 
 

@@ -32,8 +32,8 @@ class SignalTable:
     """Samples of one detector, a row each: ``masses`` (samples, 3) of Z', X and Y in GeV.
 
     ``log_resonance`` (samples, events) is the logarithm of mjj over m_resonance, ``log_jet`` (samples, 2, events) that
-    of the mass of the jet of X or Y over its particle's, ``substructure`` (samples, 2, events, 3) the jets'
-    :data:`SUBSTRUCTURE`, ``accepted`` (samples,) the part of generated events that pass the trigger, ``core``
+    of the mass of the jet of X or Y over its particle's, ``substructure`` (samples, 2, events, n) the jets'
+    ``observables``, ``accepted`` (samples,) the part of generated events that pass the trigger, ``core``
     (samples,) the median of ``log_resonance`` where both jets hold their decays.
     """
 
@@ -43,6 +43,7 @@ class SignalTable:
     substructure: FloatArray
     accepted: FloatArray
     core: FloatArray
+    observables: tuple[str, ...] = SUBSTRUCTURE
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -57,7 +58,21 @@ class SignalTable:
             substructure=self.substructure[rows],
             accepted=self.accepted[rows],
             core=self.core[rows],
+            observables=self.observables,
         )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What a table of these events has: masses and the observables of both jets."""
+        return ("mjj", "mj1", "mj2", *(f"{name}_{jet}" for name in self.observables for jet in (1, 2)))
+
+    def nearest(self, masses: Masses) -> Masses:
+        """Return the masses (GeV) nearest to the given ones at which a response is built: within a good half again."""
+        resonance, daughters = self.masses[:, 0], self.masses[:, 1:]
+        m_resonance = float(np.clip(masses[0], 0.55 * resonance.min(), 1.45 * resonance.max()))
+        most = 1.13 * float((daughters / resonance[:, None]).max()) * m_resonance
+        m_x, m_y = (float(np.clip(mass, 0.55 * daughters.min(), most)) for mass in masses[1:])
+        return m_resonance, m_x, m_y
 
 
 def matched_columns(table: FloatArray, masses: Masses) -> FloatArray:
@@ -123,9 +138,10 @@ def table_from(stored: Mapping[str, npt.NDArray[np.generic]], *, varied: bool) -
         masses=np.asarray(stored["masses"], dtype=np.float64)[rows],
         log_resonance=log_resonance,
         log_jet=log_jet,
-        substructure=np.stack([events[:, :, 3:6], events[:, :, 6:9]], axis=1),
+        substructure=np.stack(np.split(events[:, :, 3:], 2, axis=2), axis=1),
         accepted=np.asarray(stored["accepted"], dtype=np.float64)[rows],
         core=_core(log_resonance, log_jet),
+        observables=tuple(str(name) for name in stored["observables"]) if "observables" in stored else SUBSTRUCTURE,
     )
 
 

@@ -50,6 +50,8 @@ def tau21_scale(likelihood: Likelihood, at: Parameters, select: Select) -> Tau21
     select : callable
         The selection, as in :func:`bumphunt.masses.fit.fit_masses`.
     """
+    if "tau21" not in likelihood.signal.model.observables:
+        return Tau21Scale()
     predicted, efficiency = _predictions(likelihood, at, select)
     centre = len(_SCALES) // 2
     if efficiency[centre] <= 0.0 or not np.isfinite(predicted).all():

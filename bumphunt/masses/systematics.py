@@ -51,9 +51,9 @@ def detector_shift(
     for one in (paired, varied):
         model = signal_model(one, masses)
         draws = draw_signal(model, rng=np.random.default_rng(0))
-        cores = [_core_mean(jet.shape.grid, np.exp(jet.shape.log_density)) for jet in (model.heavy, model.light)]
+        cores = [core_mean(jet.shape.grid, np.exp(jet.shape.log_density))[0] for jet in (model.heavy, model.light)]
         contained = draws.contained > 0.5
-        resonance = _core_mean(draws.log_resonance[contained], np.ones(int(contained.sum())))
+        resonance = core_mean(draws.log_resonance[contained], np.ones(int(contained.sum())))[0]
         means.append([resonance, *cores])
         signal = SelectedSignal(model=model, draws=draws, acceptance=None, ends=ends)
         efficiency = signal.efficiency(masses)
@@ -64,12 +64,14 @@ def detector_shift(
     return Shift(m_resonance=resonance, m_x=m_x, m_y=m_y, efficiency=efficiencies[1] / max(efficiencies[0], 1e-9) - 1.0)
 
 
-def _core_mean(log_ratio: FloatArray, weight: FloatArray) -> float:
-    """Return the mean of the core, found from its own centre in a few steps."""
+def core_mean(log_ratio: FloatArray, weight: FloatArray) -> tuple[float, float, float]:
+    """Return mean and spread of the core, found from its own centre in a few steps, and the part of events in it."""
     centre = float(np.average(np.clip(log_ratio, -0.3, 0.3), weights=weight))
+    near = np.ones(len(log_ratio), dtype=bool)
     for _ in range(5):
-        near = np.abs(log_ratio - centre) < SHIFT_CORE
-        if not near.any():
+        inside = np.abs(log_ratio - centre) < SHIFT_CORE
+        if not inside.any():
             break
-        centre = float(np.average(log_ratio[near], weights=weight[near]))
-    return centre
+        near, centre = inside, float(np.average(log_ratio[inside], weights=weight[inside]))
+    spread = float(np.sqrt(np.average((log_ratio[near] - centre) ** 2, weights=weight[near])))
+    return centre, spread, float(weight[near].sum() / weight.sum())

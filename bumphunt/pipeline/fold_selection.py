@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bumphunt.events import FEATURES, drop_truth
+from bumphunt.events import drop_truth
 from bumphunt.masses.acceptance import Select
+from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowTask, make_classifier, training_sample
 from bumphunt.rng import generator
@@ -73,8 +74,8 @@ def window_selection(search: Search, task: WindowTask, *, threads: int = 1) -> F
         None where the score of a fold is not that of one classifier (``cwola.nested``, ``cwola.average: rank``), or
         sees a column that simulated signal does not have.
     """
-    settings = task.config.cwola
-    if settings.nested or settings.average != "score" or not set(search.features) <= set(FEATURES):
+    settings, response = task.config.cwola, response_named(task.config.masses.response)
+    if settings.nested or settings.average != "score" or not set(search.features) <= set(response.table.columns):
         return None
     sample = training_sample(task)
     models = repeated_models(

@@ -13,6 +13,7 @@ from typing import Any
 from bumphunt.config import AnalysisConfig
 from bumphunt.events import BlindEvents
 from bumphunt.execution import parallel_map
+from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.cross_checks import run_cross_checks
 from bumphunt.pipeline.keeping import Keeper, Memory, Watch, unwatched
 from bumphunt.pipeline.limit import Workspace, discovery_fit, inclusive_limit
@@ -95,6 +96,7 @@ def hunt_events(
     """
     keeper, clock = keeper or Memory(), clock or Clock()
     with clock.stage("spectrum") as found:
+        response = response_named(config.masses.response)  # a missing one is told before the work, not after
         search = prepare_search(events, config, seed)
         found.update(search.summary())
         check_networks(search.events, config)
@@ -111,6 +113,8 @@ def hunt_events(
         }
         if verdict.mass_cut is not None:
             found["cut_fraction"] = verdict.mass_cut
+        if verdict.mass_fit is not None:
+            found["response"] = response.summary()
     with clock.stage("limit") as found:
         selected, fitted = discovery_fit(search, best)
         found.update(fitted)

@@ -5,7 +5,7 @@ from typing import Any
 
 from bumphunt.errors import FitError
 from bumphunt.masses.expected_shape import expected_shape
-from bumphunt.masses.signal_table import load_signal
+from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.verdict import BestWindow, Verdict
 from bumphunt.results import UpperLimit
@@ -66,7 +66,8 @@ def inclusive_limit(search: Search, verdict: Verdict) -> tuple[Workspace | None,
     signal = resonance_signal(search.edges, mass=mass, width=config.limit.width)
     if fit is not None:
         mass = fit.m_resonance.value
-        signal = expected_shape(load_signal(), (mass, fit.m_x.value, fit.m_y.value), search.edges).probabilities
+        table = response_named(config.masses.response).table
+        signal = expected_shape(table, (mass, fit.m_x.value, fit.m_y.value), search.edges).probabilities
     try:
         masked = fit_spectrum(
             search.inclusive.counts,

@@ -14,7 +14,7 @@ from bumphunt.masses.fit import fit_masses
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.peak_scan import Sideband, default_take, peak_scan, seed_estimate
-from bumphunt.masses.signal_table import load_signal
+from bumphunt.masses.responses import response_named
 from bumphunt.masses.yields import box_yield
 from bumphunt.pipeline.final_state import is_dijet
 from bumphunt.pipeline.fold_selection import FoldSelection
@@ -58,7 +58,8 @@ def estimate_masses(
     MassFit or None, float or None
         The fit and its cut, or neither if no cut can be fitted.
     """
-    table, varied = load_signal(), load_signal(varied=True)
+    response = response_named(config.masses.response)
+    table, varied = response.table, response.varied
     mj1, mj2 = (search.mass(name) for name in ("mj1", "mj2"))
     window = task.window.bins(search.edges)
     masked = task.window.masked_bins(search.edges, guard=config.search.guard_bins)
@@ -80,7 +81,7 @@ def estimate_masses(
         )
         try:
             select = None if selection is None else selection.at(fraction)
-            fit = fit_masses(selected, table=table, varied=varied, select=select)
+            fit = fit_masses(selected, table=table, varied=varied, select=select, interpolation=response.interpolation)
             box = box_yield(
                 search.mjj,
                 mj1,
@@ -125,10 +126,13 @@ def masses_checked(
     n_events : int, optional
         Events in the file; those searched by default.
     """
-    table = load_signal()
+    response = response_named(search.tasks[0].config.masses.response)
     jet_ratio = float(np.median(search.mass("mj1") / search.mjj))
     number = len(search.mjj) if n_events is None else n_events
-    return mass_checks(fit, n_events=number, jet_ratio=jet_ratio, table=table), assumptions(fit, table=table)
+    return (
+        mass_checks(fit, n_events=number, jet_ratio=jet_ratio, table=response.table),
+        assumptions(fit, table=response.table, response=response.name, varied=response.varied is not None),
+    )
 
 
 def _cuts_to_fit(task: WindowTask, outcome: WindowOutcome, best: WindowResult, config: AnalysisConfig) -> list[float]:

@@ -1,0 +1,121 @@
+"""Responses by name: the one that is shipped, or one made of a user's own simulated signal."""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bumphunt.errors import InputError
+from bumphunt.files import file_sha256, reason
+from bumphunt.masses.constants import RESPONSE_ERROR
+from bumphunt.masses.signal_table import SignalTable, load_signal, table_from
+
+SHIPPED = "shipped"
+"""Name of the response of the package."""
+FORMAT = "bumphunt response 1"
+"""What a file of one's own says it is."""
+LARGEST = 4_000_000_000
+"""Bytes of a file above which it is no response."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Response:
+    """Simulated signal that masses, yield and limits are read off.
+
+    Parameters
+    ----------
+    name : str
+        ``shipped``, or the path of the file.
+    table : SignalTable
+        Signal of the nominal detector.
+    varied : SignalTable or None
+        The same of another detector and shower, where it was simulated: the systematic part of the intervals.
+    interpolation : tuple of float
+        Relative errors of m_resonance, m_x, m_y and the efficiency from reading between the simulated points.
+    sha256 : str or None
+        Checksum of the file.
+    """
+
+    name: str
+    table: SignalTable
+    varied: SignalTable | None
+    interpolation: tuple[float, ...] = RESPONSE_ERROR
+    sha256: str | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the result file says of it."""
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "points": len(self.table),
+            "events_per_point": int(self.table.log_resonance.shape[1]),
+            "varied": self.varied is not None,
+            "interpolation": [round(error, 5) for error in self.interpolation],
+        }
+
+
+def response_named(name: str) -> Response:
+    """Return the shipped response, or that in a file.
+
+    Parameters
+    ----------
+    name : str
+        ``shipped``, or the path of a file that ``bumphunt response`` has made.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is no response.
+
+    Examples
+    --------
+    >>> len(response_named("shipped").table) > 200
+    True
+    """
+    if name == SHIPPED:
+        return _shipped()
+    path = Path(name)
+    try:
+        state = path.stat()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"masses.response: cannot read {name}: {reason(error) if isinstance(error, OSError) else error}; give "
+            f"'{SHIPPED}' or a file made by `bumphunt response`"
+        ) from error
+    return _read(name, state.st_size, state.st_mtime_ns)
+
+
+@cache
+def _shipped() -> Response:
+    return Response(name=SHIPPED, table=load_signal(), varied=load_signal(varied=True))
+
+
+@cache
+def _read(name: str, size: int, _changed: int) -> Response:
+    foreign = f"{name} is no response; make one with `bumphunt response SIGNAL... --output FILE`"
+    if size > LARGEST:
+        raise InputError(foreign)
+    try:
+        with Path(name).open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            if str(stored["format"]) != FORMAT:
+                raise InputError(foreign)
+            content = {key: stored[key] for key in stored.files}
+        table = table_from(content, varied=False)
+        varied = table_from(content, varied=True) if bool(content["varied"].any()) else None
+        errors = tuple(float(error) for error in json.loads(str(content["leave_one_out"]))["errors"])
+    except (OSError, KeyError, ValueError, IndexError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(foreign) from error
+    sound = (
+        len(table) > 0
+        and table.masses.shape[1:] == (3,)
+        and len(errors) == len(RESPONSE_ERROR)
+        and all(bool(np.isfinite(part).all()) for part in (table.masses, table.log_jet, table.substructure, errors))
+        and bool((table.masses > 0).all())
+    )
+    if not sound:
+        raise InputError(foreign)
+    return Response(name=name, table=table, varied=varied, interpolation=errors, sha256=file_sha256(Path(name)))
