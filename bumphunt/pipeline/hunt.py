@@ -19,6 +19,7 @@ from bumphunt.pipeline.keeping import Keeper, Memory, Watch, unwatched
 from bumphunt.pipeline.limit import Workspace, discovery_fit, inclusive_limit
 from bumphunt.pipeline.mass_estimate import describe_peaks
 from bumphunt.pipeline.networks import check_networks
+from bumphunt.pipeline.other_limits import limit_curve, selected_limit
 from bumphunt.pipeline.search import Search, prepare_search
 from bumphunt.pipeline.verdict import Verdict, reach_verdict
 from bumphunt.pipeline.windows import WindowOutcome, search_window
@@ -119,11 +120,15 @@ def hunt_events(
         selected, fitted = discovery_fit(search, best)
         found.update(fitted)
         inclusive, limit = inclusive_limit(search, verdict)
+        curve = None
+        if limit is not None:
+            limit = replace(limit, selected=selected_limit(search, verdict))
+            curve = limit_curve(search, verdict)
     with clock.stage("cross_checks"):
         opinions, history = run_cross_checks(
             search.events, best.task, best.outcome, config, seed=seed, keep=keeper.keep
         )
-        products = _products(search, verdict, limit, opinions, history)
+        products = replace(_products(search, verdict, limit, opinions, history), limit_curve=curve)
     workspaces = {"selected": selected} | ({} if inclusive is None else {"inclusive": inclusive})
     return Findings(
         search=search,

@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bumphunt.pipeline.final_state import is_dijet
-from bumphunt.pipeline.fold_selection import window_selection
+from bumphunt.pipeline.fold_selection import FoldSelection, window_selection
 from bumphunt.pipeline.mass_estimate import estimate_masses, masses_checked, resonance_alone
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask
@@ -25,6 +26,10 @@ WITHOUT_RESPONSE = (
 LIMIT_BELOW_THE_YIELD = (
     "the upper limit is from the spectrum before any cut alone, whose fluctuations are its own: it lies below the "
     "yield found after the cut, and the yield is the better number"
+)
+SELECTED_BELOW_THE_YIELD = (
+    "the upper limit after the selection is from the counts in the best window alone, and lies below the yield that "
+    "the mass fit finds: the two disagree, and neither should be quoted without the other"
 )
 OUTSIDE_THE_SURFACE = (
     "the width of the significance without signal was not measured at this number of events, cut, features and "
@@ -79,7 +84,8 @@ def best_window(search: Search, outcomes: list[WindowOutcome]) -> BestWindow:
 class Verdict:
     """The best window, the checks it has to pass, and the masses with the cut at which they were fitted, if any.
 
-    ``assumptions`` are sentences that belong to the answers.
+    ``assumptions`` are sentences that belong to the answers; ``selection`` sends simulated signal through the models of
+    the window.
     """
 
     best: BestWindow
@@ -87,6 +93,7 @@ class Verdict:
     mass_fit: MassFit | None = None
     mass_cut: float | None = None
     assumptions: tuple[str, ...] = ()
+    selection: FoldSelection | None = None
 
     def answers(self, limit: UpperLimit | None = None) -> Answers:
         """Return the three answers, beside a limit; an excess that fails a check is unverified, and no discovery.
@@ -102,6 +109,9 @@ class Verdict:
         said = self.assumptions
         if limit is not None and n_signal is not None and limit.n_signal_95 < n_signal.value:
             said = (*said, LIMIT_BELOW_THE_YIELD)
+        selected = None if limit is None else limit.selected
+        if selected is not None and n_signal is not None and selected.n_signal_95 < n_signal.value:
+            said = (*said, SELECTED_BELOW_THE_YIELD)
         return Answers(
             status=status,
             discovery=status == "discovery",
@@ -164,7 +174,12 @@ def reach_verdict(
         return Verdict(best=best, checks=checks, assumptions=said)
     of_masses, assumed = masses_checked(search, mass_fit, n_events=n_events)
     return Verdict(
-        best=best, checks=(*checks, *of_masses), mass_fit=mass_fit, mass_cut=cut, assumptions=(*said, *assumed)
+        best=best,
+        checks=(*checks, *of_masses),
+        mass_fit=mass_fit,
+        mass_cut=cut,
+        assumptions=(*said, *assumed),
+        selection=selection,
     )
 
 
@@ -184,8 +199,10 @@ def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _limit(limit: UpperLimit, luminosity: float | None) -> dict[str, float]:
-    numbers = {"n_signal_95": limit.n_signal_95, "mass": limit.mass}
+def _limit(limit: UpperLimit, luminosity: float | None) -> dict[str, Any]:
+    numbers: dict[str, Any] = {"n_signal_95": limit.n_signal_95, "mass": limit.mass}
+    numbers["expected"] = [float(number) for number in limit.expected]
+    numbers["selected"] = None if limit.selected is None else limit.selected.to_dict()
     if luminosity is not None:
         numbers["cross_section_fb_95"] = cross_section_limit(limit.n_signal_95, luminosity=luminosity)
     return numbers

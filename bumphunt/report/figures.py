@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from bumphunt import plots
@@ -206,6 +207,17 @@ def _others(result: AnalysisResult, products: Products, add: Add) -> None:
             "range expected if there were none. An observed limit far right of the band means more events than "
             "background alone gives.",
             f"Observed limit {count(upper.n_signal_95)} signal events at {upper.mass:.0f} GeV{expected}.",
+        )
+    if products.limit_curve is not None and len(products.limit_curve.mass) > 1:
+        curve = products.limit_curve
+        highest = int(np.argmax(curve.observed / np.maximum(curve.expected[:, 2], 1e-9)))
+        add(
+            "limits",
+            plots.limits(curve),
+            "Observed and expected 95 % CLs upper limits on signal events in the file along the mass of the resonance, "
+            "from the spectrum before any selection, the background fitted with the signal.",
+            f"Limits at {len(curve.mass)} masses from {curve.mass[0]:.0f} to {curve.mass[-1]:.0f} GeV; the observed "
+            f"one is highest above the expected one at {curve.mass[highest]:.0f} GeV.",
         )
     if products.cross_checks:
         shown = "; ".join(f"{check.name.replace('_', ' ')} {sigma(check.z_local)}" for check in products.cross_checks)

@@ -47,6 +47,14 @@ def answers_table(answers: Answers) -> Table:
                 f"{count(limit['n_signal_95'])} events",
             )
         )
+        selected = limit.get("selected")
+        if selected is not None:
+            rows.append(
+                (
+                    f"Upper limit, 95 % CLs, from events that pass the best cut ({selected['cut_fraction']:.2%})",
+                    f"{count(selected['n_signal_95'])} events",
+                )
+            )
     return Table(caption="The answers as numbers (intervals: 68 %)", header=("Quantity", "Value"), rows=tuple(rows))
 
 

@@ -17,7 +17,7 @@ from bumphunt.results.hypotheses import HypothesisScan
 from bumphunt.results.maps import HypothesisMap, LimitCurve
 from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan, Projection
 from bumphunt.results.rounding import pdg_round
-from bumphunt.results.spectra import ScanResult, SpectrumFit, UpperLimit, WindowResult
+from bumphunt.results.spectra import ScanResult, SelectedLimit, SpectrumFit, UpperLimit, WindowResult
 
 __all__ = [
     "READABLE_VERSIONS",
@@ -41,6 +41,7 @@ __all__ = [
     "Projection",
     "Result",
     "ScanResult",
+    "SelectedLimit",
     "SpectrumFit",
     "TrainingHistory",
     "UpperLimit",

@@ -6,7 +6,7 @@ from typing import Any
 
 from bumphunt.results.base import FloatArray, Result
 from bumphunt.results.html import answers_html
-from bumphunt.results.maps import HypothesisMap
+from bumphunt.results.maps import HypothesisMap, LimitCurve
 from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan
 from bumphunt.results.spectra import ScanResult, SpectrumFit, UpperLimit
 
@@ -109,6 +109,12 @@ class Answers(Result):
                 f"upper limit  {self.upper_limit['n_signal_95']:.0f} events at 95 % CLs "
                 f"(narrow, inclusive, {self.upper_limit['mass']:.0f} GeV)"
             )
+            selected = self.upper_limit.get("selected")
+            if selected is not None:
+                lines.append(
+                    f"             {selected['n_signal_95']:.0f} from the events that pass the best cut "
+                    f"({selected['cut_fraction']:.2%})"
+                )
             if "cross_section_fb_95" in self.upper_limit:
                 lines.append(f"             sigma x B x A < {self.upper_limit['cross_section_fb_95']:.3g} fb")
         return "\n".join([*lines[:2], *self._significance_lines(), *lines[2:], *self._doubts()])
@@ -147,6 +153,7 @@ class Products(Result):
     cross_checks: tuple[CrossCheck, ...]
     training: TrainingHistory | None
     hypotheses: HypothesisMap | None = None
+    limit_curve: LimitCurve | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -142,11 +142,28 @@ class ScanResult(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SelectedLimit(Result):
+    """95 % CLs upper limit on the signal events of the whole file, from those that pass the cut of the best window.
+
+    ``masses`` (3,) are the fitted ones in GeV, whose simulated signal has ``efficiency`` for the cut, with its relative
+    error; ``expected`` (5,) as in :class:`UpperLimit`.
+    """
+
+    n_signal_95: float
+    expected: FloatArray
+    masses: FloatArray
+    cut_fraction: float
+    efficiency: float
+    efficiency_error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UpperLimit(Result):
     """95 % CLs upper limit on the number of signal events of a narrow resonance in the inclusive spectrum.
 
     ``mass`` and ``width`` (standard deviation of the reconstructed mass) are in GeV; ``expected`` holds
-    the limits expected without signal at -2, -1, 0, +1, +2 standard deviations.
+    the limits expected without signal at -2, -1, 0, +1, +2 standard deviations. ``selected`` is the limit after the
+    selection, where masses were fitted.
     """
 
     n_signal_95: float
@@ -155,3 +172,4 @@ class UpperLimit(Result):
     expected: FloatArray
     q0_p_value: float
     best_fit: float
+    selected: SelectedLimit | None = None

@@ -208,7 +208,7 @@ def spectrum_limits(
         Spectra, without any mask.
     design : Design
         Background.
-    signal : array of shape (bins,)
+    signal : array of shape (bins,) or (rows, bins)
         Part of the signal in each bin; the limit is on the events of the whole signal.
     level : float
         One minus the confidence level.
@@ -236,6 +236,39 @@ def spectrum_limits(
 
     limits = _solve(probability, free.n_signal, 1.0 / np.sqrt(information), level, steps=40)
     return np.asarray(np.where(good, limits, np.nan), dtype=np.float64)
+
+
+def expected_spectrum_limits(
+    counts: FloatArray, design: Design, signal: FloatArray, *, level: float = 0.05, method: str = "CLs"
+) -> FloatArray:
+    """Return the limits of :func:`spectrum_limits` expected without signal at -2 … 2 standard deviations.
+
+    Parameters
+    ----------
+    counts, design, signal, level, method
+        As there. The background of the Asimov data is fitted to each spectrum, whatever it holds.
+
+    Returns
+    -------
+    array of shape (rows, 5)
+        NaN where a fit did not converge.
+    """
+    counts = np.atleast_2d(np.asarray(counts, dtype=np.float64))
+    rows = len(counts)
+    shapes = np.broadcast_to(np.atleast_2d(np.asarray(signal, dtype=np.float64)), counts.shape)
+    asimov = fit_many(counts, design, with_covariance=False).expected
+    data, shapes = np.repeat(asimov, len(BANDS), axis=0), np.repeat(shapes, len(BANDS), axis=0)
+    null = fit_many(data, design, with_covariance=False)
+    band, good = np.tile(BANDS, rows), null.converged.copy()
+
+    def probability(strength: FloatArray) -> FloatArray:
+        fixed = fit_background_given_signal(data, design, shapes, strength, null=null)
+        good[:] &= fixed.converged
+        return _level_at_band(np.maximum(-fixed.gain, 0.0), band, method)
+
+    information = np.maximum(np.sum(shapes**2 / np.maximum(data, 1e-9), axis=1), 1e-12)
+    limits = _solve(probability, np.zeros(len(data)), 1.0 / np.sqrt(information), level, steps=40)
+    return np.asarray(np.where(good, limits, np.nan), dtype=np.float64).reshape(rows, len(BANDS))
 
 
 def _level(q: FloatArray, q_asimov: FloatArray, method: str) -> FloatArray:

@@ -70,10 +70,12 @@ def build_workspace(
     )
 
 
-def build_counting_workspace(found: WindowResult, signal_inside: float, *, channel: str) -> dict[str, Any]:
+def build_counting_workspace(
+    found: WindowResult, signal_inside: float, *, channel: str, efficiency_error: float = 0.0
+) -> dict[str, Any]:
     """Return the workspace of a window whose background was counted, not fitted: one bin, one uncertainty.
 
-    ``signal_inside`` is the part of the signal in the window.
+    ``signal_inside`` is the part of the signal in the window, ``efficiency_error`` as in :func:`build_workspace`.
     """
     relative = found.n_expected_error / max(found.n_expected, 1e-6)
     return _workspace(
@@ -83,6 +85,7 @@ def build_counting_workspace(found: WindowResult, signal_inside: float, *, chann
         signal=np.array([signal_inside]),
         channel=channel,
         max_events=None,
+        efficiency_error=efficiency_error,
     )
 
 

@@ -1,0 +1,123 @@
+"""Limits beside the inclusive one of the best window: after the selection there, and along the mass."""
+
+import logging
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bumphunt.errors import BumphuntError, FitError
+from bumphunt.masses.acceptance import draw_signal, passed_by
+from bumphunt.masses.expected_shape import expected_shape
+from bumphunt.masses.response import signal_model
+from bumphunt.masses.responses import response_named
+from bumphunt.pipeline.search import Search
+from bumphunt.pipeline.verdict import Verdict
+from bumphunt.results import LimitCurve, SelectedLimit
+from bumphunt.significance.limits import expected_spectrum_limits, spectrum_limits
+from bumphunt.significance.workspace import (
+    build_counting_workspace,
+    build_workspace,
+    resonance_signal,
+    upper_limit,
+)
+from bumphunt.spectrum.binning import count
+from bumphunt.spectrum.design import make_design
+
+logger = logging.getLogger(__name__)
+
+FloatArray = npt.NDArray[np.float64]
+
+CURVE_POINTS = 24
+"""Masses at which the limit along the mass is given."""
+
+
+def selected_limit(search: Search, verdict: Verdict) -> SelectedLimit | None:
+    """Return the limit on signal of the fitted masses from the events that pass the best cut.
+
+    The shape of mjj and the efficiency are those of simulated signal sent through the models that selected the data,
+    its tau21 scaled as the data ask. The same events have trained the selection: that is why the limit is one on this
+    signal in these data, and not what another search of the same kind would exclude.
+
+    Returns
+    -------
+    SelectedLimit or None
+        None without fitted masses, or without a selection that simulated signal can be sent through.
+    """
+    best, fit, selection = verdict.best, verdict.mass_fit, verdict.selection
+    if fit is None or selection is None:
+        return None
+    masses = fit.m_resonance.value, fit.m_x.value, fit.m_y.value
+    table = response_named(best.task.config.masses.response).table
+    draws = draw_signal(signal_model(table, table.nearest(masses)), rng=np.random.default_rng(0))
+    select, fraction = selection.at(best.result.cut_fraction), best.result.cut_fraction
+
+    def scaled(events: pd.DataFrame) -> FloatArray:
+        changed = events.copy()
+        for name in ("tau21_1", "tau21_2"):
+            if name in changed.columns:
+                changed[name] = np.clip(changed[name] * fit.tau21_scale, 1e-3, 1.0)
+        return select(changed)
+
+    passed = passed_by(scaled, draws, masses)
+    mjj = masses[0] * np.exp(draws.log_resonance)
+    signal = np.histogram(mjj, search.edges, weights=passed)[0] / len(mjj)
+    window, spectrum = best.task.window.bins(search.edges), best.result.fit
+    error = min(fit.efficiency_error / max(fit.efficiency, 1e-9), 0.9)
+    try:
+        if signal[window].sum() <= 0:
+            raise FitError("no simulated signal passes the cut in the window")
+        if spectrum is None:  # its background was counted, not fitted
+            inside = float(signal[window].sum())
+            workspace = build_counting_workspace(best.result, inside, channel="mjj_selected", efficiency_error=error)
+        else:
+            workspace = build_workspace(spectrum, signal, channel="mjj_selected", efficiency_error=error)
+        found = upper_limit(workspace, mass=masses[0], width=best.task.config.limit.width)
+    except FitError as failure:
+        logger.warning("no upper limit after the selection: %s", failure)
+        return None
+    return SelectedLimit(
+        n_signal_95=found.n_signal_95,
+        expected=found.expected,
+        masses=np.array(masses),
+        cut_fraction=fraction,
+        efficiency=float(signal.sum()),
+        efficiency_error=error,
+    )
+
+
+def limit_curve(search: Search, verdict: Verdict) -> LimitCurve | None:
+    """Return inclusive limits along the mass over the searched windows, the background profiled under each.
+
+    Signal is the simulated one of the fitted daughters, where masses were fitted, and else a Gaussian of the
+    resolution: as for the limit in the best window, whose background is fitted without the window.
+
+    Returns
+    -------
+    LimitCurve or None
+        None where the spectrum cannot be fitted.
+    """
+    config, fit = verdict.best.task.config, verdict.mass_fit
+    centres = sorted({0.5 * (task.window.low + task.window.high) for task in search.tasks})
+    masses = np.geomspace(centres[0], centres[-1], CURVE_POINTS if len(centres) > 1 else 1)
+    if fit is None:
+        shapes = [resonance_signal(search.edges, mass=mass, width=config.limit.width) for mass in masses.tolist()]
+    else:
+        table = response_named(config.masses.response).table
+        shapes = [
+            expected_shape(table, table.nearest((mass, fit.m_x.value, fit.m_y.value)), search.edges).probabilities
+            for mass in masses.tolist()
+        ]
+    try:
+        design = make_design(search.edges, family=search.inclusive.family, sqrt_s=config.sqrt_s)
+        counts = np.tile(count(search.mjj, search.edges), (len(masses), 1))
+        signal = np.stack(shapes)
+        observed = spectrum_limits(counts, design, signal)
+        expected = expected_spectrum_limits(counts, design, signal)
+    except BumphuntError as failure:
+        logger.warning("no limits along the mass: %s", failure)
+        return None
+    good = np.isfinite(observed) & np.isfinite(expected).all(axis=1)
+    if not good.any():
+        return None
+    return LimitCurve(mass=masses[good], observed=observed[good], expected=expected[good])
