@@ -7,7 +7,7 @@ from bumphunt.errors import InputError
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.integer]
 
 
 def select_fraction(

@@ -31,7 +31,7 @@ from bumphunt.selection import select_fraction
 logger = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.integer]
 Arrays = dict[str, FloatArray]
 Keep = Callable[[str, Callable[[], Arrays]], Arrays]
 """``keep(name, make)`` returns the arrays of that name, calling ``make`` where nobody has kept them before."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.pipeline.null import Null
-from bumphunt.preprocessing.content import Keys, fold_assignments, tie_breakers
+from bumphunt.preprocessing.content import Keys, TieBreakers, fold_assignments
 from bumphunt.preprocessing.splits import MassWindow, balanced_weights
 from bumphunt.results import WindowResult
 from bumphunt.rng import generator, integer_seed
@@ -26,7 +26,7 @@ from bumphunt.spectrum.spectrum import Spectrum
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-IntArray = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.integer]
 
 LEFT_OUT, MOST_LEFT_OUT = 0.05, 0.5
 """Part of the events at the anomalous end that the check for sculpting leaves out, at least and at most."""
@@ -60,13 +60,14 @@ class WindowTask:
     def folds(self) -> IntArray:
         """Return the fold of every event in every repeat, (repeats, events); the same for all windows of a run."""
         settings = self.config.cwola
-        return np.stack(
-            [fold_assignments(self.keys, folds=settings.folds, repeat=repeat) for repeat in range(settings.repeats)]
-        )
+        folds = np.empty((settings.repeats, len(self.keys)), dtype=np.min_scalar_type(settings.folds))
+        for repeat, row in enumerate(folds):
+            row[:] = fold_assignments(self.keys, folds=settings.folds, repeat=repeat)
+        return folds
 
-    def ties(self) -> FloatArray:
-        """Return what orders events of equal score, (repeats, events)."""
-        return np.stack([tie_breakers(self.keys, repeat=repeat) for repeat in range(self.config.cwola.repeats)])
+    def ties(self) -> TieBreakers:
+        """Return what orders events of equal score in each repeat, (events,) each."""
+        return TieBreakers(self.keys, repeats=self.config.cwola.repeats)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,14 +92,13 @@ class WindowOutcome:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the per-event part, to be stored."""
-        return {"score": self.score, "folds": self.folds.astype(np.int8), "frequency": self.frequency}
+        return {"score": self.score, "folds": self.folds, "frequency": self.frequency}
 
     @classmethod
     def from_stored(cls, arrays: dict[str, npt.NDArray[Any]], rows: list[dict[str, Any]]) -> Self:
         """Rebuild an outcome from what was stored of it."""
         results = tuple(WindowResult.from_dict(row) for row in rows)
-        folds = arrays["folds"].astype(np.int64)
-        return cls(score=arrays["score"], folds=folds, frequency=arrays["frequency"], results=results)
+        return cls(score=arrays["score"], folds=arrays["folds"], frequency=arrays["frequency"], results=results)
 
     def weights(self, found: WindowResult, cuts: list[float]) -> FloatArray:
         """Return the weight of each event in the significance of one of the results, (events,)."""
@@ -112,8 +112,14 @@ def search_window(task: WindowTask) -> WindowOutcome:
     folds = task.folds()
     scores = primary_scores(task, folds)
     cuts = task.config.search.cut_fractions
-    frequency = np.stack([(scores.single > 1.0 - fraction).sum(axis=0) for fraction in cuts]).astype(np.uint8)
-    outcome = WindowOutcome(score=scores.score.astype(np.float32), folds=folds[0], frequency=frequency, results=())
+    frequency = np.zeros((len(cuts), len(task.mjj)), dtype=np.uint8)
+    thresholds = np.array([1.0 - fraction for fraction in cuts], dtype=scores.single.dtype)
+    for single in scores.single:
+        frequency += single > thresholds[:, None]
+    # a copy: the outcome of a window must not keep the folds of all repeats alive
+    outcome = WindowOutcome(
+        score=scores.score.astype(np.float32), folds=folds[0].copy(), frequency=frequency, results=()
+    )
     form = form_difference(_spectrum(task.mjj, task))
     excess = measure(outcome.selected(1.0), task, fraction=1.0, form=form)
     leak = leakage(scores.score, *task.window.sideband_halves(task.mjj), exclude=left_out(excess, len(task.mjj)))

@@ -8,7 +8,7 @@ event is scored by a model that has not seen it, so that it has no say in its ow
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,20 @@ from bumphunt.scores.protocol import BoolArray, Classifier, SharingClassifier
 from bumphunt.scores.ranks import RankTable, ranks
 from bumphunt.scores.weak_supervision import check_sample
 
-IntArray = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.integer]
 MakeClassifier = Callable[[int, int], Classifier]
 Item = TypeVar("Item")
+
+
+class Ties(Protocol):
+    """For each repeat the order of events of equal score, (events,): an array, or something that makes it when asked.
+
+    The ties of all repeats together can be larger than the events.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, repeat: int, /) -> FloatArray: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,7 +73,7 @@ class RepeatedModels:
     average: RankTable
     combine: str
 
-    def draw(self, n_events: int, *, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
+    def draw(self, n_events: int, *, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], FloatArray]:
         """Return a random fold and a random tie number in each repeat for events from outside, (repeats, events)."""
         folds = [rng.integers(len(row), size=n_events) for row in self.models]
         return np.stack(folds).astype(np.int64), rng.random((len(self.models), n_events))
@@ -107,7 +118,7 @@ def repeated_scores(
     folds: IntArray,
     *,
     make_classifier: MakeClassifier,
-    ties: FloatArray,
+    ties: Ties,
     threads: int = 1,
     combine: str = "log",
 ) -> RepeatedScores:
@@ -125,8 +136,8 @@ def repeated_scores(
         Fold of each event in each repeat, from 0 without a gap.
     make_classifier : callable
         (Repeat, fold) -> an untrained classifier with its own seed.
-    ties : array of shape (repeats, events)
-        Order of events of equal score, in each repeat. From the events' content, it keeps the order of rows out.
+    ties : sequence of arrays of shape (events,)
+        Order of events of equal score, for each repeat. From the events' content, it keeps the order of rows out.
     threads : int
         Trainings side by side in this process; the scores do not depend on it.
     combine : {"log", "rank"}
@@ -144,7 +155,7 @@ def repeated_scores(
     single = np.empty(np.shape(folds), dtype=np.float32)
     for repeat, fold, _, raw in _trained(features, region, weights, folds, ties, make_classifier, threads):
         held_out = folds[repeat] == fold
-        single[repeat, held_out] = ranks(raw, ties=ties[repeat, held_out])
+        single[repeat, held_out] = ranks(raw, ties=ties[repeat][held_out])
     return RepeatedScores(score=ranks(average_ranks(single, combine=combine), ties=ties[0]), single=single)
 
 
@@ -155,7 +166,7 @@ def repeated_models(
     folds: IntArray,
     *,
     make_classifier: MakeClassifier,
-    ties: FloatArray,
+    ties: Ties,
     threads: int = 1,
     combine: str = "log",
 ) -> RepeatedModels:
@@ -169,7 +180,7 @@ def repeated_models(
     tables: list[list[RankTable]] = [[] for _ in folds]
     for repeat, fold, model, raw in _trained(features, region, weights, folds, ties, make_classifier, threads):
         held_out = folds[repeat] == fold
-        single[repeat, held_out] = ranks(raw, ties=ties[repeat, held_out])
+        single[repeat, held_out] = ranks(raw, ties=ties[repeat][held_out])
         models[repeat].append(model)
         tables[repeat].append(RankTable.of(raw))
     return RepeatedModels(
@@ -185,18 +196,19 @@ def _trained(
     region: BoolArray,
     weights: FloatArray,
     folds: IntArray,
-    ties: FloatArray,
+    ties: Ties,
     make_classifier: MakeClassifier,
     threads: int,
 ) -> Iterator[tuple[int, int, Classifier, FloatArray]]:
     """Give repeat, fold, trained model and its raw scores of the fold, in order."""
-    if np.ndim(folds) != 2 or np.shape(ties) != np.shape(folds) or not len(folds):
+    if np.ndim(folds) != 2 or not len(folds) or len(ties) != len(folds) or len(ties[0]) != folds.shape[1]:
         raise InputError(
-            f"folds have shape {np.shape(folds)} and ties {np.shape(ties)}; give (repeats, events) of both"
+            f"folds have shape {np.shape(folds)} and there are {len(ties)} sequences of ties; give (repeats, events) "
+            "of folds, and ties for each repeat"
         )
     for numbers in folds:
         check_sample(features, region, weights, numbers, least=2)
-        if not np.array_equal(np.unique(numbers), np.arange(numbers.max() + 1)):
+        if numbers.min() < 0 or not np.bincount(numbers).all():
             raise InputError("the folds of a repeat must be numbered from 0 without a gap")
     tasks = [(repeat, fold) for repeat, numbers in enumerate(folds) for fold in range(int(numbers.max()) + 1)]
     first = make_classifier(*tasks[0])

@@ -17,7 +17,7 @@ from bumphunt.events import FloatArray
 from bumphunt.scores.protocol import BoolArray, Classifier, Validation
 from bumphunt.scores.ranks import ranks
 
-IntArray = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.integer]
 Item = TypeVar("Item")
 
 
