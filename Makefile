@@ -6,7 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock fidelity response mass-calibration null-experiments injections power nulls chaos fuzz mutants mass-stability test-kernels other-simulation fit-calibration real-spectra cwola-quality vae-quality studies paper benchmarks clean
+.PHONY: help install run test lint lock docs notebooks fidelity response mass-calibration null-experiments injections power nulls chaos fuzz mutants mass-stability test-kernels other-simulation fit-calibration real-spectra cwola-quality vae-quality studies paper benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -32,6 +32,12 @@ lint: install  ## style, types and import contracts
 
 test: lint  ## everything that has to pass, as CI runs it
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+notebooks: install  ## execute the tutorials and the gallery into out/tutorials (3 minutes)
+	$(BIN)/python docs/hooks/notebooks.py
+
+docs: notebooks  ## build the site into out/site, strictly and without network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra simulation --extra root --extra dask --extra publish --extra onnx --extra cluster --extra docs --extra dev --universal --python-version 3.11 \

@@ -31,6 +31,15 @@ if TYPE_CHECKING:
 MISTAKE, FAULT = 2, 1
 INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143
 """What a shell reports of a program that SIGINT, SIGPIPE or SIGTERM has ended."""
+STATUSES = {
+    0: "done, whatever was found",
+    FAULT: "a fault of the program: please report it",
+    MISTAKE: "the input, an option or the disk: one line on standard error says what and how to go on",
+    INTERRUPTED: "ended by Ctrl-C; `--resume` goes on",
+    CLOSED_PIPE: "the program that read the output has ended",
+    TERMINATED: "ended by SIGTERM; workers are stopped, and `--resume` goes on",
+}
+"""Exit statuses, as the documentation lists them."""
 
 
 class _GivenPath(click.Path):
