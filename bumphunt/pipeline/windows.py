@@ -15,7 +15,7 @@ from bumphunt.rng import generator, integer_seed
 from bumphunt.scores.protocol import Classifier
 from bumphunt.scores.ranks import ranks
 from bumphunt.scores.registry import make_score
-from bumphunt.scores.repeats import RepeatedScores, average_ranks, repeated_scores
+from bumphunt.scores.repeats import RepeatedPasses, RepeatedScores, average_ranks, repeated_passes
 from bumphunt.scores.weak_supervision import leakage, nested_scores, out_of_fold_scores
 from bumphunt.significance.checks import NEIGHBOURHOOD, fold_agreement
 from bumphunt.significance.direct import direct_estimate
@@ -113,9 +113,9 @@ def search_window(task: WindowTask) -> WindowOutcome:
     scores = primary_scores(task, folds)
     cuts = task.config.search.cut_fractions
     frequency = np.zeros((len(cuts), len(task.mjj)), dtype=np.uint8)
-    thresholds = np.array([1.0 - fraction for fraction in cuts], dtype=scores.single.dtype)
-    for single in scores.single:
-        frequency += single > thresholds[:, None]
+    for fraction, often in zip(cuts, frequency, strict=True):
+        for passes in scores.passing(fraction):
+            often += passes
     # a copy: the outcome of a window must not keep the folds of all repeats alive
     outcome = WindowOutcome(
         score=scores.score.astype(np.float32), folds=folds[0].copy(), frequency=frequency, results=()
@@ -124,15 +124,15 @@ def search_window(task: WindowTask) -> WindowOutcome:
     excess = measure(outcome.selected(1.0), task, fraction=1.0, form=form)
     leak = leakage(scores.score, *task.window.sideband_halves(task.mjj), exclude=left_out(excess, len(task.mjj)))
     found = [excess] if task.config.search.inclusive else []
-    for fraction, passes in zip(cuts, frequency, strict=True):
+    for fraction, often in zip(cuts, frequency, strict=True):
         result = measure(outcome.selected(fraction), task, fraction=fraction, form=form)
         found.append(
             replace(
-                with_significance_of(passes, result, task, form=form),
+                with_significance_of(often, result, task, form=form),
                 leakage=leak[0],
                 leakage_error=leak[1],
-                z_repeats=single_significances(scores.single, task, fraction=fraction),
-                fold_p_values=fold_p_values(scores.single, folds, task, fraction=fraction),
+                z_repeats=single_significances(scores, task, fraction=fraction),
+                fold_p_values=fold_p_values(scores, folds, task, fraction=fraction),
             )
         )
     return replace(outcome, results=tuple(found))
@@ -185,22 +185,22 @@ def left_out(inclusive: WindowResult, n_events: int) -> float:
     return float(np.clip(TIMES_SIGNAL * excess / n_events, LEFT_OUT, MOST_LEFT_OUT))
 
 
-def single_significances(single: npt.NDArray[np.float32], task: WindowTask, *, fraction: float) -> FloatArray:
+def single_significances(scores: RepeatedPasses, task: WindowTask, *, fraction: float) -> FloatArray:
     """Return local z of each repeat alone, (repeats,): their spread is what the division into folds decides."""
-    if len(single) == 1:
+    if len(scores.levels) == 1:
         return np.array([])
     family, inclusive = task.config.search.family, count(task.mjj, task.edges)
     # the significance alone: no second estimate of the background, no judgement of the sidebands
-    spectra = (_spectrum(task.mjj[score > 1.0 - fraction], task) for score in single)
+    spectra = (_spectrum(task.mjj[passes], task) for passes in scores.passing(fraction))
     return np.array([window_significance(each, family=family, inclusive=inclusive).z_local for each in spectra])
 
 
-def fold_p_values(single: npt.NDArray[np.float32], folds: IntArray, task: WindowTask, *, fraction: float) -> FloatArray:
+def fold_p_values(scores: RepeatedPasses, folds: IntArray, task: WindowTask, *, fraction: float) -> FloatArray:
     """Return for each repeat the p-value for its folds to disagree as much as they do, (repeats,)."""
     region = task.window.signal_region(task.mjj)
     found = []
-    for score, fold in zip(single, folds, strict=True):
-        found.append(fold_agreement(fold_counts((score > 1.0 - fraction) & region, fold)))
+    for passes, fold in zip(scores.passing(fraction), folds, strict=True):
+        found.append(fold_agreement(fold_counts(passes & region, fold)))
     return np.array(found)
 
 
@@ -221,21 +221,24 @@ def training_sample(task: WindowTask) -> TrainingSample:
     return TrainingSample(region=region, weights=weights)
 
 
-def primary_scores(task: WindowTask, folds: IntArray) -> RepeatedScores:
-    """Return the primary score of every searched event, out of fold, averaged over repeats and of each alone."""
+def primary_scores(task: WindowTask, folds: IntArray) -> RepeatedPasses:
+    """Return the primary score of every searched event, out of fold, averaged over repeats, and each repeat's cuts."""
+    cuts = task.config.search.cut_fractions
     settings, sample, ties = task.config.cwola, training_sample(task), task.ties()
     if not settings.nested and settings.average == "score":
-        return repeated_scores(
+        return repeated_passes(
             task.features,
             sample.region,
             sample.weights,
             folds,
+            fractions=cuts,
             make_classifier=lambda repeat, fold: make_classifier(task, repeat, fold),
             ties=ties,
             threads=task.threads,
         )
     single = np.stack([_alone(task, sample, fold, repeat) for repeat, fold in enumerate(folds)]).astype(np.float32)
-    return RepeatedScores(score=ranks(average_ranks(single), ties=ties[0]), single=single)
+    scores = RepeatedScores(score=ranks(average_ranks(single), ties=ties[0]), single=single)
+    return RepeatedPasses.of(scores, cuts)
 
 
 def _alone(task: WindowTask, sample: TrainingSample, folds: IntArray, repeat: int) -> FloatArray:

@@ -77,15 +77,13 @@ def test_its_numbers_are_those_of_its_parts(task, outcome):
         )
 
     beside = ~window.masked_bins(EDGES, guard=CONFIG.search.guard_bins)[np.searchsorted(EDGES, task.mjj, "right") - 1]
-    single = primary_scores(task, task.folds()).single
+    scores = primary_scores(task, task.folds())
     form = form_difference(spectrum(np.ones(len(task.mjj))))
     for result in outcome.results:
         selected = outcome.selected(result.cut_fraction)
         again = window_significance(spectrum(selected.astype(float)), family="dijet3")
         # every repeat counts: weights in effective counts, whose size the sidebands tell
-        often = (
-            (single > 1.0 - result.cut_fraction).sum(axis=0) if result.cut_fraction < 1.0 else np.ones(len(selected))
-        )
+        often = sum(scores.passing(result.cut_fraction)) if result.cut_fraction < 1.0 else np.ones(len(selected))
         effective = often * often[beside].sum() / (often[beside] ** 2).sum()
         together = window_significance(spectrum(effective), family="dijet3")
         width = 1.25 if result.cut_fraction < 1.0 else 1.0
@@ -120,9 +118,10 @@ def test_the_cut_keeps_the_part_it_says(outcome):
 
 def test_the_score_is_the_average_of_repeats(task):
     scores = primary_scores(task, task.folds())
-    assert scores.single.shape == (4, len(task.mjj))
-    each = [np.corrcoef(scores.score, single)[0, 1] for single in scores.single]
-    between = np.corrcoef(scores.single)[np.triu_indices(4, 1)]
+    assert scores.levels.shape == (4, len(task.mjj))
+    average, single = scores.score > 0.9, list(scores.passing(0.1))
+    each = [np.corrcoef(average, passes)[0, 1] for passes in single]
+    between = np.corrcoef(single)[np.triu_indices(4, 1)]
     assert min(each) > max(between), "the average is closer to each repeat than they are to each other"
 
 

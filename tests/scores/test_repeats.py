@@ -8,7 +8,7 @@ from bumphunt.scores.cells import MAX_BINS, Cells, bin_edges
 from bumphunt.scores.cwola_network import NetworkClassifier
 from bumphunt.scores.protocol import SharingClassifier
 from bumphunt.scores.ranks import RankTable, ranks
-from bumphunt.scores.repeats import average_ranks, repeated_models, repeated_scores
+from bumphunt.scores.repeats import average_ranks, repeated_models, repeated_passes, repeated_scores
 from bumphunt.scores.trees import BoostedTrees
 
 REPEATS, FOLDS = 3, 3
@@ -217,3 +217,16 @@ def test_a_classifier_that_shares_nothing_is_trained_fold_by_fold():
     assert not isinstance(network(0, 0), SharingClassifier)
     found = repeated_scores(features, region, weights, folds[:1], make_classifier=network, ties=ties[:1])
     assert found.score.shape == (600,)
+
+
+def test_cuts_on_the_way_are_the_cuts_on_the_scores():
+    features, region, weights, folds, ties = sample()
+    fractions = [0.1, 0.02]
+    settings = {"make_classifier": trees, "ties": ties}
+    scores = repeated_scores(features, region, weights, folds, **settings)
+    found = repeated_passes(features, region, weights, folds, fractions=fractions, **settings)
+    np.testing.assert_array_equal(found.score, scores.score)
+    for fraction in fractions:
+        np.testing.assert_array_equal(list(found.passing(fraction)), scores.single > 1.0 - fraction)
+    with pytest.raises(InputError, match=r"no cut keeps 0\.05"):
+        found.passing(0.05)
