@@ -9,6 +9,7 @@ import io
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -56,6 +57,44 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
     finally:
         _remove(part)
     return path
+
+
+def replace_folder(folder: str | Path, fill: Callable[[Path], object]) -> Path:
+    """Call ``fill`` with an empty temporary folder beside ``folder`` and rename the result over it.
+
+    Parameters
+    ----------
+    folder : path
+        The folder to make; the one above it must exist. What it held before is removed once the new one is whole.
+    fill : callable
+        Writes files into the folder it is given.
+
+    Raises
+    ------
+    InputError
+        If the operating system refuses.
+    """
+    folder, mark = Path(folder), secrets.token_hex(6)
+    part, old = (folder.with_name(f".{folder.name}.{mark}{end}{PART_SUFFIX}") for end in ("", ".old"))
+    try:
+        part.mkdir()
+        fill(part)
+        if folder.is_symlink() or folder.exists():
+            os.replace(folder, old)
+        try:
+            os.replace(part, folder)
+        except OSError:
+            if old.is_symlink() or old.exists():
+                os.replace(old, folder)
+            raise
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {reason(error)}; what was there before is untouched") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        if old.is_symlink():
+            _remove(old)
+        shutil.rmtree(old, ignore_errors=True)
+    return folder
 
 
 class _KeepingStream(io.FileIO):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--ledger", type=path_type, help="Ledger of looks beside the one in the output folder.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run of the same request stopped.")
 @click.option("--overwrite", is_flag=True, help="Replace a finished result in the output folder.")
+@click.option("--save-models", is_flag=True, help="Keep the trained models of the best window, for `bumphunt score`.")
 @click.option("--blind", is_flag=True, help="Expected results only, without looking at the signal regions.")
 @json_option
 def run(
@@ -55,6 +56,7 @@ def run(
     ledger: Path | None,
     resume: bool,
     overwrite: bool,
+    save_models: bool,
     blind: bool,
     as_json: bool,
 ) -> None:
@@ -68,6 +70,8 @@ def run(
         config, seed, plan = load_plan(frozen)
     else:
         config = read_config(config_path)
+    if blind and save_models:
+        raise InputError("a blinded run keeps no models; leave out --save-models, or --blind")
     if blind:
         from bumphunt.jobs.blind import run_blind
 
@@ -99,6 +103,7 @@ def run(
         luminosity_mask=luminosity_mask,
         ledger=ledger,
         plan=plan,
+        save_models=save_models,
         progress=show_progress(),
     )
     show(result, as_json)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from click.core import ParameterSource
 
 from bumphunt.cli.group import (
     config_option,
@@ -20,24 +21,53 @@ from bumphunt.cli.group import (
     window_option,
     workers_option,
 )
+from bumphunt.errors import InputError
 
 
 @main.command()
 @events_argument
 @output_option
-@window_option
+@click.option("--window", nargs=2, type=positive, metavar="LOW HIGH", help="Signal region in GeV, to train on EVENTS.")
+@click.option("--models", type=path_type, help="Models of `bumphunt run --save-models`, in place of training.")
+@click.option("--same-events", is_flag=True, help="EVENTS are those of the models' run: give its scores bit for bit.")
 @config_option
 @seed_option
+@json_option
+@click.pass_context
 def score(
-    events: tuple[Path, ...], output: Path, window: tuple[float, float], config_path: Path | None, seed: int
+    context: click.Context,
+    events: tuple[Path, ...],
+    output: Path,
+    window: tuple[float, float] | None,
+    models: Path | None,
+    same_events: bool,
+    config_path: Path | None,
+    seed: int,
+    as_json: bool,
 ) -> None:
-    """Score EVENTS out of fold for one signal region; higher is more anomalous."""
-    from bumphunt.jobs.single_stages import score_events
+    """Score EVENTS out of fold for one signal region, or by saved models; higher is more anomalous."""
     from bumphunt.sources.tabular import write_table, writer_for
 
     writer_for(output)
-    scored = score_events(events, window=window, config=read_config(config_path), seed=seed)
-    click.echo(f"wrote {write_table(scored, output)}")
+    if models is not None:
+        given = window is not None or config_path is not None
+        if given or context.get_parameter_source("seed") is not ParameterSource.DEFAULT:
+            raise InputError(
+                "--models has its own window, configuration and seed; leave out --window, --config, --seed"
+            )
+        from bumphunt.jobs.apply_models import score_with_models
+
+        scored = score_with_models(events, models=models, same_events=same_events)
+    elif window is None or same_events:
+        raise InputError("give --window LOW HIGH to train on EVENTS, or --models DIR for the models of a run")
+    else:
+        from bumphunt.jobs.single_stages import score_events
+
+        scored = score_events(events, window=window, config=read_config(config_path), seed=seed)
+    path = write_table(scored, output)
+    n_scored = int(scored["anomaly_score"].notna().sum())
+    done = {"path": str(path), "rows": len(scored), "scored": n_scored, "columns": list(scored.columns)}
+    click.echo(json.dumps(done) if as_json else f"wrote {path}")
 
 
 @main.command()

@@ -7,8 +7,11 @@ from typing import Any
 from bumphunt.config import AnalysisConfig
 from bumphunt.jobs.hunt import Hunt, hunt_and_keep
 from bumphunt.jobs.looks import LEDGER, Look, record_look, request_key, sentence
+from bumphunt.jobs.models import MODELS
+from bumphunt.jobs.models import save_models as write_models
 from bumphunt.jobs.provenance import request
 from bumphunt.jobs.store import FolderKeeper, output_folder
+from bumphunt.pipeline.frozen_selection import FrozenSelection, check_models_can_be_kept
 from bumphunt.results import AnalysisResult
 from bumphunt.table.preparation import MAX_BAD_ROWS
 
@@ -27,6 +30,7 @@ def run_analysis(
     luminosity_mask: str | Path | None = None,
     ledger: str | Path | None = None,
     plan: str | None = None,
+    save_models: bool = False,
     progress: bool = False,
 ) -> AnalysisResult:
     """Search a file of events for a resonance and write result, workspace, figures and report.
@@ -53,6 +57,9 @@ def run_analysis(
         A ledger of looks (:mod:`bumphunt.jobs.looks`) beside the one in ``output``.
     plan : str, optional
         Hash of the frozen plan that ``config`` and ``seed`` are from, to be recorded.
+    save_models : bool
+        Write the trained models of the best window into ``models/``, for :func:`bumphunt.jobs.apply_models`. They are
+        trained once more for it.
     progress : bool
         Show a progress bar.
 
@@ -67,6 +74,8 @@ def run_analysis(
         If events or settings cannot be used, or ``output`` cannot be written to or holds a finished result.
     """
     settings = config or AnalysisConfig()
+    if save_models:
+        check_models_can_be_kept(settings)
     with output_folder(output, resume=resume, overwrite=overwrite) as folder:
 
         def keeper(source: dict[str, Any]) -> FolderKeeper:
@@ -85,6 +94,11 @@ def run_analysis(
         )
         found = found.with_looks(_looks(found, folder, ledger, seed=seed, plan=plan))
         found.write_into(folder)
+        if save_models:
+            findings = found.findings
+            best = findings.verdict.best
+            frozen = FrozenSelection.of(findings.search, best.task, best=best.result.cut_fraction, threads=workers)
+            write_models(folder / MODELS, frozen, best.task.config)
         return found.result
 
 

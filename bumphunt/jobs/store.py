@@ -30,6 +30,7 @@ OUTPUTS = (
     "workspace.json",
     "workspace_inclusive.json",
     "candidates.csv",
+    "hs3.json",
 )
 """Files a run writes; a new run removes those of an old one first."""
 
@@ -87,7 +88,7 @@ def refuse_foreign(directory: Path) -> list[Path]:
     """
     # a run leaves its request behind, a saved hunt what its figures are drawn from; any other folder is somebody's work
     ours = (directory / "stages" / "request.json", directory / "products.json")
-    found = [directory / name for name in ("stages", "figures", *OUTPUTS)]
+    found = [directory / name for name in ("stages", "figures", "models", "hepdata", *OUTPUTS)]
     found = [path for path in found if path.is_symlink() or path.exists()]
     if found and not any(mark.exists() for mark in ours):
         raise InputError(

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bumphunt.config import AnalysisConfig
 from bumphunt.events import drop_truth
 from bumphunt.masses.acceptance import Select
 from bumphunt.masses.responses import response_named
@@ -74,11 +75,22 @@ def window_selection(search: Search, task: WindowTask, *, threads: int = 1) -> F
         None where the score of a fold is not that of one classifier (``cwola.nested``, ``cwola.average: rank``), or
         sees a column that simulated signal does not have.
     """
-    settings, response = task.config.cwola, response_named(task.config.masses.response)
-    if settings.nested or settings.average != "score" or not set(search.features) <= set(response.table.columns):
+    columns = response_named(task.config.masses.response).table.columns
+    if not models_can_be_kept(task.config) or not set(search.features) <= set(columns):
         return None
+    models = window_models(task, threads=threads)
+    return FoldSelection(models=models, features=lambda table: search.score_features(drop_truth(table)), seed=task.seed)
+
+
+def models_can_be_kept(config: AnalysisConfig) -> bool:
+    """Tell whether the score of a fold is that of one classifier, which can be asked about other events."""
+    return not config.cwola.nested and config.cwola.average == "score"
+
+
+def window_models(task: WindowTask, *, threads: int = 1) -> RepeatedModels:
+    """Return the fold models of a window: trained anew with the seeds of the search, they are the same."""
     sample = training_sample(task)
-    models = repeated_models(
+    return repeated_models(
         task.features,
         sample.region,
         sample.weights,
@@ -87,4 +99,3 @@ def window_selection(search: Search, task: WindowTask, *, threads: int = 1) -> F
         ties=task.ties(),
         threads=threads,
     )
-    return FoldSelection(models=models, features=lambda table: search.score_features(drop_truth(table)), seed=task.seed)

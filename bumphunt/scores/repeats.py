@@ -137,18 +137,42 @@ class RepeatedModels:
         InputError
             If there is not one fold and tie number per repeat and event.
         """
+        return self.scores(features, folds=folds, ties=ties).score
+
+    def scores(self, features: FloatArray, *, folds: IntArray, ties: FloatArray) -> RepeatedScores:
+        """Return what :meth:`score` does, and the rank in each repeat, of which the cuts are; same parameters."""
+        self._check(features, folds, ties)
+        single = np.zeros(np.shape(folds), dtype=np.float32)
+        for repeat, (models, tables) in enumerate(zip(self.models, self.tables, strict=True)):
+            for number, (model, table) in enumerate(zip(models, tables, strict=True)):
+                mine = folds[repeat] == number
+                if mine.any():
+                    raw = model.anomaly_score(features[mine])
+                    single[repeat, mine] = table.rank(raw, ties=ties[repeat, mine])
+        return RepeatedScores(
+            score=self.average.rank(average_ranks(single, combine=self.combine), ties=ties[0]), single=single
+        )
+
+    def scores_of_all(self, features: FloatArray, *, folds: IntArray, ties: FloatArray) -> RepeatedScores:
+        """Return the scores of the very events that the models were trained on, all of them, as they were then.
+
+        Events are ranked among each other, not in the tables, which hold a thousand quantiles of the bulk. Parameters
+        are those of :meth:`score`.
+        """
+        self._check(features, folds, ties)
+        single = np.empty(np.shape(folds), dtype=np.float32)
+        for repeat, models in enumerate(self.models):
+            for number, model in enumerate(models):
+                mine = folds[repeat] == number
+                single[repeat, mine] = ranks(model.anomaly_score(features[mine]), ties=ties[repeat, mine])
+        return RepeatedScores(score=ranks(average_ranks(single, combine=self.combine), ties=ties[0]), single=single)
+
+    def _check(self, features: FloatArray, folds: IntArray, ties: FloatArray) -> None:
         expected = (len(self.models), len(features))
         if np.shape(folds) != expected or np.shape(ties) != expected:
             raise InputError(
                 f"folds have shape {np.shape(folds)} and ties {np.shape(ties)}; give (repeats, events) = {expected}"
             )
-        single = np.zeros(expected, dtype=np.float32)
-        for repeat, (models, tables, fold, tie) in enumerate(zip(self.models, self.tables, folds, ties, strict=True)):
-            for number, (model, table) in enumerate(zip(models, tables, strict=True)):
-                mine = fold == number
-                if mine.any():
-                    single[repeat, mine] = table.rank(model.anomaly_score(features[mine]), ties=tie[mine])
-        return self.average.rank(average_ranks(single, combine=self.combine), ties=ties[0])
 
 
 def repeated_scores(

@@ -15,3 +15,33 @@ def light_hunt() -> dict[str, Any]:
         "autoencoder": {"enabled": False},
         "limit": {"enabled": False},
     }
+
+
+@pytest.fixture(scope="session")
+def finished(make_events, light_hunt, tmp_path_factory):
+    """A finished run of a box with a strong signal, with its models but without a report: (folder, events file).
+
+    Not to be changed: copy it first.
+    """
+    from bumphunt.config import config_from_dict
+    from bumphunt.jobs.run import run_analysis
+
+    folder = tmp_path_factory.mktemp("finished")
+    table = make_events(12_000, signal=150, seed=5, label=False)
+    table["event"] = range(len(table))
+    table.to_parquet(folder / "box.parquet")
+    config = {
+        **light_hunt,
+        "cwola": {"folds": 3, "repeats": 2, "members": 1, "max_iter": 20},
+        "limit": {"enabled": False, "luminosity": 5.0},
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bumphunt.report.html.write_report", lambda *args, **kwargs: None)
+        run_analysis(
+            folder / "box.parquet",
+            output=folder / "run",
+            config=config_from_dict(config),
+            seed=7,
+            save_models=True,
+        )
+    return folder / "run", folder / "box.parquet"

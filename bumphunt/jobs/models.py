@@ -1,0 +1,183 @@
+"""Trained fold models in a folder, without pickle, and what others need to apply them: ``bumphunt run --save-models``.
+
+``models.json`` says what they are and has a checksum of each file; ``tables.npz`` holds the distributions that turn
+raw scores into ranks and the decorrelation of the features; each model is a file of its own.
+"""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bumphunt import __version__
+from bumphunt.config import AnalysisConfig, config_from_dict
+from bumphunt.errors import InputError
+from bumphunt.files import file_sha256, replace_folder, write_atomically, write_json
+from bumphunt.jobs.provenance import versions
+from bumphunt.pipeline.frozen_selection import FrozenSelection
+from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
+from bumphunt.preprocessing.splits import MassWindow
+from bumphunt.scores.protocol import Classifier
+from bumphunt.scores.ranks import RankTable
+from bumphunt.scores.registry import SCORES
+from bumphunt.scores.repeats import RepeatedModels
+
+MODELS = "models"
+"""Folder of the models in that of a run."""
+
+FORMAT = 1
+
+_SUFFIX = {"trees": ".skops", "network": ".keras"}
+_MARK, _TABLES = "models.json", "tables.npz"
+
+
+def save_models(folder: str | Path, frozen: FrozenSelection, config: AnalysisConfig) -> Path:
+    """Write a frozen selection into a folder, whole or not at all; what the folder held before is replaced.
+
+    Parameters
+    ----------
+    folder : path
+        The one above it must exist.
+    frozen : FrozenSelection
+        The selection.
+    config : AnalysisConfig
+        Settings of the run, which say how new events are read.
+    """
+
+    def fill(part: Path) -> None:
+        classifier = config.cwola.classifier
+        for name, model in _named(frozen.models.models, _SUFFIX[classifier]):
+            model.save(part / name)
+        write_atomically(part / _TABLES, lambda path: np.savez(path, allow_pickle=False, **_arrays(frozen)))
+        files = {path.name: file_sha256(path) for path in sorted(part.iterdir())}
+        write_json(
+            part / _MARK,
+            {
+                "format": FORMAT,
+                "version": __version__,
+                "versions": versions(),
+                "classifier": classifier,
+                "config": config.model_dump(mode="json"),
+                "seed": frozen.seed,
+                "events": frozen.digest,
+                "resonance": frozen.resonance,
+                "sqrt_s": config.sqrt_s,
+                "features": list(frozen.features),
+                "content": list(frozen.content),
+                "searched": [frozen.low, frozen.high],
+                "window": {name: getattr(frozen.window, name) for name in MassWindow.__dataclass_fields__},
+                "folds": list(frozen.folds),
+                "combine": frozen.models.combine,
+                "cut_fractions": list(frozen.cuts),
+                "best_cut_fraction": frozen.best,
+                "files": files,
+            },
+        )
+
+    return replace_folder(folder, fill)
+
+
+def load_models(folder: str | Path) -> tuple[FrozenSelection, AnalysisConfig]:
+    """Read what :func:`save_models` wrote, after its checksums.
+
+    Raises
+    ------
+    InputError
+        If the folder has no models, or a file is missing, damaged, or of another version.
+    """
+    path = Path(folder)
+    mark = path / _MARK
+    if not mark.is_file():
+        raise InputError(f"{path} has no models: there is no {_MARK}; give the folder that `run --save-models` wrote")
+    try:
+        saved = json.loads(mark.read_bytes())
+        if saved["format"] != FORMAT:
+            raise InputError(
+                f"{mark} has format {saved['format']!r}, not {FORMAT}; run the analysis again with this version"
+            )
+        classifier = SCORES[saved["classifier"]].estimator
+        suffix, folds = _SUFFIX[saved["classifier"]], tuple(int(number) for number in saved["folds"])
+        names = [_TABLES, *(_name(r, f, suffix) for r, number in enumerate(folds) for f in range(number))]
+        for name in names:
+            _check(path / name, saved["files"][name])
+        with np.load(path / _TABLES, allow_pickle=False) as archive:
+            arrays = dict(archive)
+        module, cls = classifier.split(":")
+        load = getattr(import_module(module), cls).load
+        return _frozen(saved, arrays, folds, lambda r, f: load(path / _name(r, f, suffix))), config_from_dict(
+            saved["config"]
+        )
+    except InputError:
+        raise
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"{path}: the models are damaged or of another version ({error}); save them again with `run --save-models`"
+        ) from error
+
+
+def _frozen(saved: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], folds: tuple[int, ...], load: Any) -> Any:
+    def table(name: str) -> RankTable:
+        return RankTable(**{part: arrays[f"{name}_{part}"] for part in RankTable.__dataclass_fields__})
+
+    models: list[tuple[Classifier, ...]] = []
+    tables: list[tuple[RankTable, ...]] = []
+    for repeat, number in enumerate(folds):
+        models.append(tuple(load(repeat, fold) for fold in range(number)))
+        tables.append(tuple(table(f"table_{repeat:03d}_{fold:02d}") for fold in range(number)))
+    decorrelation = None
+    if "decorrelation_centre" in arrays:
+        decorrelation = SmoothDecorrelation()
+        decorrelation.centre_ = float(arrays["decorrelation_centre"])
+        decorrelation.coefficients_ = arrays["decorrelation_coefficients"]
+    return FrozenSelection(
+        models=RepeatedModels(
+            models=tuple(models), tables=tuple(tables), average=table("average"), combine=saved["combine"]
+        ),
+        decorrelation=decorrelation,
+        resonance=saved["resonance"],
+        features=tuple(saved["features"]),
+        content=tuple(saved["content"]),
+        window=MassWindow(**saved["window"]),
+        low=float(saved["searched"][0]),
+        high=float(saved["searched"][1]),
+        folds=folds,
+        cuts=tuple(float(cut) for cut in saved["cut_fractions"]),
+        best=float(saved["best_cut_fraction"]),
+        seed=int(saved["seed"]),
+        digest=saved["events"],
+    )
+
+
+def _arrays(frozen: FrozenSelection) -> dict[str, npt.NDArray[Any]]:
+    tables = {"average": frozen.models.average}
+    for repeat, row in enumerate(frozen.models.tables):
+        tables |= {f"table_{repeat:03d}_{fold:02d}": each for fold, each in enumerate(row)}
+    arrays = {
+        f"{name}_{part}": np.asarray(getattr(each, part))
+        for name, each in tables.items()
+        for part in RankTable.__dataclass_fields__
+    }
+    if frozen.decorrelation is not None:
+        arrays["decorrelation_centre"] = np.array(frozen.decorrelation.centre_)
+        arrays["decorrelation_coefficients"] = frozen.decorrelation.coefficients_
+    return arrays
+
+
+def _named(models: tuple[tuple[Classifier, ...], ...], suffix: str) -> list[tuple[str, Any]]:
+    return [(_name(r, f, suffix), model) for r, row in enumerate(models) for f, model in enumerate(row)]
+
+
+def _name(repeat: int, fold: int, suffix: str) -> str:
+    return f"repeat_{repeat:03d}_fold_{fold:02d}{suffix}"
+
+
+def _check(path: Path, digest: str) -> None:
+    if not path.is_file():
+        raise InputError(f"{path} is missing; save the models again with `run --save-models`")
+    if file_sha256(path) != digest:
+        raise InputError(
+            f"{path} is not what was saved: its checksum differs; save the models again with `run --save-models`"
+        )
