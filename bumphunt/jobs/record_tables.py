@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.results import AnalysisResult, LimitCurve, Products, SpectrumFit, WindowResult
+from bumphunt.results import AnalysisResult, LimitCurve, Products, SelectedLimit, SpectrumFit, WindowResult
 from bumphunt.significance.limits import expected_spectrum_limits, spectrum_limits, window_limit
 from bumphunt.spectrum.design import make_design
 from bumphunt.spectrum.functions import gaussian_fractions
@@ -17,9 +17,8 @@ from bumphunt.spectrum.functions import gaussian_fractions
 FloatArray = npt.NDArray[np.float64]
 Value = float | str | tuple[float, float]
 
-MOST_MASSES = 15
-"""Masses along the inclusive limit: a curve, at a second or two."""
-BAND_NAMES = ("-2 sigma", "-1 sigma", "median", "+1 sigma", "+2 sigma")
+MOST_MASSES = 24
+"""Masses along the inclusive limit, at most."""
 DIJET_REACTION = "P P --> JET JET X"
 
 
@@ -110,7 +109,12 @@ def record_tables(result: AnalysisResult, products: Products, limits: dict[str, 
     searched = [window for window in products.scan.windows if not window.note]
     if searched:
         found += [_scan(searched, setting), _selected_limits(searched, setting)]
-    found.append(_curve(inclusive_curve(products.inclusive, width=result.config["limit"]["width"]), setting))
+    curve = products.limit_curve
+    if curve is None or len(curve.mass) < 2:
+        curve = inclusive_curve(products.inclusive, width=float(result.config["limit"]["width"]))
+    found.append(_curve(curve, setting))
+    if products.limit is not None and products.limit.selected is not None:
+        found.append(_limit_of_the_fitted(products.limit.selected))
     found += retrained_limits(limits) if limits is not None else []
     efficiencies = _efficiencies(result, products)
     found += [] if efficiencies is None else [efficiencies]
@@ -233,12 +237,13 @@ def inclusive_curve(fit: SpectrumFit, *, width: float) -> LimitCurve:
     # half a resolution apart where that is few enough
     number = int(np.clip(np.log(high / low) / (0.5 * width), 2, MOST_MASSES)) if high > low else 0
     masses = np.geomspace(low, high, number) if number else np.array([float(np.sqrt(fit.edges[0] * fit.edges[-1]))])
-    observed, expected = [], []
-    for mass in masses:
-        signal = gaussian_fractions(fit.edges, mass=float(mass), width=width * float(mass))
-        observed.append(float(spectrum_limits(fit.counts, design, signal)[0]))
-        expected.append(expected_spectrum_limits(fit.counts, design, signal)[0])
-    return LimitCurve(mass=masses, observed=np.array(observed), expected=np.array(expected))
+    signal = np.array([gaussian_fractions(fit.edges, mass=float(m), width=width * float(m)) for m in masses])
+    counts = np.tile(fit.counts, (len(masses), 1))
+    return LimitCurve(
+        mass=masses,
+        observed=spectrum_limits(counts, design, signal),
+        expected=expected_spectrum_limits(counts, design, signal),
+    )
 
 
 def _curve(curve: LimitCurve, setting: Setting) -> RecordTable:
@@ -256,7 +261,37 @@ def _curve(curve: LimitCurve, setting: Setting) -> RecordTable:
         ),
         dependent=_limit_columns(curve.observed[good], curve.expected[good]),
         observable="CLS",
-        figure="limit",
+        figure="limits",
+    )
+
+
+def _limit_of_the_fitted(limit: SelectedLimit) -> RecordTable:
+    expected = np.asarray(limit.expected, dtype=np.float64)
+    return RecordTable(
+        name="Upper limit at the fitted masses",
+        description=(
+            "95 % CLs upper limit on the signal events of the whole file at the fitted masses, from the "
+            f"{limit.cut_fraction:.3%} most anomalous events, and the efficiency of that cut for simulated signal. The "
+            "same events have trained the selection."
+        ),
+        independent=_mass_columns([[float(mass) for mass in limit.masses]]),
+        dependent=(
+            *_limit_columns([limit.n_signal_95], expected),
+            Variable(
+                name="Efficiency",
+                values=[float(limit.efficiency)],
+                errors={"total": [float(limit.efficiency * limit.efficiency_error)]},
+            ),
+        ),
+        observable="CLS",
+    )
+
+
+def _mass_columns(rows: Sequence[Sequence[Any]]) -> tuple[Variable, ...]:
+    names = ("Mass of the resonance", "Mass of the heavier daughter", "Mass of the lighter daughter")
+    return tuple(
+        Variable(name=name, values=[_or_dash(row[place]) for row in rows], units="GeV")
+        for place, name in enumerate(names)
     )
 
 
@@ -273,11 +308,7 @@ def _efficiencies(result: AnalysisResult, products: Products) -> RecordTable | N
             if fit.acceptance_known
             else "Part of the signal events at the fitted masses that the mass fit takes to enter it."
         ),
-        independent=(
-            Variable(name="Mass of the resonance", values=[float(fit.m_resonance.value)], units="GeV"),
-            Variable(name="Mass of the heavier daughter", values=[float(fit.m_x.value)], units="GeV"),
-            Variable(name="Mass of the lighter daughter", values=[float(fit.m_y.value)], units="GeV"),
-        ),
+        independent=_mass_columns([[fit.m_resonance.value, fit.m_x.value, fit.m_y.value]]),
         dependent=(
             Variable(
                 name="Efficiency", values=[float(fit.efficiency)], errors={"total": [float(fit.efficiency_error)]}
@@ -331,11 +362,6 @@ def retrained_limits(limits: dict[str, Any]) -> list[RecordTable]:
     if not points:
         return []
     masses = [point.get("masses") or [math.nan] * 3 for point in points]
-    names = ("Mass of the resonance", "Mass of the heavier daughter", "Mass of the lighter daughter")
-    independent = tuple(
-        Variable(name=name, values=[_or_dash(row[place]) for row in masses], units="GeV")
-        for place, name in enumerate(names)
-    )
     columns = list(
         _limit_columns([point["n_signal_95"] for point in points], np.array([point["expected"] for point in points]))
     )
@@ -349,26 +375,23 @@ def retrained_limits(limits: dict[str, Any]) -> list[RecordTable]:
                 "95 % CLs upper limit on the signal events in the data before any selection. Signal of growing "
                 "strength was injected and the whole selection trained anew each time."
             ),
-            independent=independent,
+            independent=_mass_columns(masses),
             dependent=tuple(columns),
             observable="CLS",
         )
     ]
     rows = [(row, *entry) for row, point in zip(masses, points, strict=True) for entry in point.get("efficiency", [])]
     if rows:
-        found.append(_efficiency_of_strength(rows, names))
+        found.append(_efficiency_of_strength(rows))
     return found
 
 
-def _efficiency_of_strength(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> RecordTable:
+def _efficiency_of_strength(rows: Sequence[tuple[Any, ...]]) -> RecordTable:
     return RecordTable(
         name="Efficiency against signal strength",
         description="Part of the injected signal that passes the selection trained on data with that much signal.",
         independent=(
-            *(
-                Variable(name=name, values=[_or_dash(row[0][place]) for row in rows], units="GeV")
-                for place, name in enumerate(names)
-            ),
+            *_mass_columns([row[0] for row in rows]),
             Variable(name="Injected signal events", values=[float(row[1]) for row in rows]),
         ),
         dependent=(
