@@ -18,7 +18,7 @@ from bumphunt.cli import main
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "bumphunt"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-IMPORTED_AS = {"pyyaml": "yaml", "scikit-learn": "sklearn", "xgboost-cpu": "xgboost"}
+IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "xgboost-cpu": "xgboost"}
 SELF = Path(__file__).resolve().relative_to(ROOT).as_posix()
 
 
@@ -166,11 +166,13 @@ def test_every_dependency_is_imported():
 
 def test_every_import_is_a_dependency():
     extras = project()["optional-dependencies"]
-    wanted = [*project()["dependencies"], *extras["simulation"], *extras["root"], *extras["dask"]]
-    arrive_with: dict[str, str] = {}
+    used = ("simulation", "root", "dask", "publish", "onnx")
+    wanted = [*project()["dependencies"], *(requirement for extra in used for requirement in extras[extra])]
+    arrive_with = {"pillow": "matplotlib"}
     for name, parent in arrive_with.items():
         assert name in {distribution(requirement) for requirement in importlib.metadata.requires(parent)}
-    known = set(arrive_with) | {IMPORTED_AS.get(distribution(r), distribution(r)).replace("-", "_") for r in wanted}
+    names = [*arrive_with, *map(distribution, wanted)]
+    known = {IMPORTED_AS.get(name, name).replace("-", "_") for name in names}
     unknown = {
         name: path.name
         for name, path in imported().items()
