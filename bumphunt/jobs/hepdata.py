@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from bumphunt.errors import InputError, MissingExtraError
-from bumphunt.jobs.record_tables import RecordTable, Setting, Value, Variable
+from bumphunt.jobs.record_columns import RecordTable, Setting, Value, Variable
 
 DIGITS = 6
 """Significant digits of what was computed; counts and edges keep theirs."""

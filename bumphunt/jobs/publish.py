@@ -18,7 +18,8 @@ from bumphunt.errors import InputError
 from bumphunt.files import replace_folder, write_json, write_text
 from bumphunt.jobs.hepdata import Resource, hepdata_lib, write_submission
 from bumphunt.jobs.hunt import LABEL_DIGITS
-from bumphunt.jobs.record_tables import Setting, record_tables
+from bumphunt.jobs.record_columns import Setting
+from bumphunt.jobs.record_tables import record_tables
 from bumphunt.jobs.store import LOCK
 from bumphunt.locks import locked
 from bumphunt.report.reading import read_results
