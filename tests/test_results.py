@@ -285,6 +285,19 @@ def test_an_interval_shows_both_errors_only_where_they_differ():
     assert str(Interval(value=100.0, low=90.0, high=130.0)) == "100 +30 -10"
 
 
+def test_an_interval_tells_its_parts_apart_where_that_says_something():
+    found = Interval(value=3880.0, low=3830.0, high=3930.0, stat_low=3869.0, stat_high=3891.0)
+    assert found.in_parts() == "3880 ± 11 (stat) ± 49 (scale)"
+    assert (found.stat, round(found.scale, 2)) == (11.0, round(float(np.hypot(50, 0) ** 2 - 121) ** 0.5, 2))
+    reversed_parts = Interval(value=930.0, low=830.0, high=1030.0, stat_low=840.0, stat_high=1020.0)
+    assert reversed_parts.in_parts("efficiency") == "930 ± 90 (stat) ± 40 (efficiency)"
+    assert Interval(value=100.0, low=90.0, high=110.0, stat_low=90.1, stat_high=109.9).in_parts() == "100 ± 10"
+    assert Interval(value=100.0, low=90.0, high=110.0).in_parts() == "100 ± 10"
+    moved = dataclasses.replace(found, stat_low=3860.0, stat_high=3900.0)
+    assert moved.stat == 20.0
+    assert Interval.from_dict(found.to_dict()).scale == found.scale
+
+
 def test_a_mass_fit_survives_json():
     interval = Interval(value=1.0, low=0.5, high=1.5)
     fit = MassFit(

@@ -129,8 +129,8 @@ def assumptions(fit: MassFit, *, table: SignalTable, response: str = "shipped", 
     resonance, daughters = table.masses[:, 0], table.masses[:, 1:]
     most = float((daughters / resonance[:, None]).max())
     told = [
-        "A resonance decays to two particles, each of them to two quarks that one jet holds (two prongs); p-value of "
-        f"the fit {fit.p_value:.2g}.",
+        f"A resonance decays to two particles, {_DECAYS.get(fit.hypothesis, fit.hypothesis)}; p-value of the fit "
+        f"{fit.p_value:.2g}.",
         "The resonance and its daughters are narrow: widths are those of the detector.",
         f"The detector is that of the {response} response, its resolutions free within {100 * WIDTH_PRIOR:.0f} %"
         + (
@@ -142,6 +142,12 @@ def assumptions(fit: MassFit, *, table: SignalTable, response: str = "shipped", 
         f"Signal was simulated for m_resonance from {resonance.min():.0f} to {resonance.max():.0f} GeV, daughters from "
         f"{daughters.min():.0f} GeV to {most:.3f} m_resonance.",
     ]
+    for name, behind in (fit.hypotheses or {}).items():
+        if name != fit.hypothesis:
+            told.append(
+                f"With {name} the data are described worse by {behind:.1f} in twice the log likelihood"
+                + (", which the intervals hold." if behind < 1.0 else ".")
+            )
     if not varied:
         told.append(
             "No second detector was simulated: intervals have no part for a wrong energy scale or shower of this one."
@@ -154,6 +160,13 @@ def assumptions(fit: MassFit, *, table: SignalTable, response: str = "shipped", 
     else:
         told.append("The number of signal events is counted in a box of jet masses, without any score.")
     return tuple(told)
+
+
+_DECAYS = {
+    "two prongs": "each of them to two quarks that one jet holds (two prongs)",
+    "three prongs": "each of them to three quarks that one jet holds (three prongs)",
+    "as simulated": "each of them as in the simulated signal that the response was made of",
+}
 
 
 def _check(

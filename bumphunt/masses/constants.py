@@ -164,5 +164,10 @@ MIN_YIELD_SIGNIFICANCE = 2.0
 """The yield over its error downwards, at least: the excess that it belongs to is one of three and more."""
 GRID_MARGIN = 0.02
 """How far beyond the simulated masses, in log mass, the response is still taken to hold."""
+DOUBTFUL_SCALE_PULL = 1.0
+"""Scale of tau21 in errors of what is assumed of it from which another decay is tried: two and three prongs are seven
+apart."""
+DOUBTFUL_P_VALUE = 0.05
+"""Goodness of fit below which another decay is tried."""
 JET_MASS_RATIOS = (0.005, 0.5)
 """Ends of the median of (mj1 / mjj): a unit of another power of ten lies far beyond them."""

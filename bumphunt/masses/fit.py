@@ -22,6 +22,7 @@ from bumphunt.masses.constants import (
     SCORE_EFFICIENCY_ERROR,
     SECOND_WITHIN,
 )
+from bumphunt.masses.equal_daughters import drawn_together
 from bumphunt.masses.likelihood import Likelihood, SelectedEvents, SelectedSignal, selected_signal
 from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.plane import PlaneDensity
@@ -62,6 +63,8 @@ def fit_masses(
     varied: SignalTable | None = None,
     select: Select | None = None,
     interpolation: tuple[float, ...] = RESPONSE_ERROR,
+    nominal: SignalTable | None = None,
+    hypothesis: str = "two prongs",
 ) -> MassFit:
     """Fit the three masses and the number of signal events; intervals by profile likelihood.
 
@@ -79,6 +82,10 @@ def fit_masses(
         signal events is that among the selected, and masses are those of a selection that does not shape them.
     interpolation : tuple of float
         Relative errors of the three masses and the number from what ``table`` is read off between its points.
+    nominal : SignalTable, optional
+        What ``varied`` is compared with, where it is not ``table``.
+    hypothesis : str
+        What the daughters decay to in ``table``.
 
     Returns
     -------
@@ -116,9 +123,18 @@ def fit_masses(
     found.sort(key=lambda fit: fit.value)
     best, shape, intervals = _with_intervals(found[0], interpolation)
     prepared = best.likelihood.signal.model.masses  # a place of the lattice: it does not change with the last digits
-    shift = None if varied is None else detector_shift(table, varied, prepared, ends=events.range, select=select)
+    shift = (
+        None if varied is None else detector_shift(nominal or table, varied, prepared, ends=events.range, select=select)
+    )
     scale = None if select is None else tau21_scale(best.likelihood, best.at, select)
-    return _result(events, best, found[1:], intervals, shape, shift, scale)
+    result = _result(events, best, found[1:], intervals, shape, shift, scale)
+    cost = 0.0 if scale is None else scale.cost
+    return replace(
+        result,
+        hypothesis=hypothesis,
+        objective=best.value + cost,
+        tau21_compared=scale is not None and scale.compared,
+    )
 
 
 def _with_intervals(fit: _Fit, interpolation: tuple[float, ...]) -> tuple[_Fit, Curvature, dict[str, Errors]]:
@@ -229,6 +245,10 @@ def _result(
     n_signal = replace(n_signal, low=max(n_signal.low, 0.0))
     rows = [Parameters._fields.index(name) for name in (*names, "n_signal")]
     covariance = shape.covariance[np.ix_(rows, rows)]
+    nearer = drawn_together(
+        total[1].value, total[2].value, float(covariance[1, 1] + covariance[2, 2] - 2.0 * covariance[1, 2])
+    )
+    total[1:] = [_moved(total[1], -nearer), _moved(total[2], nearer)]
     spread = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     drawn = projections(best.likelihood, at)
     excess = float(events.in_window.sum()) - events.spectrum.window_expected
@@ -258,6 +278,17 @@ def _result(
         excess=excess,
         excess_error=float(np.hypot(np.sqrt(max(float(events.in_window.sum()), 1.0)), events.spectrum.window_error)),
         n_selected_window=float(best.likelihood.signal_probability(at)[events.in_window].sum()),
+    )
+
+
+def _moved(interval: Interval, by: float) -> Interval:
+    """Return the interval moved, its parts with it."""
+    return Interval(
+        value=interval.value + by,
+        low=interval.low + by,
+        high=interval.high + by,
+        stat_low=None if interval.stat_low is None else interval.stat_low + by,
+        stat_high=None if interval.stat_high is None else interval.stat_high + by,
     )
 
 

@@ -12,10 +12,12 @@ import numpy as np
 from bumphunt.errors import InputError
 from bumphunt.files import file_sha256, reason
 from bumphunt.masses.constants import RESPONSE_ERROR
-from bumphunt.masses.signal_table import SignalTable, load_signal, table_from
+from bumphunt.masses.signal_table import SignalTable, load_signal, load_three_prongs, table_from
 
 SHIPPED = "shipped"
 """Name of the response of the package."""
+TWO_PRONGS, THREE_PRONGS, AS_SIMULATED = "two prongs", "three prongs", "as simulated"
+"""Hypotheses of the decay of each daughter; the last is that of a response of one's own."""
 FORMAT = "bumphunt response 1"
 """What a file of one's own says it is."""
 LARGEST = 4_000_000_000
@@ -38,6 +40,10 @@ class Response:
         Relative errors of m_resonance, m_x, m_y and the efficiency from reading between the simulated points.
     sha256 : str or None
         Checksum of the file.
+    hypothesis : str
+        What ``table`` takes each daughter to decay to.
+    others : tuple of (str, SignalTable)
+        Other hypotheses, of the same detector, by name.
     """
 
     name: str
@@ -45,6 +51,12 @@ class Response:
     varied: SignalTable | None
     interpolation: tuple[float, ...] = RESPONSE_ERROR
     sha256: str | None = None
+    hypothesis: str = TWO_PRONGS
+    others: tuple[tuple[str, SignalTable], ...] = ()
+
+    def of(self, hypothesis: str) -> SignalTable:
+        """Return the signal of a hypothesis, that of the first one where it is not known."""
+        return dict(self.others).get(hypothesis, self.table)
 
     def summary(self) -> dict[str, Any]:
         """Return what the result file says of it."""
@@ -91,7 +103,12 @@ def response_named(name: str) -> Response:
 
 @cache
 def _shipped() -> Response:
-    return Response(name=SHIPPED, table=load_signal(), varied=load_signal(varied=True))
+    return Response(
+        name=SHIPPED,
+        table=load_signal(),
+        varied=load_signal(varied=True),
+        others=((THREE_PRONGS, load_three_prongs()),),
+    )
 
 
 @cache
@@ -118,4 +135,11 @@ def _read(name: str, size: int, _changed: int) -> Response:
     )
     if not sound:
         raise InputError(foreign)
-    return Response(name=name, table=table, varied=varied, interpolation=errors, sha256=file_sha256(Path(name)))
+    return Response(
+        name=name,
+        table=table,
+        varied=varied,
+        interpolation=errors,
+        sha256=file_sha256(Path(name)),
+        hypothesis=AS_SIMULATED,
+    )

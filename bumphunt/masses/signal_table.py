@@ -124,9 +124,33 @@ def pack_signal(
 
 @cache
 def load_signal(*, varied: bool = False) -> SignalTable:
-    """Return the shipped samples of the nominal detector, or of the varied detector and shower."""
-    with files("bumphunt.masses").joinpath("signal_events.npz").open("rb") as file, np.load(file) as stored:
+    """Return the shipped samples of two prongs, of the nominal detector, or of the varied detector and shower."""
+    return joined(*(_shipped(name, varied=varied) for name in ("signal_events", "signal_events_wide")))
+
+
+@cache
+def load_three_prongs() -> SignalTable:
+    """Return the shipped samples of daughters that decay to three quarks each."""
+    return _shipped("signal_events_three_prongs")
+
+
+def _shipped(name: str, *, varied: bool = False) -> SignalTable:
+    with files("bumphunt.masses").joinpath(f"{name}.npz").open("rb") as file, np.load(file) as stored:
         return table_from(stored, varied=varied)
+
+
+def joined(one: SignalTable, other: SignalTable) -> SignalTable:
+    """Return the samples of both, with as many events of each as the smaller has."""
+    number = min(table.log_resonance.shape[1] for table in (one, other))
+    return SignalTable(
+        masses=np.concatenate([one.masses, other.masses]),
+        log_resonance=np.concatenate([table.log_resonance[:, :number] for table in (one, other)]),
+        log_jet=np.concatenate([table.log_jet[:, :, :number] for table in (one, other)]),
+        substructure=np.concatenate([table.substructure[:, :, :number] for table in (one, other)]),
+        accepted=np.concatenate([one.accepted, other.accepted]),
+        core=np.concatenate([one.core, other.core]),
+        observables=one.observables,
+    )
 
 
 def table_from(stored: Mapping[str, npt.NDArray[np.generic]], *, varied: bool) -> SignalTable:

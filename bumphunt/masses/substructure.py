@@ -29,13 +29,17 @@ class Tau21Scale:
     """Logarithm of the scale, and what it does to the efficiency.
 
     ``correction`` is the efficiency at this scale over that of simulation as it is; ``statistical`` and ``prior`` are
-    the relative errors of it: from the events, and from what is assumed of the scale before.
+    the relative errors of it: from the events, and from what is assumed of the scale before. ``cost`` is what is
+    left in twice the log likelihood, from the scale and from data that no scale brings near; ``compared``: the data
+    told it.
     """
 
     log_scale: float = 0.0
     correction: float = 1.0
     statistical: float = 0.0
     prior: float = 0.0
+    cost: float = 0.0
+    compared: bool = False
 
 
 def tau21_scale(likelihood: Likelihood, at: Parameters, select: Select) -> Tau21Scale:
@@ -73,6 +77,8 @@ def tau21_scale(likelihood: Likelihood, at: Parameters, select: Select) -> Tau21
         correction=float(np.exp(np.diff(np.interp([0.0, log_scale], _FINE, log_efficiency))[0])),
         statistical=slope * own * share,
         prior=slope * TAU21_PRIOR * (1.0 - share),
+        cost=float(np.interp(log_scale, _FINE, penalty)),
+        compared=True,
     )
 
 

@@ -59,6 +59,7 @@ def box_yield(
     masked: BoolArray,
     table: SignalTable,
     varied: SignalTable | None = None,
+    nominal: SignalTable | None = None,
     detector_prior: float = 0.5,
     widths: float = 2.5,
     family: str = "dijet3",
@@ -80,6 +81,8 @@ def box_yield(
         Simulated signal.
     varied : SignalTable, optional
         The same of another detector: the difference of the efficiencies times ``detector_prior`` enters the interval.
+    nominal : SignalTable, optional
+        What ``varied`` is compared with, where it is not ``table``.
     widths : float
         Half-size of the box in widths of the core of each jet's mass.
     family : str
@@ -95,8 +98,11 @@ def box_yield(
     efficiency = _efficiency(model, model, masses, ends, widths)
     relative = EFFICIENCY_ERROR
     if varied is not None:
-        other = _efficiency(signal_model(varied, masses), model, masses, ends, widths)
-        relative = float(np.hypot(relative, detector_prior * (other / efficiency - 1.0)))
+        nominal_model = model if nominal is None else signal_model(nominal, masses)
+        base, other = (
+            _efficiency(one, model, masses, ends, widths) for one in (nominal_model, signal_model(varied, masses))
+        )
+        relative = float(np.hypot(relative, detector_prior * (other / base - 1.0)))
     observed = float(counts[window].sum())
     value = (observed - fit.window_expected) / efficiency
     statistical = float(np.sqrt(max(observed, 1.0) + fit.window_error**2) / efficiency)

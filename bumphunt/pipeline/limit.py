@@ -66,7 +66,7 @@ def inclusive_limit(search: Search, verdict: Verdict) -> tuple[Workspace | None,
     signal = resonance_signal(search.edges, mass=mass, width=config.limit.width)
     if fit is not None:
         mass = fit.m_resonance.value
-        table = response_named(config.masses.response).table
+        table = response_named(config.masses.response).of(fit.hypothesis)
         signal = expected_shape(table, (mass, fit.m_x.value, fit.m_y.value), search.edges).probabilities
     try:
         masked = fit_spectrum(

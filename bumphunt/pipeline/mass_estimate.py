@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError
 from bumphunt.masses.checks import assumptions, mass_checks
 from bumphunt.masses.constants import DETECTOR_PRIOR
-from bumphunt.masses.fit import fit_masses
+from bumphunt.masses.decays import fit_decays
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.peak_scan import Sideband, default_take, peak_scan, seed_estimate
@@ -59,7 +60,6 @@ def estimate_masses(
         The fit and its cut, or neither if no cut can be fitted.
     """
     response = response_named(config.masses.response)
-    table, varied = response.table, response.varied
     mj1, mj2 = (search.mass(name) for name in ("mj1", "mj2"))
     window = task.window.bins(search.edges)
     masked = task.window.masked_bins(search.edges, guard=config.search.guard_bins)
@@ -81,7 +81,7 @@ def estimate_masses(
         )
         try:
             select = None if selection is None else selection.at(fraction)
-            fit = fit_masses(selected, table=table, varied=varied, select=select, interpolation=response.interpolation)
+            fit = fit_decays(selected, response, select=select)
             box = box_yield(
                 search.mjj,
                 mj1,
@@ -90,8 +90,9 @@ def estimate_masses(
                 edges=search.edges,
                 window=window,
                 masked=masked,
-                table=table,
-                varied=varied,
+                table=response.of(fit.hypothesis),
+                varied=response.varied,
+                nominal=response.table,
                 detector_prior=DETECTOR_PRIOR,
                 widths=config.masses.box_widths,
                 sqrt_s=config.sqrt_s,
@@ -130,8 +131,8 @@ def masses_checked(
     jet_ratio = float(np.median(search.mass("mj1") / search.mjj))
     number = len(search.mjj) if n_events is None else n_events
     return (
-        mass_checks(fit, n_events=number, jet_ratio=jet_ratio, table=response.table),
-        assumptions(fit, table=response.table, response=response.name, varied=response.varied is not None),
+        mass_checks(fit, n_events=number, jet_ratio=jet_ratio, table=response.of(fit.hypothesis)),
+        assumptions(fit, table=response.of(fit.hypothesis), response=response.name, varied=response.varied is not None),
     )
 
 
@@ -157,11 +158,13 @@ def _cuts_to_fit(task: WindowTask, outcome: WindowOutcome, best: WindowResult, c
 
 
 def _tau21(search: Search, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64] | None:
-    """Return tau21 of both jets of the chosen events, shape (2, events), if the score looks at it."""
+    """Return tau21 of both jets of the chosen events, shape (2, events), if the table has it."""
     names = ("tau21_1", "tau21_2")
-    if not set(names) <= set(search.features):
+    if not set(names) <= set(search.events.columns):
         return None
-    return np.stack([search.events[name].to_numpy(dtype=np.float64)[chosen] for name in names])
+    columns = [pd.to_numeric(search.events[name], errors="coerce") for name in names]
+    found = np.stack([column.to_numpy(dtype=np.float64)[chosen] for column in columns])
+    return found if np.isfinite(found).all() else None
 
 
 def resonance_alone(task: WindowTask, outcome: WindowOutcome, best: WindowResult) -> tuple[Interval, Interval]:

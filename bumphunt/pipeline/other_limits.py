@@ -48,7 +48,7 @@ def selected_limit(search: Search, verdict: Verdict) -> SelectedLimit | None:
     if fit is None or selection is None:
         return None
     masses = fit.m_resonance.value, fit.m_x.value, fit.m_y.value
-    table = response_named(best.task.config.masses.response).table
+    table = response_named(best.task.config.masses.response).of(fit.hypothesis)
     draws = draw_signal(signal_model(table, table.nearest(masses)), rng=np.random.default_rng(0))
     select, fraction = selection.at(best.result.cut_fraction), best.result.cut_fraction
 
@@ -103,7 +103,7 @@ def limit_curve(search: Search, verdict: Verdict) -> LimitCurve | None:
     if fit is None:
         shapes = [resonance_signal(search.edges, mass=mass, width=config.limit.width) for mass in masses.tolist()]
     else:
-        table = response_named(config.masses.response).table
+        table = response_named(config.masses.response).of(fit.hypothesis)
         shapes = [
             expected_shape(table, table.nearest((mass, fit.m_x.value, fit.m_y.value)), search.edges).probabilities
             for mass in masses.tolist()

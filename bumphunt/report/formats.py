@@ -63,6 +63,20 @@ def interval(value: Interval | None, unit: str = "") -> str:
     return f"{text}{NARROW}{unit}" if unit else text
 
 
+def interval_parts(value: Interval | None, unit: str = "", *, rest: str = "scale") -> str:
+    """Return a value with its statistical error and the ``rest`` apart, where that is informative.
+
+    Examples
+    --------
+    >>> interval_parts(Interval(value=3880.0, low=3830.0, high=3930.0, stat_low=3869.0, stat_high=3891.0)).split()
+    ['3880', '±', '11', '(stat)', '±', '49', '(scale)']
+    """
+    if value is None:
+        return MISSING
+    text = value.in_parts(rest).replace("-", "−").replace(" ", SPACE)
+    return f"{text}{NARROW}{unit}" if unit else text
+
+
 def fraction(value: float) -> str:
     """Return a fraction in per cent."""
     return f"{100.0 * value:.3g}{NARROW}%"

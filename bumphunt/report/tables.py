@@ -5,7 +5,17 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from bumphunt.report.formats import MISSING, count, fraction, interval, number, p_value, sigma, with_error
+from bumphunt.report.formats import (
+    MISSING,
+    count,
+    fraction,
+    interval,
+    interval_parts,
+    number,
+    p_value,
+    sigma,
+    with_error,
+)
 from bumphunt.report.wording import failure_looks
 from bumphunt.results import AnalysisResult, Answers, Check, CrossCheck, MassFit, ScanResult
 
@@ -34,10 +44,10 @@ def answers_table(answers: Answers) -> Table:
         ("Status", answers.status),
         ("Local p-value (significance)", f"{p_value(answers.p_local)} ({sigma(answers.z_local)})"),
         ("Global p-value (significance)", f"{bound}{p_value(answers.p_global)} ({sigma(answers.z_global)})"),
-        ("Mass of the resonance", interval(answers.m_resonance, "GeV")),
-        ("Mass of X, the heavier daughter", interval(answers.m_x, "GeV")),
-        ("Mass of Y, the lighter daughter", interval(answers.m_y, "GeV")),
-        ("Signal events in the file", interval(answers.n_signal)),
+        ("Mass of the resonance", interval_parts(answers.m_resonance, "GeV")),
+        ("Mass of X, the heavier daughter", interval_parts(answers.m_x, "GeV")),
+        ("Mass of Y, the lighter daughter", interval_parts(answers.m_y, "GeV")),
+        ("Signal events in the file", interval_parts(answers.n_signal, rest="efficiency")),
     ]
     if answers.upper_limit is not None:
         limit = answers.upper_limit

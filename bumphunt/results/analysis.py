@@ -92,8 +92,8 @@ class Answers(Result):
         return answers_html(self)
 
     def __str__(self) -> str:
-        def given(interval: Interval | None, unit: str) -> str:
-            return "not given" if interval is None else f"{interval}{unit}"
+        def given(interval: Interval | None, unit: str, rest: str = "scale") -> str:
+            return "not given" if interval is None else f"{interval.in_parts(rest)}{unit}"
 
         lines = [
             f"status       {self.status}",
@@ -102,7 +102,7 @@ class Answers(Result):
             f"m_resonance  {given(self.m_resonance, ' GeV')}",
             f"m_x          {given(self.m_x, ' GeV')}",
             f"m_y          {given(self.m_y, ' GeV')}",
-            f"n_signal     {given(self.n_signal, '')}",
+            f"n_signal     {given(self.n_signal, '', 'efficiency')}",
         ]
         if self.upper_limit is not None:
             lines.append(

@@ -1,20 +1,53 @@
 """Masses and yield: intervals, peak scan, likelihood fit."""
 
+import math
 from dataclasses import dataclass
 
 from bumphunt.results.base import FloatArray, Result
 from bumphunt.results.rounding import pdg_round
 
+LEAST_PART = 0.3
+"""Part of the statistical error below which the rest of an error is not told apart: it adds 4 percent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Interval(Result):
-    """A number with its 68 % interval, and of that the statistical part where it is known apart."""
+    """A number with its 68 % interval, and of that the statistical part where it is known apart.
+
+    ``stat`` is the half-width of the statistical part (what more events of the same kind would shrink) and ``scale``
+    what is left of the whole: energy scale, shower, efficiency, all that is the same in every event. Both follow from
+    the ends, whatever is given for them.
+
+    Examples
+    --------
+    >>> found = Interval(value=3880.0, low=3830.0, high=3930.0, stat_low=3869.0, stat_high=3891.0)
+    >>> found.in_parts()
+    '3880 ± 11 (stat) ± 49 (scale)'
+    """
 
     value: float
     low: float
     high: float
     stat_low: float | None = None
     stat_high: float | None = None
+    stat: float | None = None
+    scale: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.stat_low is not None and self.stat_high is not None:
+            stat, whole = 0.5 * (self.stat_high - self.stat_low), 0.5 * (self.high - self.low)
+            object.__setattr__(self, "stat", stat)
+            object.__setattr__(self, "scale", math.sqrt(max(whole**2 - stat**2, 0.0)))
+
+    def in_parts(self, name: str = "scale") -> str:
+        """Return the value with both parts of its error, the second by ``name``; as a whole where one says it all."""
+        if self.stat is None or self.scale is None or self.scale < LEAST_PART * self.stat or self.stat <= 0.0:
+            return str(self)
+        text, error = pdg_round(self.value, min(self.stat, self.scale))
+        decimals = len(text.partition(".")[2])
+        other = f"{max(self.stat, self.scale):.{decimals}f}"
+        stat, scale = (error, other) if self.stat <= self.scale else (other, error)
+        return f"{text} ± {stat} (stat) ± {scale} ({name})"
 
     def __str__(self) -> str:
         up, down = self.high - self.value, self.value - self.low
@@ -74,6 +107,9 @@ class MassFit(Result):
     its tau21 scaled by ``tau21_scale`` as the data ask. ``log_widths`` are the logarithms of the fitted resolutions of
     mjj and of the jet masses over the nominal ones. ``excess`` and ``excess_error`` count in the window at the cut of
     the fit, without any model of signal, and ``n_selected_window`` is the signal that the fit has there.
+    ``hypothesis`` is the decay of the daughters that was fitted, ``objective`` twice the negative log likelihood with
+    what the scale of tau21 costs (``tau21_compared``: the data told it), ``hypotheses`` by how much each that was tried
+    is behind the best one in it.
     """
 
     m_resonance: Interval
@@ -97,6 +133,10 @@ class MassFit(Result):
     excess: float | None = None
     excess_error: float | None = None
     n_selected_window: float | None = None
+    hypothesis: str = "two prongs"
+    objective: float = math.nan
+    tau21_compared: bool = False
+    hypotheses: dict[str, float] | None = None
 
     def __str__(self) -> str:
         return (

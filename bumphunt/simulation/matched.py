@@ -48,9 +48,10 @@ def simulate_matched(
     seed: int,
     detector: DetectorResponse = _NOMINAL,
     shower: tuple[str, ...] = (),
+    prongs: int = 2,
     batch: int = 250,
 ) -> tuple[pd.DataFrame, float]:
-    """Simulate two-prong signal after the trigger with the jet of X first.
+    """Simulate signal after the trigger with the jet of X first.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def simulate_matched(
         Events after the trigger.
     seed : int
         Non-negative.
-    detector, shower
+    detector, shower, prongs
         As in :func:`bumphunt.simulation.samples.simulate_sample`.
     batch : int
         Events generated at a time.
@@ -73,7 +74,7 @@ def simulate_matched(
     float
         Part of the generated events that pass the trigger.
     """
-    source = _Recorder(pythia.generator(masses=masses, seed=integer_seed(seed, "pythia"), shower=shower))
+    source = _Recorder(pythia.generator(masses=masses, seed=integer_seed(seed, "pythia"), prongs=prongs, shower=shower))
     rng = generator(seed, "detector")
     pairs: list[Dijets] = []
     directions: list[FloatArray] = []

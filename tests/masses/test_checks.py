@@ -44,8 +44,8 @@ def test_signal_like_the_response_passes_every_check(fit, table):
     [
         ({"p_value": 1e-5}, "mass_fit_p_value"),
         ({"p_value": float("nan")}, "mass_fit_p_value"),
-        ({"m_resonance": interval(6_400.0, 60.0)}, "inside_response_grid"),
-        ({"m_x": interval(980.0, 10.0)}, "inside_response_grid"),
+        ({"m_resonance": interval(9_400.0, 60.0)}, "inside_response_grid"),
+        ({"m_x": interval(1_300.0, 10.0)}, "inside_response_grid"),
         ({"m_y": interval(30.0, 2.0)}, "inside_response_grid"),
         ({"n_signal": interval(30_000.0, 32_000.0)}, "yield_within_file"),
         ({"n_signal": Interval(value=0.0, low=0.0, high=110.0, stat_low=0.0, stat_high=110.0)}, "yield_significance"),
@@ -67,7 +67,7 @@ def test_jet_masses_in_another_unit_are_caught(fit, table, jet_ratio):
 
 def test_assumptions_name_hypothesis_detector_and_grid(fit, table):
     told = " ".join(assumptions(fit, table=table, response="own"))
-    for words in ("two prongs", "narrow", "own response", "6186 GeV", "tau21 scaled by 1.00"):
+    for words in ("two prongs", "narrow", "own response", "8937 GeV", "tau21 scaled by 1.00"):
         assert words in told
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from bumphunt.masses.acceptance import draw_signal
 from bumphunt.masses.response import JET_GRID, between, jet_response, local_weights, signal_model
-from bumphunt.masses.signal_table import COLUMNS, SUBSTRUCTURE, load_signal, pack_signal, table_from
+from bumphunt.masses.signal_table import COLUMNS, SUBSTRUCTURE, load_signal, load_three_prongs, pack_signal, table_from
 
 MASSES = (3_500.0, 500.0, 100.0)
 
@@ -15,15 +15,25 @@ def test_what_is_shipped_is_sound(table, varied):
     assert len(varied) >= 10
     assert (table.masses[:, 1] >= table.masses[:, 2]).all()
     assert table.masses[:, 0].min() < 3_000
-    assert table.masses[:, 0].max() > 5_000
+    assert table.masses[:, 0].max() > 8_500
     assert (4 * table.masses[:, 1] / table.masses[:, 0]).max() > 0.95, "openings up to about one"
-    assert ((table.accepted > 0.3) & (table.accepted <= 1)).all()
+    # daughters that no jet holds hardly pass the trigger
+    heavy = table.masses[:, 1] > 0.265 * table.masses[:, 0]
+    assert ((table.accepted[~heavy] > 0.3) & (table.accepted[~heavy] <= 1)).all()
+    assert (table.accepted > 0.05).all()
     for one in (table, varied):
         assert np.isfinite(one.log_jet).all()
         assert np.isfinite(one.substructure).all()
         assert np.abs(one.core).max() < 0.08
     known = {tuple(point) for point in table.masses}
     assert all(tuple(point) in known for point in varied.masses), "compared point by point"
+
+
+def test_three_prongs_differ_from_two_in_tau21_not_in_mass(table):
+    two, three = (signal_model(one, (4_000.0, 500.0, 200.0)) for one in (table, load_three_prongs()))
+    assert three.heavy.shape.mode == pytest.approx(two.heavy.shape.mode, abs=0.01)
+    logs = [np.log(np.clip(model.pool.substructure[0][:, 0], 1e-3, 1.0)) for model in (two, three)]
+    assert np.average(logs[1], weights=three.pool.weight) - np.average(logs[0], weights=two.pool.weight) > 0.4
 
 
 def test_light_jets_lie_above_their_particle_and_heavy_ones_leak(table):
@@ -110,8 +120,10 @@ def test_what_is_packed_comes_back(tmp_path):
     np.testing.assert_allclose(back.substructure[0, 1, :, 0], tau21_of_y, rtol=2e-3)
 
 
-def test_the_shipped_file_is_small():
+def test_the_shipped_files_are_small():
     from importlib.resources import files
 
-    assert files("bumphunt.masses").joinpath("signal_events.npz").stat().st_size < 6_000_000
+    shipped = [file for file in files("bumphunt.masses").iterdir() if file.name.endswith(".npz")]
+    assert len(shipped) == 3
+    assert sum(file.stat().st_size for file in shipped) < 12_000_000
     assert load_signal() is load_signal(), "read once"
