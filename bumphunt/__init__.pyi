@@ -16,12 +16,14 @@ from . import spectrum as spectrum
 from .config import AnalysisConfig as AnalysisConfig
 from .config import load_config as load_config
 from .errors import InputError as InputError
+from .jobs.apply_models import score_with_models as score_with_models
 from .jobs.calibrate import calibrate as calibrate
 from .jobs.generation import generate_events as generate_events
 from .jobs.hunt import Hunt as Hunt
 from .jobs.hunt import hunt as hunt
 from .jobs.ingest import read_events as read_events
 from .jobs.ingest import write_features as write_features
+from .jobs.publish import publish as publish
 from .jobs.run import run_analysis as run_analysis
 from .jobs.single_stages import masses_in_window as masses_in_window
 from .jobs.single_stages import scan_file as scan_file

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run of the same request stopped.")
 @click.option("--overwrite", is_flag=True, help="Replace a finished result in the output folder.")
 @click.option("--save-models", is_flag=True, help="Keep the trained models of the best window, for `bumphunt score`.")
+@click.option("--onnx", is_flag=True, help="With --save-models: write these as ONNX as well.")
 @click.option("--blind", is_flag=True, help="Expected results only, without looking at the signal regions.")
 @json_option
 def run(
@@ -57,6 +58,7 @@ def run(
     resume: bool,
     overwrite: bool,
     save_models: bool,
+    onnx: bool,
     blind: bool,
     as_json: bool,
 ) -> None:
@@ -70,6 +72,8 @@ def run(
         config, seed, plan = load_plan(frozen)
     else:
         config = read_config(config_path)
+    if onnx and not save_models:
+        raise InputError("--onnx writes the saved models in another form; give --save-models as well")
     if blind and save_models:
         raise InputError("a blinded run keeps no models; leave out --save-models, or --blind")
     if blind:
@@ -104,6 +108,7 @@ def run(
         ledger=ledger,
         plan=plan,
         save_models=save_models,
+        onnx=onnx,
         progress=show_progress(),
     )
     show(result, as_json)

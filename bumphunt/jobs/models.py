@@ -14,12 +14,13 @@ import numpy.typing as npt
 
 from bumphunt import __version__
 from bumphunt.config import AnalysisConfig, config_from_dict
-from bumphunt.errors import InputError
+from bumphunt.errors import ConfigError, InputError
 from bumphunt.files import file_sha256, replace_folder, write_atomically, write_json
 from bumphunt.jobs.provenance import versions
 from bumphunt.pipeline.frozen_selection import FrozenSelection
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow
+from bumphunt.scores.onnx_trees import onnx_tools, trees_to_onnx
 from bumphunt.scores.protocol import Classifier
 from bumphunt.scores.ranks import RankTable
 from bumphunt.scores.registry import SCORES
@@ -34,7 +35,7 @@ _SUFFIX = {"trees": ".skops", "network": ".keras"}
 _MARK, _TABLES = "models.json", "tables.npz"
 
 
-def save_models(folder: str | Path, frozen: FrozenSelection, config: AnalysisConfig) -> Path:
+def save_models(folder: str | Path, frozen: FrozenSelection, config: AnalysisConfig, *, onnx: bool = False) -> Path:
     """Write a frozen selection into a folder, whole or not at all; what the folder held before is replaced.
 
     Parameters
@@ -45,12 +46,26 @@ def save_models(folder: str | Path, frozen: FrozenSelection, config: AnalysisCon
         The selection.
     config : AnalysisConfig
         Settings of the run, which say how new events are read.
+    onnx : bool
+        Write each model as ONNX as well; they take features as they are after the decorrelation.
+
+    Raises
+    ------
+    ConfigError
+        If ONNX is asked for and the models are no trees.
+    MissingExtraError
+        If it is and ``bumphunt[onnx]`` is missing.
     """
+    if onnx:
+        check_onnx(config)
 
     def fill(part: Path) -> None:
         classifier = config.cwola.classifier
         for name, model in _named(frozen.models.models, _SUFFIX[classifier]):
             model.save(part / name)
+            if onnx:
+                content = trees_to_onnx(model)
+                (part / name).with_suffix(".onnx").write_bytes(content)
         write_atomically(part / _TABLES, lambda path: np.savez(path, allow_pickle=False, **_arrays(frozen)))
         files = {path.name: file_sha256(path) for path in sorted(part.iterdir())}
         write_json(
@@ -116,6 +131,21 @@ def load_models(folder: str | Path) -> tuple[FrozenSelection, AnalysisConfig]:
         raise InputError(
             f"{path}: the models are damaged or of another version ({error}); save them again with `run --save-models`"
         ) from error
+
+
+def check_onnx(config: AnalysisConfig) -> None:
+    """Refuse to write models as ONNX that no kept converter knows, or without what writes it.
+
+    Raises
+    ------
+    ConfigError
+        If the models are no trees.
+    MissingExtraError
+        Without ``bumphunt[onnx]``.
+    """
+    if config.cwola.classifier != "trees":
+        raise ConfigError(f"ONNX is written of cwola.classifier: trees only, not {config.cwola.classifier}")
+    onnx_tools()
 
 
 def _frozen(saved: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], folds: tuple[int, ...], load: Any) -> Any:

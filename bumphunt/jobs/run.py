@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from bumphunt.config import AnalysisConfig
+from bumphunt.errors import InputError
 from bumphunt.jobs.hunt import Hunt, hunt_and_keep
 from bumphunt.jobs.looks import LEDGER, Look, record_look, request_key, sentence
-from bumphunt.jobs.models import MODELS
+from bumphunt.jobs.models import MODELS, check_onnx
 from bumphunt.jobs.models import save_models as write_models
 from bumphunt.jobs.provenance import request
 from bumphunt.jobs.store import FolderKeeper, output_folder
@@ -31,6 +32,7 @@ def run_analysis(
     ledger: str | Path | None = None,
     plan: str | None = None,
     save_models: bool = False,
+    onnx: bool = False,
     progress: bool = False,
 ) -> AnalysisResult:
     """Search a file of events for a resonance and write result, workspace, figures and report.
@@ -60,6 +62,8 @@ def run_analysis(
     save_models : bool
         Write the trained models of the best window into ``models/``, for :func:`bumphunt.jobs.apply_models`. They are
         trained once more for it.
+    onnx : bool
+        Write these as ONNX as well.
     progress : bool
         Show a progress bar.
 
@@ -76,6 +80,10 @@ def run_analysis(
     settings = config or AnalysisConfig()
     if save_models:
         check_models_can_be_kept(settings)
+    if onnx:
+        if not save_models:
+            raise InputError("onnx writes the saved models in another form; ask for save_models as well")
+        check_onnx(settings)
     with output_folder(output, resume=resume, overwrite=overwrite) as folder:
 
         def keeper(source: dict[str, Any]) -> FolderKeeper:
@@ -98,7 +106,7 @@ def run_analysis(
             findings = found.findings
             best = findings.verdict.best
             frozen = FrozenSelection.of(findings.search, best.task, best=best.result.cut_fraction, threads=workers)
-            write_models(folder / MODELS, frozen, best.task.config)
+            write_models(folder / MODELS, frozen, best.task.config, onnx=onnx)
         return found.result
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import numpy as np
 import pandas as pd
@@ -193,3 +194,35 @@ def test_a_blinded_run_keeps_no_models(finished, tmp_path):
     done = call("run", finished[1], "--output", tmp_path / "run", "--blind", "--save-models")
     assert done.exit_code == 2
     assert "keeps no models" in done.stderr
+
+
+def test_the_trees_are_the_same_in_onnx(finished, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    from bumphunt.jobs.models import save_models
+
+    frozen, config = load_models(finished[0] / "models")
+    folder = save_models(tmp_path / "models", frozen, config, onnx=True)
+    features = np.random.default_rng(4).uniform(-0.05, 1.05, (500, 4))
+    features[:200, 0] = np.resize(frozen.models.models[0][0].edges_[0], 200)  # on the edges of bins
+    for repeat, fold in ((0, 0), (1, 2)):
+        session = runtime.InferenceSession(folder / f"repeat_{repeat:03d}_fold_{fold:02d}.onnx")
+        (score,) = session.run(["anomaly_score"], {"features": features})
+        ours = frozen.models.models[repeat][fold].anomaly_score(features)
+        assert np.ptp(ours) > 0.5
+        np.testing.assert_allclose(score, ours, atol=1e-5)
+    again, _ = load_models(folder)
+    assert again.digest == frozen.digest
+
+
+def test_onnx_is_refused_where_it_cannot_be(finished, light_hunt, tmp_path, monkeypatch):
+    config = config_from_dict({**light_hunt, "cwola": {"classifier": "network"}})
+    with pytest.raises(ConfigError, match="trees only, not network"):
+        run_analysis(finished[1], output=tmp_path / "run", config=config, save_models=True, onnx=True)
+    done = call("run", finished[1], "--output", tmp_path / "run", "--onnx")
+    assert done.exit_code == 2
+    assert "--save-models" in done.stderr
+    from bumphunt.jobs.models import save_models
+
+    monkeypatch.setitem(sys.modules, "onnxmltools.convert", None)
+    with pytest.raises(InputError, match=r"pip install 'bumphunt\[onnx\]'"):
+        save_models(tmp_path / "models", *load_models(finished[0] / "models"), onnx=True)
