@@ -671,7 +671,7 @@ def test_report_draws_a_run(finished, tmp_path):
     for name in ("result.json", "products.json"):
         shutil.copy(original / name, tmp_path / name)
     assert str(tmp_path / "report.html") in done_well(call("report", tmp_path))
-    assert "data:image/png" in (tmp_path / "report.html").read_text("utf-8")
+    assert '<svg class="drawn"' in (tmp_path / "report.html").read_text("utf-8")
     drawn = {path.name for path in (tmp_path / "figures").iterdir()}
     assert {"scan.pdf", "scan.png", "spectrum_after.pdf", "mass_fit.png"} <= drawn
     assert {path.name for path in tmp_path.iterdir()} == {"result.json", "products.json", "report.html", "figures"}

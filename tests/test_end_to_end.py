@@ -217,13 +217,13 @@ class _Loads(HTMLParser):
     def handle_starttag(self, tag, attrs):
         if tag in ("script", "iframe", "object", "embed", "base"):
             self.loads.append(tag)
+        if tag == "svg":
+            self.pictures += 1
         for name, value in attrs:
             text = (value or "").strip()
-            if name in ("src", "srcset", "data", "poster", "background") or (tag == "link" and name == "href"):
-                if text.startswith("data:image/"):
-                    self.pictures += 1
-                else:
-                    self.loads.append(f"{tag} {name}={text[:60]}")
+            loads = name in ("src", "srcset", "data", "poster", "background") or (tag == "link" and name == "href")
+            if loads and not text.startswith("data:image/"):
+                self.loads.append(f"{tag} {name}={text[:60]}")
 
 
 def test_the_report_needs_nothing_else(shipped):

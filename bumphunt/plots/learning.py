@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from bumphunt.plots.style import BLACK, BLUE, GREY, RED, one_panel, plain
+from bumphunt.plots.style import BLACK, BLUE, GREY, RED, legend_above, one_panel, plain
 from bumphunt.results import FloatArray, TrainingHistory
 
 METRICS = {"auc": "AUC", "max_sic": "max SIC", "neg_log_loss": "log loss"}
@@ -101,7 +101,7 @@ def learning_curve(result: Curve, *, ax: Axes | None = None) -> tuple[Figure, Ax
         f"Band: spread of {result.test.shape[1]} trainings; test of {result.n_signal} signal, "
         f"{result.n_background} background"
     )
-    axes.legend(loc="best")
+    legend_above(figure, axes, own=ax is None, columns=3)
     return figure, axes
 
 
@@ -131,7 +131,7 @@ def classifier_history(result: Mapping[str, FloatArray], *, ax: Axes | None = No
     axes.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes.set_xlabel("Epoch [passes over the training events]")
     axes.set_ylabel("Loss per event [nats]")
-    axes.legend(loc="best")
+    legend_above(figure, axes, own=ax is None, columns=3)
     return figure, axes
 
 
@@ -164,7 +164,7 @@ def training(result: TrainingHistory, *, ax: Axes | None = None) -> tuple[Figure
     axes.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes.set_xlabel("Epoch [passes over the training events]")
     axes.set_ylabel("Loss per event [dimensionless]")
-    axes.legend(loc="best")
+    legend_above(figure, axes, own=ax is None, columns=3)
     return figure, axes
 
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, to_rgba
 from matplotlib.figure import Figure
 
-from bumphunt.plots.marks import draw_counts, label, per_bin, poisson_errors, status_label
+from bumphunt.plots.marks import draw_counts, draw_pulls, label, per_bin, poisson_errors, status_label
 from bumphunt.plots.style import (
     BLACK,
     BLUE,
@@ -130,24 +131,24 @@ def _limit(axes: Axes, shown: np.ndarray, modes: np.ndarray) -> None:
 
 
 def mass_fit(result: MassFit, *, ax: Sequence[Axes] | None = None, status: str = "") -> tuple[Figure, tuple[Axes, ...]]:
-    """Draw each projection of the fit: data, background, signal stacked on top, and the fitted mass.
+    """Draw each projection of the fit: data, background, signal stacked on top, the fitted mass, and the pulls.
 
     Parameters
     ----------
     result : MassFit
         With one projection a mass.
     ax : sequence of Axes, optional
-        One a projection.
+        One a projection, without pulls, or two: first those of the projections, then those of the pulls.
     status : str
         What the data are, above the figure, on the right.
 
     Returns
     -------
     figure, axes
-        One panel a projection.
+        The panels of the projections, then those of the pulls where they are drawn.
     """
     fit, n = result, max(len(result.projections), 1)
-    figure, rows = panels(ax, n, 1.0 + 2.1 * n, nrows=n, ncols=1)
+    figure, rows, below = _projection_panels(ax, n)
     masses: dict[str, tuple[str, Interval]] = {
         "mjj": ("$m_{res}$", fit.m_resonance),
         "mj1": ("$m_X$", fit.m_x),
@@ -162,21 +163,44 @@ def mass_fit(result: MassFit, *, ax: Sequence[Axes] | None = None, status: str =
         top = projection.counts + poisson_errors(projection.counts)[1]
         reach = np.nanmax(np.concatenate([top, total]))
         axes.set_ylim(0, 1.05 * float(reach))
-        headroom(axes, 0.3 if i == 0 else 0.14)
+        headroom(axes, 0.34 if i == 0 else 0.2)
         axes.set_xlim(edges[0], edges[-1])
-        axes.set_xlabel(label(projection.variable))
         axes.set_ylabel(per_bin(edges))
+        lowest = axes
+        if below:
+            draw_pulls(below[i], projection.counts, total, edges)
+            below[i].set_xlim(edges[0], edges[-1])
+            axes.tick_params(axis="x", which="both", labelbottom=False)
+            lowest = below[i]
+        lowest.set_xlabel(label(projection.variable))
         if projection.variable in masses:
             symbol, interval = masses[projection.variable]
             axes.text(0.02, 0.93, f"{symbol} = {interval} GeV", transform=axes.transAxes, va="top", fontsize="medium")
         if i == 0:
             axes.legend(loc="upper right", ncols=2, fontsize="small", columnspacing=1.0)
     status_label(rows[0], status)
-    return figure, rows
+    return figure, (*rows, *below)
+
+
+def _projection_panels(ax: Sequence[Axes] | None, n: int) -> tuple[Figure, tuple[Axes, ...], tuple[Axes, ...]]:
+    """Return the figure, the panels of ``n`` projections and those of their pulls, which a user need not give."""
+    if ax is not None and len(np.ravel(np.asarray(ax, dtype=object))) != 2 * n:
+        figure, rows = panels(ax, n, 0.0)
+        return figure, rows, ()
+    if ax is not None:
+        figure, rows = panels(ax, 2 * n, 0.0)
+        return figure, rows[:n], rows[n:]
+    figure, rows = panels(None, 2 * n, 0.6 + 2.6 * n, nrows=2 * n, ncols=1, height_ratios=[2.6, 1.0] * n)
+    return figure, rows[::2], rows[1::2]
 
 
 def plane(
-    result: JetPlane, *, ax: Axes | None = None, mass_fit: MassFit | None = None, status: str = ""
+    result: JetPlane,
+    *,
+    ax: Axes | None = None,
+    mass_fit: MassFit | None = None,
+    status: str = "",
+    n_background: float | None = None,
 ) -> tuple[Figure, Axes]:
     """Draw heavier against lighter jet mass of selected events, with the fitted masses of the daughters.
 
@@ -185,17 +209,69 @@ def plane(
     result : JetPlane
         Selected events in the best window and in its sidebands, GeV.
     ax : Axes, optional
-        Where to draw.
+        Where to draw; a colour bar takes its room from them.
     mass_fit : MassFit, optional
         Marks m_x and m_y with their 68 % intervals.
     status : str
         What the data are, above the figure, on the right.
+    n_background : float, optional
+        Background events expected in the window. With it, the sidebands are scaled to it and subtracted: the colour
+        of a cell is what the window has beyond them, in standard deviations. Without it, both are drawn as points.
 
     Returns
     -------
     figure, axes
     """
     figure, axes = one_panel(ax, 4.8)
+    subtracted = n_background is not None and len(result.mj1_sideband) > 0 and len(result.mj1_window) > 0
+    everything = np.concatenate([result.mj1_window, result.mj1_sideband, [100.0]])
+    lighter = np.concatenate([result.mj2_window, result.mj2_sideband, [100.0]])
+    left, bottom = 0.0, 0.0
+    right, top = 1.05 * float(np.nanmax(everything)), 1.05 * float(np.nanmax(lighter))
+    if subtracted:
+        # a lone event far off must not shrink the rest to a corner
+        left, right = _near(everything[:-1])
+        bottom, top = _near(lighter[:-1])
+        _draw_subtracted(figure, axes, result, float(n_background or 0.0), (left, right), (bottom, top))
+    else:
+        _draw_points(axes, result)
+    if mass_fit is not None:
+        x_mass, y_mass = mass_fit.m_x, mass_fit.m_y
+        axes.errorbar(
+            [x_mass.value],
+            [y_mass.value],
+            xerr=[[x_mass.value - x_mass.low], [x_mass.high - x_mass.value]],
+            yerr=[[y_mass.value - y_mass.low], [y_mass.high - y_mass.value]],
+            fmt="P",
+            markersize=12,
+            color=RED,
+            markeredgecolor="black",
+            linewidth=2.2,
+            capsize=3,
+            zorder=5,
+            label="Fitted masses of X and Y",
+        )
+        left, right = min(left, 0.95 * x_mass.low), max(right, 1.05 * x_mass.high)
+        bottom, top = min(bottom, 0.95 * y_mass.low), max(top, 1.05 * y_mass.high)
+    if left < top:
+        axes.plot([0, max(right, top)], [0, max(right, top)], color=GREY, linewidth=0.8, label="Equal masses")
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+    axes.set_xlabel(label("mj1"))
+    axes.set_ylabel(label("mj2"))
+    legend_above(figure, axes, own=ax is None, columns=2)
+    status_label(axes, status)
+    return figure, axes
+
+
+def _near(values: np.ndarray) -> tuple[float, float]:
+    """Return a range that holds 98 % of the values, and a tenth more on either side."""
+    low, high = np.quantile(values, (0.01, 0.99))
+    room = max(0.1 * float(high - low), 5.0)
+    return max(float(low) - room, 0.0), float(high) + room
+
+
+def _draw_points(axes: Axes, result: JetPlane) -> None:
     groups = (
         (result.mj1_sideband, result.mj2_sideband, "Sidebands", "x", GREY, 16),
         (result.mj1_window, result.mj2_window, "Window", "o", BLUE, 20),
@@ -212,34 +288,36 @@ def plane(
             rasterized=len(x) > MANY,
             label=f"{text} ({len(x)} events)",
         )
-    if mass_fit is not None:
-        x_mass, y_mass = mass_fit.m_x, mass_fit.m_y
-        axes.axvline(x_mass.value, color=RED, linewidth=0.9, linestyle="--")
-        axes.axhline(y_mass.value, color=RED, linewidth=0.9, linestyle="--")
-        axes.errorbar(
-            [x_mass.value],
-            [y_mass.value],
-            xerr=[[x_mass.value - x_mass.low], [x_mass.high - x_mass.value]],
-            yerr=[[y_mass.value - y_mass.low], [y_mass.high - y_mass.value]],
-            fmt="P",
-            markersize=12,
-            color=RED,
-            markeredgecolor="black",
-            linewidth=2.2,
-            capsize=3,
-            zorder=5,
-            label="Fitted masses of X and Y",
-        )
-    everything = np.concatenate([result.mj1_window, result.mj1_sideband, [100.0]])
-    lighter = np.concatenate([result.mj2_window, result.mj2_sideband, [100.0]])
-    right, top = 1.05 * float(np.nanmax(everything)), 1.32 * float(np.nanmax(lighter))
-    axes.plot([0, max(right, top)], [0, max(right, top)], color=GREY, linewidth=0.8, label="Equal masses")
-    axes.set_xlim(0, right)
-    axes.set_ylim(0, top)
-    axes.set_xlabel(label("mj1"))
-    axes.set_ylabel(label("mj2"))
-    axes.legend(
-        loc="upper left", ncols=2, framealpha=0.9, frameon=True, edgecolor="none", columnspacing=1.2, fontsize="small"
-    )
-    status_label(axes, status)
-    return figure, axes
+
+
+def _draw_subtracted(
+    figure: Figure,
+    axes: Axes,
+    result: JetPlane,
+    n_background: float,
+    across: tuple[float, float],
+    upwards: tuple[float, float],
+) -> None:
+    """Draw the window less its scaled sidebands, cell by cell, in standard deviations of both; dots: the events."""
+    scale = n_background / len(result.mj1_sideband)
+    # about as many cells as give ten events each where they are dense
+    number = int(np.clip(np.sqrt(len(result.mj1_window)), 8, 24))
+    edges = [np.linspace(*across, number + 1), np.linspace(*upwards, number + 1)]
+    window = np.histogram2d(result.mj1_window, result.mj2_window, edges)[0]
+    sideband = np.histogram2d(result.mj1_sideband, result.mj2_sideband, edges)[0]
+    # the variance of an empty cell is that of the smallest expectation that either side could have shown
+    error = np.sqrt(np.maximum(window, 1.0) + scale**2 * np.maximum(sideband, 1.0))
+    shown = np.ma.masked_where((window == 0) & (sideband == 0), (window - scale * sideband) / error)
+    largest = max(3.0, float(np.abs(shown).max()) if shown.count() else 3.0)
+    drawn = axes.pcolormesh(edges[0], edges[1], shown.T, cmap=_diverging(), vmin=-largest, vmax=largest)
+    figure.colorbar(drawn, ax=axes).set_label("Window less scaled sidebands [σ per cell]")
+    axes.plot(result.mj1_window, result.mj2_window, "o", markersize=1.6, color=BLACK, alpha=0.6, linestyle="none",
+              label=f"Window ({len(result.mj1_window)} events)")  # fmt: skip
+    axes.plot([], [], "s", color=PURPLE, linestyle="none", alpha=0.0,
+              label=f"Sidebands, subtracted ({len(result.mj1_sideband)} events × {scale:.2g})")  # fmt: skip
+
+
+def _diverging() -> ListedColormap:
+    """Return blue below zero and vermilion above, the paler the nearer to it: the ground shows through, also a dark."""
+    strengths = np.linspace(0.05, 1.0, 12)
+    return ListedColormap([to_rgba(BLUE, a) for a in strengths[::-1]] + [to_rgba(RED, a) for a in strengths], "excess")

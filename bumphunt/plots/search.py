@@ -3,18 +3,20 @@
 import math
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bumphunt.plots.marks import SYMBOLS, status_label, tail_probability
-from bumphunt.plots.style import BLACK, BLUE, GREY, RED, headroom, one_panel, plain
+from bumphunt.plots.marks import SYMBOLS, p_text, status_label, tail_probability
+from bumphunt.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, legend_above, one_panel, plain
 from bumphunt.results import CrossCheck, HypothesisMap, ScanResult, WindowResult
 
 SMALLEST = 1e-60
 """p-values below are drawn here, with a mark that points down."""
 MARKERS = "os^Dvp*h"
+PALE = "#fefefe"
+"""Lines on a colour map, which is the same in a dark scheme."""
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 
 
 def scan(
@@ -42,7 +44,6 @@ def scan(
     figure, axes = one_panel(ax, 4.4)
     axes.set_yscale("log")
     cuts = sorted({window.cut_fraction for window in result.windows}, reverse=True)
-    colours = matplotlib.colormaps["cividis"](np.linspace(0.0, 0.88, max(len(cuts), 2)))
     for i, cut in enumerate(cuts):
         windows = sorted((w for w in result.windows if w.cut_fraction == cut), key=lambda w: w.centre)
         p = np.array([_drawn(window) for window in windows])
@@ -53,8 +54,8 @@ def scan(
                 marker=MARKERS[i % len(MARKERS)],
                 markersize=4.5,
                 linewidth=1.3,
-                color=colours[i],
-                label=f"{100 * cut:.3g} % kept",
+                color=COLOURS[i % len(COLOURS)],
+                label=f"{100 * cut:.3g} % of the events kept",
             )
     smallest = min((p for p in map(_drawn, result.windows) if math.isfinite(p)), default=0.1)
     best = result.best_window
@@ -68,11 +69,10 @@ def scan(
             fillstyle="none",
             markeredgewidth=1.8,
             color=RED,
-            label=f"Best: {_window(best)}, {best.z_local:.1f} σ local",
+            label=f"Best: {_window(best)}, {best.z_local:.1f} σ",
         )
     axes.set_ylim(min(smallest, tail_probability(3.0)) / 6.0, 2.0)
     _significance_lines(axes)
-    headroom(axes, 0.3)
     axes.set_yticks([tick for tick in axes.get_yticks() if tick <= 1.0], minor=False)
     axes.minorticks_off()
     if result.windows:
@@ -85,9 +85,8 @@ def scan(
     if math.isfinite(result.p_global):
         # a number and no line: the global p-value has no place on an axis of local ones
         sign = "≤" if result.is_bound else "="
-        axes.set_title(f"Global p {sign} {result.p_global:.2g} ({result.z_global:.1f} σ)", loc="left")
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper left", ncols=2, fontsize="small", columnspacing=1.2)
+        axes.set_title(f"Global p {sign} {p_text(result.p_global)} ({result.z_global:.1f} σ)", loc="left")
+    legend_above(figure, axes, own=ax is None, columns=3)
     return figure, axes
 
 
@@ -106,8 +105,13 @@ def _significance_lines(axes: Axes) -> None:
     """Mark whole significances; those of evidence and discovery, 3 and 5, more strongly than the others."""
     bottom = axes.get_ylim()[0]
     highest = next(z for z in range(1, 40) if tail_probability(z) < bottom) - 1
-    step = 1 if highest <= 7 else math.ceil(highest / 7)
-    for z in sorted({*range(step, highest + 1, step), *(level for level in (3, 5) if level <= highest)}):
+    room = math.log(axes.get_ylim()[1] / bottom) / 24.0
+    levels = [level for level in (3, 5) if level <= highest]
+    for z in range(1, highest + 1):
+        # a line only where its label has room; evidence and discovery come first
+        if all(abs(math.log(tail_probability(z) / tail_probability(other))) > room for other in levels):
+            levels.append(z)
+    for z in levels:
         p, strong = tail_probability(z), z in (3, 5)
         axes.axhline(p, color=BLACK if strong else GREY, linewidth=1.0 if strong else 0.8,
                      linestyle="--" if strong else ":", zorder=0)  # fmt: skip
@@ -125,16 +129,23 @@ def _significance_lines(axes: Axes) -> None:
 
 
 SCORES = {
-    "cwola": "CWoLa trees",
-    "weak_supervision_networks": "CWoLa networks",
-    "latent_cwola": "CWoLa in the latent space",
-    "vae_reconstruction": "VAE reconstruction error",
-    "vae_mean": "VAE latent mean",
-    "vae_kl": "VAE Kullback–Leibler part",
-    "vae_loss": "VAE loss",
-    "autoencoder": "Autoencoder error",
+    "cwola": "CWoLa, trees",
+    "weak_supervision_networks": "CWoLa, networks",
+    "latent_cwola": "CWoLa in a latent space",
+    "vae_z": "VAE: latent mean",
+    "vae_z2": "VAE: latent mean squared",
+    "vae_log_var": "VAE: log of the latent variance",
+    "vae_kl": "VAE: Kullback–Leibler part",
+    "vae_loss": "VAE: loss",
+    "vae_mean": "VAE: latent mean",
+    "vae_reconstruction": "VAE: reconstruction error",
+    "vae_reconstruction_error": "VAE: reconstruction error",
+    "vae_chosen": "VAE: score chosen blindly",
+    "autoencoder": "Autoencoder: error",
+    "autoencoder_error": "Autoencoder: error",
     "mahalanobis": "Mahalanobis distance",
 }
+"""Names of scores in words."""
 
 
 def cross_checks(
@@ -168,12 +179,12 @@ def cross_checks(
         shown = "no number"
         if math.isfinite(z):
             axes.barh(i, z, height=0.6, color=colour, alpha=0.85)
-            shown = f"{z:.1f} σ".replace("-", "−")
+            shown = f"{z + 0.0 if round(z, 1) else 0.0:.1f} σ".replace("-", "−")
         place = max(z, 0.0) + 0.015 * (high - low) if math.isfinite(z) else 0.1
         axes.text(place, i, shown, va="center", fontsize="small")
     axes.axvline(0.0, color=BLACK, linewidth=0.9)
     for level in (3.0, 5.0):
-        axes.axvline(level, color=GREY, linewidth=0.8, linestyle=":", zorder=0)
+        axes.axvline(level, color=BLACK, linewidth=1.0, linestyle="--", zorder=0)
     texts = [f"{name}\n{observed} on {expected:.1f} ± {error:.1f}" for name, _, observed, expected, error, _ in rows]
     axes.set_yticks(range(len(rows)), texts, fontsize="small")
     axes.tick_params(axis="y", which="both", left=False, right=False)
@@ -217,13 +228,13 @@ def hypothesis_map(result: HypothesisMap, *, ax: Axes | None = None, status: str
     bar.set_label("Local significance [σ]")
     levels = [level for level in (3.0, 5.0) if z.count() and level < z.max()]
     if levels and min(z.shape) > 1:
-        lines = axes.contour(result.m_x, result.m_y, z, levels=levels, colors="white", linewidths=1.4)
+        lines = axes.contour(result.m_x, result.m_y, z, levels=levels, colors=PALE, linewidths=1.4)
         axes.clabel(lines, fmt="%g σ", fontsize="small")
     if z.count():
         row, column = np.unravel_index(int(np.nanargmax(result.z_local)), z.shape)
         text = f"Largest: {z[row, column]:.1f} σ at {result.m_x[column]:.0f} and {result.m_y[row]:.0f} GeV"
         axes.plot(
-            result.m_x[column], result.m_y[row], "*", color=RED, markersize=14, markeredgecolor="white",
+            result.m_x[column], result.m_y[row], "*", color=RED, markersize=14, markeredgecolor=PALE,
             linestyle="none", label=text, clip_on=False,
         )  # fmt: skip
         axes.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none", fontsize="small")

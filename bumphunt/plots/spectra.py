@@ -7,14 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bumphunt.plots.marks import LABELS, THIN, draw_counts, per_bin, signed_pulls, spans, status_label
-from bumphunt.plots.style import BLUE, GREY, ORANGE, RED, headroom, panels, plain
-from bumphunt.results import FloatArray, SpectrumFit
+from bumphunt.plots.marks import LABELS, THIN, draw_counts, draw_pulls, per_bin, spans, status_label
+from bumphunt.plots.style import BLUE, ORANGE, RED, headroom, panels, plain
+from bumphunt.results import FloatArray, MassFit, SpectrumFit
 
-PULL_RANGE = 8.0
-"""Standard deviations that the panel of pulls shows at most."""
-OUTLIERS = 2
-"""So many bins outside the window may lie beyond the panel: one or two far out must not flatten the others."""
 FAMILIES = {
     "dijet3": "dijet function, 3 parameters",
     "dijet4": "dijet function, 4 parameters",
@@ -32,6 +28,7 @@ def spectrum(
     status: str = "",
     variable: str = LABELS["mjj"],
     unit: str = "GeV",
+    mass_fit: MassFit | None = None,
 ) -> tuple[Figure, tuple[Axes, ...]]:
     """Draw one spectrum: events and fit with its 68 % band above, pulls below.
 
@@ -49,6 +46,8 @@ def spectrum(
         Label of the mass axis.
     unit : str
         Of the bin width.
+    mass_fit : MassFit, optional
+        Its signal is stacked on the background, scaled to the excess of the window.
 
     Returns
     -------
@@ -78,48 +77,48 @@ def spectrum(
         linewidth=0,
         label="68 % band of the fit",
     )
+    signal = None if mass_fit is None else fitted_signal(fit, mass_fit)
+    if signal is not None:
+        upper.stairs(fit.expected + signal, edges, baseline=None, color=RED, zorder=3,
+                     label="With signal of the mass fit, scaled to the excess")  # fmt: skip
     name = FAMILIES.get(fit.family, plain(fit.family))
     upper.stairs(fit.expected, edges, baseline=None, color=BLUE, label=f"Fit: {name}\n({_goodness(fit)})")
     draw_counts(upper, fit.counts, edges, text=f"Data ({fit.counts.sum():,.0f} events)".replace(",", THIN))
     upper.set_ylim(_floor(fit), max(2.0, 2.0 * float(max(np.max(fit.counts), np.nanmax(fit.expected)))))
-    headroom(upper, 0.3)
+    headroom(upper, 0.36 if fit.masked.any() else 0.24)
     upper.set_ylabel(per_bin(edges, unit))
     upper.set_title(plain(title), loc="left")
     status_label(upper, status)
     handles, names = _ordered(upper)
     upper.legend(handles, names, loc="upper right", alignment="left", fontsize="small")
     upper.set_xlim(edges[0], edges[-1])
-    _draw_pulls(lower, fit)
+    relative = fit.error / np.sqrt(np.maximum(fit.expected, 1e-12))
+    lower.stairs(relative, edges, baseline=-relative, fill=True, color=BLUE, alpha=0.3, linewidth=0)
+    draw_pulls(lower, fit.counts, fit.expected, edges, special=fit.masked)
     lower.set_xlabel(variable)
     lower.set_xlim(edges[0], edges[-1])
     return figure, (upper, lower)
 
 
-def _draw_pulls(axes: Axes, fit: SpectrumFit) -> None:
-    """Draw the pulls with the fit's band; what lies beyond the panel becomes an arrow at its edge with its value."""
-    edges, found = fit.edges, signed_pulls(fit.counts, fit.expected)
-    relative = fit.error / np.sqrt(np.maximum(fit.expected, 1e-12))
-    axes.stairs(relative, edges, baseline=-relative, fill=True, color=BLUE, alpha=0.3, linewidth=0)
-    axes.axhline(0.0, color=BLUE, linewidth=1.0)
-    for level in (-2.0, 2.0):
-        axes.axhline(level, color=GREY, linewidth=0.8, linestyle=":")
-    beside = np.sort(np.abs(found[~fit.masked]))[-OUTLIERS - 1 :]
-    tallest = max(float(np.max(beside[:1], initial=0.0)), float(np.max(np.abs(found[fit.masked]), initial=0.0)))
-    reach = float(np.clip(1.15 * tallest, 3.2, PULL_RANGE))
-    centres: FloatArray = 0.5 * (edges[1:] + edges[:-1])
-    for bins, colour in ((~fit.masked, "black"), (fit.masked, RED)):
-        inside = bins & (np.abs(found) <= reach)
-        axes.plot(centres[inside], found[inside], "o", markersize=3.6, color=colour)
-        for i in np.flatnonzero(bins & (np.abs(found) > reach)):
-            side = float(np.sign(found[i]))
-            axes.plot(centres[i], side * 0.9 * reach, "^" if side > 0 else "v", markersize=5.5, color=colour)
-            axes.annotate(
-                f"{found[i]:.1f}".replace("-", "−"), (centres[i], side * 0.9 * reach), xytext=(5, 0),
-                textcoords="offset points", va="center", fontsize="x-small", color=colour,
-            )  # fmt: skip
-    lowest = float(np.nanmin(found, initial=0.0))
-    axes.set_ylim(-min(reach, 3.2) if lowest > -3.0 else -reach, reach)
-    axes.set_ylabel("Pull [σ]", loc="center")
+def fitted_signal(fit: SpectrumFit, mass_fit: MassFit) -> FloatArray | None:
+    """Return the signal of a mass fit in the bins of a spectrum, scaled to the excess in its window.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        Events per bin, NaN outside the range of the mass fit; None where the fit has no projection on the searched
+        mass or the window no excess.
+    """
+    projection = next((one for one in mass_fit.projections if one.variable not in ("mj1", "mj2")), None)
+    excess = float(fit.counts[fit.window].sum()) - fit.window_expected
+    if projection is None or not excess > 0.0 or not projection.signal.sum() > 0.0:
+        return None
+    summed = np.interp(fit.edges, projection.edges, np.concatenate([[0.0], np.cumsum(projection.signal)]))
+    parts = np.diff(summed)
+    if not parts[fit.window].sum() > 0.0:
+        return None
+    within = (fit.edges[:-1] > projection.edges[0] - 1e-6) & (fit.edges[1:] < projection.edges[-1] + 1e-6)
+    return np.where(within, parts * excess / parts[fit.window].sum(), np.nan)
 
 
 def _goodness(fit: SpectrumFit) -> str:

@@ -149,7 +149,7 @@ def legend_above(figure: Figure, axes: Axes, *, own: bool, columns: int, drawn: 
     """Put the legend of ``axes`` above all panels of a new figure, or into the axes of a user's."""
     handles, names = (drawn or axes).get_legend_handles_labels()
     if own:
-        figure.legend(handles, names, loc="outside upper center", ncols=columns, fontsize="small")
+        figure.legend(handles, names, loc="outside upper center", ncols=columns, fontsize="small", columnspacing=1.4)
     else:
         axes.legend(handles, names, loc="best", fontsize="x-small")
 

@@ -46,7 +46,7 @@ def limit(result: UpperLimit, *, ax: Axes | None = None, n_signal: Interval | No
     axes.set_yticks([])
     axes.tick_params(axis="y", which="both", left=False, right=False)
     axes.set_xlabel("Signal events in the file, before selection [events]")
-    axes.set_title(f"Narrow resonance at {result.mass:.0f} GeV (width {result.width:.0f} GeV)", loc="left")
+    axes.set_title(f"Narrow resonance at {result.mass:.4g} GeV (width {result.width:.3g} GeV)", loc="left")
     axes.legend(loc="upper left", ncols=2, fontsize="small", columnspacing=1.2)
     return figure, axes
 

@@ -1,29 +1,31 @@
 """All figures of the page, with captions and descriptions for those who cannot see them."""
 
-import base64
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bumphunt import plots
 from bumphunt.plots.marks import LABELS, SYMBOLS
 from bumphunt.plots.style import save, style
-from bumphunt.report.formats import count, fraction, interval, p_value, sigma
+from bumphunt.report.formats import count, fraction, interval, mass, mass_range, p_value, sigma
+from bumphunt.report.hover import spectrum_spots, window_spots
+from bumphunt.report.inline import Spot, svg
 from bumphunt.results import AnalysisResult, MassFit, Products, SpectrumFit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A figure on disk: file stem, caption, description, and the PNG as a data URI."""
+    """A figure on disk: file stem, caption, description, and the same drawing as an SVG element for the page."""
 
     name: str
     caption: str
     description: str
-    uri: str
+    svg: str
 
 
 def given_mass_fit(result: AnalysisResult, products: Products) -> MassFit | None:
@@ -38,10 +40,10 @@ def draw_figures(result: AnalysisResult, products: Products, folder: Path) -> di
     """
     pictures: dict[str, Picture] = {}
 
-    def add(name: str, drawn: tuple[Figure, Any], caption: str, description: str) -> None:
-        png = save(drawn[0], folder / name)[1]
-        uri = "data:image/png;base64," + base64.b64encode(png.read_bytes()).decode("ascii")
-        pictures[name] = Picture(name=name, caption=caption, description=description, uri=uri)
+    def add(name: str, drawn: tuple[Figure, Any], caption: str, description: str, hover: Hover = ()) -> None:
+        save(drawn[0], folder / name)
+        drawing = svg(drawn[0], name, description=description, hover=hover)
+        pictures[name] = Picture(name=name, caption=caption, description=description, svg=drawing)
 
     with style():
         _spectra(result, products, add)
@@ -79,7 +81,17 @@ def _unit(result: AnalysisResult) -> str:
     return str(given.get("unit") or "") if isinstance(given, dict) else "GeV"
 
 
-Add = Callable[[str, tuple[Figure, Any], str, str], None]
+Hover = Sequence[tuple[Axes, Sequence[Spot]]]
+
+
+class Add(Protocol):
+    """Saves a figure and takes it into the page: name, figure, caption, description, values on hover."""
+
+    def __call__(
+        self, name: str, drawn: tuple[Figure, Any], caption: str, description: str, hover: Hover = ...
+    ) -> None:
+        """Do so."""
+
 
 PULLS = (
     "Below: the pull of each bin, the signed root of its Poisson likelihood ratio, "
@@ -97,25 +109,32 @@ def _spectra(result: AnalysisResult, products: Products, add: Add) -> None:
         caption = f"Dijet mass of all events with the smooth background fit (line; band: 68 % uncertainty). {PULLS}"
     axis, unit, status = _mass_axis(result), _unit(result), status_text(result)
     before = plots.spectrum(fit, title="Before selection", status=status, variable=axis, unit=unit)
-    add("spectrum_before", before, caption, _describe(fit, "before selection"))
+    spots = spectrum_spots(fit, unit)
+    add("spectrum_before", before, caption, _describe(fit, "before selection"), [(axes, spots) for axes in before[1]])
     window = products.scan.best_window
     if window is None or window.fit is None:
         return
     kept = f"{100 * window.cut_fraction:.3g} % most anomalous"
+    after = plots.spectrum(
+        window.fit, title=f"After selection: {kept}", status=status, variable=axis, unit=unit,
+        mass_fit=given_mass_fit(result, products),
+    )  # fmt: skip
+    spots = spectrum_spots(window.fit, unit)
     add(
         "spectrum_after",
-        plots.spectrum(window.fit, title=f"After selection: {kept}", status=status, variable=axis, unit=unit),
+        after,
         f"The same spectrum of the {kept} events. The fit does not see the shaded window "
-        f"({window.low:.0f}–{window.high:.0f} GeV): events there above the line are the excess, "
+        f"({mass_range(window.low, window.high)} {unit or ''}): events there above the line are the excess, "
         f"{sigma(window.z_local)} local.",
         _describe(window.fit, "after selection"),
+        [(axes, spots) for axes in after[1]],
     )
 
 
 def _describe(fit: SpectrumFit, when: str) -> str:
     text = (
-        f"Dijet mass spectrum {when}: {count(fit.counts.sum())} events from {fit.edges[0]:.0f} to "
-        f"{fit.edges[-1]:.0f} GeV, falling smoothly; background fit with p-value {p_value(fit.p_value)}."
+        f"Dijet mass spectrum {when}: {count(fit.counts.sum())} events from {mass(fit.edges[0])} to "
+        f"{mass(fit.edges[-1])} GeV, falling smoothly; background fit with p-value {p_value(fit.p_value)}."
     )
     if fit.masked.any():
         text += (
@@ -130,16 +149,18 @@ def _scan(result: AnalysisResult, products: Products, add: Add) -> None:
     described = "No window was searched."
     if best is not None:
         described = (
-            f"Smallest p-value {p_value(best.p_local)} in the window {best.low:.0f} to {best.high:.0f} GeV with "
+            f"Smallest p-value {p_value(best.p_local)} in the window {mass_range(best.low, best.high)} GeV with "
             f"{fraction(best.cut_fraction)} of the events kept; global p-value {p_value(found.p_global)}."
         )
+    drawn = plots.scan(found, status=status_text(result), variable=_mass_axis(result, short=True))
     add(
         "scan",
-        plots.scan(found, status=status_text(result), variable=_mass_axis(result, short=True)),
+        drawn,
         "Local p-value of an excess in each window, one line per cut on the anomaly score; 3 and 5 σ are dashed. The "
         "global p-value, above the figure, allows for all windows and cuts that were looked at. Gaps are windows that "
         "could not be searched.",
         f"Local p-value against the middle of the window. {described}",
+        [(drawn[1], window_spots(found, _unit(result)))],
     )
     if products.plane is not None:
         fit = given_mass_fit(result, products)
@@ -152,9 +173,15 @@ def _scan(result: AnalysisResult, products: Products, add: Add) -> None:
             where = f" Fitted masses: {interval(fit.m_x, 'GeV')} and {interval(fit.m_y, 'GeV')}."
         add(
             "jet_plane",
-            plots.plane(products.plane, mass_fit=fit, status=status_text(result)),
-            "Masses of the two jets of selected events in the best window (dots) and its sidebands (crosses). A decay "
-            f"to two new particles gathers in one spot of the window only.{marked}",
+            plots.plane(
+                products.plane,
+                mass_fit=fit,
+                status=status_text(result),
+                n_background=None if best is None else best.n_expected,
+            ),
+            "Masses of the two jets of selected events in the best window (dots). Colour: what the window has beyond "
+            "its sidebands, scaled to the expected background, in standard deviations of each cell. A decay to two new "
+            f"particles gathers in one spot.{marked}",
             f"Heavier against lighter jet mass of {len(products.plane.mj1_window)} events in the window and "
             f"{len(products.plane.mj1_sideband)} in the sidebands.{where}",
         )
@@ -206,18 +233,18 @@ def _others(result: AnalysisResult, products: Products, add: Add) -> None:
             "Observed 95 % CLs upper limit on a narrow resonance in the inclusive spectrum (no selection), beside the "
             "range expected if there were none. An observed limit far right of the band means more events than "
             "background alone gives.",
-            f"Observed limit {count(upper.n_signal_95)} signal events at {upper.mass:.0f} GeV{expected}.",
+            f"Observed limit {count(upper.n_signal_95)} signal events at {mass(upper.mass)} GeV{expected}.",
         )
     if products.limit_curve is not None and len(products.limit_curve.mass) > 1:
         curve = products.limit_curve
         highest = int(np.argmax(curve.observed / np.maximum(curve.expected[:, 2], 1e-9)))
         add(
             "limits",
-            plots.limits(curve),
+            plots.limits(curve, status=status_text(result)),
             "Observed and expected 95 % CLs upper limits on signal events in the file along the mass of the resonance, "
             "from the spectrum before any selection, the background fitted with the signal.",
-            f"Limits at {len(curve.mass)} masses from {curve.mass[0]:.0f} to {curve.mass[-1]:.0f} GeV; the observed "
-            f"one is highest above the expected one at {curve.mass[highest]:.0f} GeV.",
+            f"Limits at {len(curve.mass)} masses from {mass(curve.mass[0])} to {mass(curve.mass[-1])} GeV; the "
+            f"observed one is highest above the expected one at {mass(curve.mass[highest])} GeV.",
         )
     if products.cross_checks:
         shown = "; ".join(f"{check.name.replace('_', ' ')} {sigma(check.z_local)}" for check in products.cross_checks)

@@ -80,3 +80,20 @@ def interval_parts(value: Interval | None, unit: str = "", *, rest: str = "scale
 def fraction(value: float) -> str:
     """Return a fraction in per cent."""
     return f"{100.0 * value:.3g}{NARROW}%"
+
+
+def mass(value: float) -> str:
+    """Return a mass as a whole number, or with decimals where it is small.
+
+    Examples
+    --------
+    >>> mass(3662.82), mass(9.4603)
+    ('3663', '9.46')
+    """
+    return MISSING if not math.isfinite(value) else f"{value:.{0 if abs(value) >= 100.0 else 2}f}"
+
+
+def mass_range(low: float, high: float) -> str:
+    """Return the ends of a window with a dash, with the same number of decimals."""
+    digits = 0 if abs(high) >= 100.0 else 2
+    return f"{low:.{digits}f}–{high:.{digits}f}"

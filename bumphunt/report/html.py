@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bumphunt.files import write_text
-from bumphunt.report import tables, wording
+from bumphunt.report import systematics, tables, wording
 from bumphunt.report.figures import draw_figures, given_mass_fit
 from bumphunt.report.formats import count
 from bumphunt.report.reading import read_results
@@ -15,8 +15,10 @@ CONTENTS = (
     ("spectra", "Spectra"),
     ("search", "Search"),
     ("masses", "Masses and yield"),
-    ("limits", "Upper limit"),
+    ("limits", "Upper limits"),
     ("quality", "Quality checks"),
+    ("systematics", "Systematics"),
+    ("assumptions", "Assumptions"),
     ("opinions", "Cross-checks"),
     ("windows", "Windows"),
     ("record", "Record"),
@@ -29,7 +31,7 @@ def write_report(directory: str | Path) -> Path:
     """Draw all figures of a run and write its page.
 
     Reads ``result.json`` and ``products.json`` and nothing else; writes ``figures/*.pdf``,
-    ``figures/*.png`` and ``report.html``. Figures are embedded; the page loads nothing and runs no script.
+    ``figures/*.png`` and ``report.html``. Figures are part of the page, which loads nothing and runs no script.
 
     Parameters
     ----------
@@ -92,6 +94,9 @@ def render(result: AnalysisResult, products: Products, pictures: dict[str, Any])
         assumptions=result.answers.assumptions,
         quality=wording.quality_lines(result.data_quality),
         contents=CONTENTS,
+        searched=_searched(result),
+        parts_table=None if fit is None else systematics.parts_table(fit),
+        sources_table=systematics.sources_table(result.answers, products),
         looks=wording.looks_note(result),
         searches_table=tables.searches_table(result.answers) if result.answers.per_search else None,
         signals_table=tables.signals_table(result.signals) if result.signals else None,
@@ -105,6 +110,12 @@ def render(result: AnalysisResult, products: Products, pictures: dict[str, Any])
         stages_table=tables.stages_table(result.stages),
         config_table=tables.config_table(result.config),
     )
+
+
+def _searched(result: AnalysisResult) -> str:
+    given = result.config.get("resonance")
+    label = given.get("label") or given.get("column") if isinstance(given, dict) else None
+    return str(label or "dijet mass")
 
 
 def absences(result: AnalysisResult, products: Products) -> dict[str, str]:

@@ -5,27 +5,32 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from bumphunt.plots.search import SCORES
 from bumphunt.report.formats import (
     MISSING,
     count,
     fraction,
     interval,
     interval_parts,
+    mass,
+    mass_range,
     number,
     p_value,
     sigma,
     with_error,
 )
-from bumphunt.report.wording import failure_looks
+from bumphunt.report.wording import check_measures, failure_looks
 from bumphunt.results import AnalysisResult, Answers, Check, CrossCheck, MassFit, ScanResult
 
 Row = tuple[str, ...]
+SEARCHES = {"cwola": "Weak supervision (CWoLa)", "prior": "Prior-assisted"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table of text; the first column names the row.
 
+    ``wide`` tables have many columns, which a page of middle width sets below each other as a phone does;
     ``words`` are the columns set left, as words rather than numbers; ``marked`` the rows set apart
     (their text says why as well, so that nothing hangs on colour).
     """
@@ -35,6 +40,7 @@ class Table:
     rows: tuple[Row, ...]
     words: frozenset[int] = frozenset()
     marked: frozenset[int] = frozenset()
+    wide: bool = False
 
 
 def answers_table(answers: Answers) -> Table:
@@ -53,19 +59,27 @@ def answers_table(answers: Answers) -> Table:
         limit = answers.upper_limit
         rows.append(
             (
-                f"Upper limit, 95 % CLs, narrow resonance at {limit['mass']:.0f} GeV",
+                f"Upper limit, 95 % CLs, narrow resonance at {mass(limit['mass'])} GeV",
                 f"{count(limit['n_signal_95'])} events",
             )
         )
+        if limit.get("expected") is not None:
+            rows.append(("The same, expected without signal", _expected_text(limit["expected"])))
         selected = limit.get("selected")
         if selected is not None:
-            rows.append(
-                (
-                    f"Upper limit, 95 % CLs, from events that pass the best cut ({selected['cut_fraction']:.2%})",
-                    f"{count(selected['n_signal_95'])} events",
-                )
-            )
+            passing = f"events that pass the best cut ({fraction(selected['cut_fraction'])})"
+            rows.append((f"Upper limit, 95 % CLs, from {passing}", f"{count(selected['n_signal_95'])} events"))
+            if selected.get("expected") is not None:
+                rows.append(("The same, expected without signal", _expected_text(selected["expected"])))
     return Table(caption="The answers as numbers (intervals: 68 %)", header=("Quantity", "Value"), rows=tuple(rows))
+
+
+def _expected_text(band: Any) -> str:
+    """Return the median of an expected limit with its 68 % range, of the five numbers at -2 to +2 deviations."""
+    if not isinstance(band, list | tuple) or len(band) != 5:
+        return MISSING
+    low, middle, high = (math.nan if value is None else float(value) for value in band[1:4])
+    return f"{count(middle)} events (68 %: {count(low)} to {count(high)})"
 
 
 def global_table(answers: Answers, scan: ScanResult) -> Table:
@@ -78,7 +92,7 @@ def global_table(answers: Answers, scan: ScanResult) -> Table:
         ("Pseudo-experiments", count(answers.n_toys) if answers.n_toys else "none"),
         ("Upper bound", "yes: the true p-value is this or smaller" if answers.is_bound else "no: an estimate"),
         ("Global p-value", f"{bound}{p_value(answers.p_global)} ({sigma(answers.z_global)})"),
-        ("Searched range", f"{scan.searched_low:.0f} to {scan.searched_high:.0f} GeV"),
+        ("Searched range", f"{mass(scan.searched_low)} to {mass(scan.searched_high)} GeV"),
     )
     return Table(caption="How the global p-value was made", header=("Item", "Value"), rows=rows, words=frozenset({1}))
 
@@ -100,7 +114,7 @@ def masses_table(fit: MassFit) -> Table:
     if fit.acceptance_known:
         rows.append(("τ21 of signal, data over simulation", number(fit.tau21_scale, 3), ""))
     if fit.second is not None:
-        masses = " / ".join(f"{fit.second[name]:.0f}" for name in ("m_resonance", "m_x", "m_y"))
+        masses = " / ".join(mass(fit.second[name]) for name in ("m_resonance", "m_x", "m_y"))
         behind = number(fit.second["delta_log_likelihood"], 2)
         rows.append((f"Second solution, {behind} behind in log likelihood [GeV]", masses, ""))
     rows.append(("p-value of the fit", p_value(fit.p_value), ""))
@@ -112,37 +126,33 @@ def masses_table(fit: MassFit) -> Table:
 
 
 def checks_table(checks: tuple[Check, ...]) -> Table:
-    """Return the quality checks with their thresholds."""
+    """Return the quality checks, told by what a failure would look like, with their thresholds."""
     rows = tuple(
         (
             check.name.replace("_", " "),
-            "; ".join(part for part in (check.meaning, _if_failed(check)) if part),
-            check.applies_to,
+            "✓ passed" if check.passed else "✗ failed",
+            failure_looks(check),
+            check_measures(check),
             number(check.value),
             number(check.threshold),
-            "✓ passed" if check.passed else "✗ failed",
+            check.applies_to,
         )
         for check in checks
     )
     return Table(
         caption="Quality checks; the thresholds were set before the data were seen",
-        header=("Check", "Meaning, and what a failure would look like", "Of", "Value", "Threshold", "Outcome"),
+        header=("Check", "Outcome", "A failure would look like", "What is measured", "Value", "Threshold", "Of"),
         rows=rows,
-        words=frozenset({1, 2, 5}),
+        words=frozenset({1, 2, 3, 6}),
         marked=frozenset(i for i, check in enumerate(checks) if not check.passed),
     )
-
-
-def _if_failed(check: Check) -> str:
-    looks = failure_looks(check)
-    return f"if it fails, {looks}" if looks else ""
 
 
 def searches_table(answers: Answers) -> Table:
     """Return what each search found, the one that the claim is from set apart."""
     names = list(answers.per_search)
     rows = tuple(
-        (name, sigma(found.get("z_local", math.nan)), sigma(found.get("z_global", math.nan)),
+        (SEARCHES.get(name, name), sigma(found.get("z_local", math.nan)), sigma(found.get("z_global", math.nan)),
          "the claim" if name == answers.search else "")
         for name, found in answers.per_search.items()
     )  # fmt: skip
@@ -170,7 +180,7 @@ def cross_checks_table(checks: tuple[CrossCheck, ...]) -> Table:
     """Return the second opinions."""
     rows = tuple(
         (
-            check.name.replace("_", " "),
+            SCORES.get(check.name, check.name.replace("_", " ")),
             "high" if check.orientation > 0 else "low",
             fraction(check.cut_fraction),
             count(check.n_observed),
@@ -192,7 +202,7 @@ def windows_table(scan: ScanResult) -> Table:
         searched = math.isfinite(window.z_local)
         rows.append(
             (
-                f"{window.low:.0f}–{window.high:.0f}",
+                mass_range(window.low, window.high),
                 fraction(window.cut_fraction),
                 count(window.n_window),
                 count(window.n_observed) if searched else MISSING,
@@ -214,6 +224,7 @@ def windows_table(scan: ScanResult) -> Table:
         rows=tuple(rows),
         words=frozenset({10}),
         marked=frozenset() if scan.best is None else frozenset({scan.best}),
+        wide=True,
     )
 
 

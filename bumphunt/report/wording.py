@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from bumphunt.report.formats import NARROW, SPACE, count, fraction, interval, number, p_value, sigma
+from bumphunt.report.formats import NARROW, SPACE, count, fraction, interval, mass, mass_range, number, p_value, sigma
 from bumphunt.results import AnalysisResult, Answers, Check, Products
 
 STATUS_WORDS = {
@@ -40,18 +40,38 @@ def three_answers(result: AnalysisResult, products: Products) -> tuple[Answer, A
 FAILURES = {
     "sideband_fit": "the smooth curve misses the data beside the window, so its count inside cannot be trusted",
     "leakage": "the score follows the dijet mass, and a cut on it can shape a bump by itself",
-    "sculpting": "the selection shapes the spectrum: a bump would also appear without signal",
+    "sculpting": "the selection itself shapes the spectrum: a bump, also without signal, wherever the window is put",
     "fold_agreement": "one part of the data carries the excess and others do not, as a fluctuation or a few copies do",
-    "estimates_agree": "two independent background estimates disagree by more than their errors",
+    "estimates_agree": "two independent background estimates disagree by more than their errors: one sees no excess",
     "no_deficit": "a dead region or a hole of the trigger pulls the fitted curve down and makes an excess beside it",
-    "mass_fit": "the fitted signal and background do not look like the selected events, so the masses may be wrong",
+    "mass_fit": "the fit found no place in the plane of jet masses where the excess gathers",
+    "mass_fit_p_value": "in the projections, signal on top of background misses the data: another kind of signal",
+    "inside_response_grid": "a mass lies where no signal was simulated, and the response there is a guess",
+    "yield_within_file": "more signal than the file has events: the number comes from the efficiency, not from data",
+    "yield_significance": "the interval of the yield reaches down to no signal at all",
+    "jet_mass_units": "jet masses a thousand times too large or small for their dijet mass, as MeV beside GeV",
+    "tau21_scale": "signal jets of another substructure than two prongs, for which nothing was calibrated",
+    "resolutions": "a peak much wider or sharper than the detector makes one, as of a broad resonance",
+    "box_yield_agrees": "two counts of the same signal, with and without the score, differ by more than their errors",
+    "yield_against_excess": "the fit claims more or less signal than the window holds above its background",
 }
-"""What a failure of a check would look like; a check that is not listed is told by its meaning alone."""
+"""What a failure of a check would look like."""
+PHRASE = "; a failure looks like "
+UNLISTED = {
+    "excess": "an excess that something other than a new particle has made",
+    "masses": "masses or a yield that the excess does not have",
+}
 
 
 def failure_looks(check: Check) -> str:
-    """Return, in words, what a failure of the check would mean, or an empty text."""
-    return FAILURES.get(check.name, "")
+    """Return, in words, what a failure of the check would look like: from the list, or what the check says itself."""
+    own = check.meaning.partition(PHRASE)[2]
+    return FAILURES.get(check.name) or own or UNLISTED.get(check.applies_to, UNLISTED["excess"])
+
+
+def check_measures(check: Check) -> str:
+    """Return what a check measures, without what its failure looks like."""
+    return check.meaning.partition(PHRASE)[0]
 
 
 def warnings(result: AnalysisResult) -> list[str]:
@@ -74,10 +94,9 @@ def _of_the_excess(result: AnalysisResult, failed: list[Check]) -> list[str]:
 
 
 def _failure(check: Check) -> str:
-    looks = failure_looks(check)
     return (
-        f"Check failed: {check.name.replace('_', ' ')} ({check.meaning}) is {number(check.value)}, "
-        f"beyond its threshold of {number(check.threshold)}{f'; {looks}' if looks else ''}."
+        f"Check failed: {check.name.replace('_', ' ')} ({check_measures(check)}) is {number(check.value)}, "
+        f"beyond its threshold of {number(check.threshold)}; {failure_looks(check)}."
     )
 
 
@@ -104,6 +123,8 @@ def looks_note(result: AnalysisResult) -> str:
 
 
 QUALITY = {
+    "rows": "rows read",
+    "exchanged": "rows whose jets were exchanged",
     "duplicates": "exact copies dropped",
     "near_duplicates": "near copies dropped",
     "repaired": "rows repaired",
@@ -118,6 +139,8 @@ def quality_lines(quality: dict[str, Any]) -> tuple[str, ...]:
         words = QUALITY.get(name, name.replace("_", " "))
         if isinstance(value, int | float) and not isinstance(value, bool):
             lines += [f"{count(value)} {words}"] if value else []
+        elif isinstance(value, list | tuple):
+            lines += [str(one) for one in value]
         elif value:
             lines.append(f"{words}: {value}")
     return tuple(lines)
@@ -136,7 +159,7 @@ def _particle(result: AnalysisResult, products: Products) -> Answer:
         detail = "No window could be searched in this file."
         return Answer(question=question, answer="Nothing was searched", detail=detail)
     where = (
-        f"Best window {window.low:.0f}–{window.high:.0f}{NARROW}GeV: {count(window.n_observed)} events observed, "
+        f"Best window {mass_range(window.low, window.high)}{NARROW}GeV: {count(window.n_observed)} events observed, "
         f"{window.n_expected:.1f} ± {window.n_expected_error:.1f} expected from background."
     )
     if answers.status == "none":
@@ -187,7 +210,7 @@ def _yield(result: AnalysisResult) -> Answer:
     cap = (
         "No upper limit was computed."
         if limit is None
-        else f"A narrow resonance at {limit['mass']:.0f}{NARROW}GeV has at most {count(limit['n_signal_95'])} "
+        else f"A narrow resonance at {mass(limit['mass'])}{NARROW}GeV has at most {count(limit['n_signal_95'])} "
         "events in this file (95 % CLs, from the inclusive spectrum)."
     )
     if answers.n_signal is None:

@@ -1,6 +1,7 @@
 """Each figure: labels with units, what it shows, and what it leaves alone."""
 
 import dataclasses
+import itertools
 import math
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -28,7 +30,8 @@ from bumphunt.plots import (
     spectrum,
     training,
 )
-from bumphunt.plots.marks import poisson_errors, tail_probability
+from bumphunt.plots.marks import draw_pulls, poisson_errors, tail_probability
+from bumphunt.plots.spectra import fitted_signal
 from bumphunt.plots.style import GREEN, save, style
 from bumphunt.results import HypothesisMap, LimitCurve, ScanResult
 
@@ -46,8 +49,8 @@ Z[0, 0] = np.nan
 MAP = HypothesisMap(m_x=GRID, m_y=GRID[:4], z_local=Z, p_local=np.vectorize(tail_probability)(Z), m_resonance=3500.0)
 DRAWINGS: dict[str, tuple[Callable[[Any], Any], str, str]] = {
     # name: how it is drawn, its lowest x label, its first y label
-    "inclusive": (lambda p: spectrum(p.inclusive), "[GeV]", "GeV)"),
-    "selected": (lambda p: spectrum(p.scan.best_window.fit), "[GeV]", "GeV)"),
+    "inclusive": (lambda p: spectrum(p.inclusive), "[GeV]", "Events / bin of 72–172 GeV"),
+    "selected": (lambda p: spectrum(p.scan.best_window.fit), "[GeV]", "–172 GeV"),
     "scan": (lambda p: scan(p.scan), "[GeV]", "p-value"),
     "plane": (lambda p: plane(p.plane, mass_fit=p.mass_fit), "[GeV]", "[GeV]"),
     "peak_scan": (lambda p: peak_scan(p.peak_scan, mass_fit=p.mass_fit), "events taken", "[GeV]"),
@@ -161,15 +164,81 @@ def test_error_bars_are_exact() -> None:
 
 def test_one_bin_far_out_does_not_flatten_the_pulls_and_empty_bins_are_drawn(found: Any) -> None:
     counts = found.inclusive.counts.copy()
-    counts[10], counts[-1] = 4.0 * counts[10], 0.0
+    expected = found.inclusive.expected.copy()
+    counts[10], counts[-1], expected[-1] = 4.0 * counts[10], 0.0, 1.0
     none = np.zeros(len(counts), dtype=bool)
-    _, (upper, lower) = spectrum(dataclasses.replace(found.inclusive, counts=counts, masked=none, window=none))
+    fit = dataclasses.replace(found.inclusive, counts=counts, expected=expected, masked=none, window=none)
+    _, (upper, lower) = spectrum(fit)
     assert lower.get_ylim()[1] < 9.0
-    assert len(lower.texts) == 2
+    assert len(lower.texts) == 1
     bars: Any = upper.containers[0].lines[2][0]
-    assert len(bars.get_segments()) == len(counts)
-    points: Any = upper.containers[0].lines[0]
-    assert np.isnan(points.get_ydata()).sum() == 1
+    assert len(bars.get_segments()) == len(counts) - 1
+    (empty,) = [drawn for drawn in upper.collections if isinstance(drawn, LineCollection) and drawn is not bars]
+    assert empty.get_segments()[0][1, 1] == pytest.approx(1.841, abs=0.001)
+    hollow = [line for line in lower.get_lines() if line.get_markerfacecolor() == "none" and len(line.get_xdata())]
+    assert [line.get_xdata() for line in hollow] == [[0.5 * (found.inclusive.edges[-2] + found.inclusive.edges[-1])]]
+
+
+def test_neighbours_beyond_the_panel_share_one_number() -> None:
+    edges, expected = np.arange(11.0), np.full(10, 100.0)
+    counts = expected.copy()
+    counts[6:8] = 250.0, 300.0
+    counts[2] = 1.0
+    axes = Figure().subplots()
+    draw_pulls(axes, counts, expected, edges, special=np.isin(np.arange(10), [2, 6, 7]))
+    assert sorted(text.get_text() for text in axes.texts) == ["12.6–16.1", "−13.7"]
+    assert max(map(abs, axes.get_ylim())) <= 8.0
+    assert len([1 for line in axes.get_lines() if line.get_marker() == "^" for _ in line.get_xdata()]) == 2
+
+
+def test_the_fitted_signal_is_scaled_to_the_excess(found: Any) -> None:
+    fit = found.scan.best_window.fit
+    signal = fitted_signal(fit, found.mass_fit)
+    excess = fit.counts[fit.window].sum() - fit.window_expected
+    assert signal[fit.window].sum() == pytest.approx(excess)
+    assert np.isnan(signal[0])
+    assert int(np.nanargmax(signal)) == int(np.searchsorted(fit.edges, 3815.0)) - 1
+    none = dataclasses.replace(fit, counts=np.zeros_like(fit.counts))
+    assert fitted_signal(none, found.mass_fit) is None
+    _, (upper, _) = spectrum(fit, mass_fit=found.mass_fit)
+    assert any("signal" in text for text in upper.get_legend_handles_labels()[1])
+
+
+def test_the_plane_less_its_sidebands_peaks_at_the_signal(found: Any) -> None:
+    figure, axes = plane(found.plane, mass_fit=found.mass_fit, n_background=45.0)
+    mesh: Any = next(drawn for drawn in axes.collections if isinstance(drawn, QuadMesh))
+    shown = mesh.get_array()
+    row, column = np.unravel_index(np.ma.argmax(shown), shown.shape)
+    corners = mesh.get_coordinates()
+    assert corners[row, column, 0] - 60 < 728 < corners[row, column + 1, 0] + 60
+    assert corners[row, column, 1] - 40 < 384 < corners[row + 1, column, 1] + 40
+    # the sidebands alone, counted as often as they are, leave nothing
+    same = dataclasses.replace(found.plane, mj1_window=found.plane.mj1_sideband, mj2_window=found.plane.mj2_sideband)
+    _, axes = plane(same, n_background=float(len(same.mj1_sideband)))
+    mesh = next(drawn for drawn in axes.collections if isinstance(drawn, QuadMesh))
+    assert np.ma.max(np.abs(mesh.get_array())) == 0.0
+    figure.canvas.draw()
+    plane(dataclasses.replace(found.plane, mj1_sideband=np.zeros(0), mj2_sideband=np.zeros(0)), n_background=9.0)
+
+
+def test_the_mass_fit_has_pulls_unless_the_user_gives_no_room_for_them(found: Any) -> None:
+    _, axes = mass_fit(found.mass_fit)
+    assert [one.get_ylabel() for one in axes[3:]] == ["Pull [σ]"] * 3
+    given = Figure().subplots(6, 1)
+    assert len(mass_fit(found.mass_fit, ax=given)[1]) == 6
+    assert len(mass_fit(found.mass_fit, ax=given[:3])[1]) == 3
+
+
+def test_levels_of_significance_do_not_write_over_each_other(found: Any) -> None:
+    sure = dataclasses.replace(found.scan.best_window, p_local=1e-40, z_local=13.2)
+    _, axes = scan(dataclasses.replace(found.scan, windows=(sure,), best=0))
+    places = sorted(float(np.log10(text.xy[1])) for text in axes.texts)
+    low, high = np.log10(axes.get_ylim())
+    assert {"3 σ", "5 σ"} <= {text.get_text() for text in axes.texts}
+    apart = [
+        b - a for a, b in itertools.pairwise(places) if not {a, b} <= {np.log10(tail_probability(z)) for z in (3, 5)}
+    ]
+    assert min(apart) > (high - low) / 25
 
 
 def test_the_map_marks_its_largest_point_and_leaves_out_what_was_not_tried(found: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -57,7 +58,7 @@ def page_of(result: AnalysisResult, products: Products) -> Page:
     """Return the page with empty pictures in place of all that would be drawn."""
     missing = absences(result, products)
     names = [name for name in NAMES if name not in missing]
-    pictures = {name: Picture(name=name, caption="a caption", description=name, uri="data:,") for name in names}
+    pictures = {name: Picture(name=name, caption="a caption", description=name, svg="<svg></svg>") for name in names}
     return Page(render(result, products, pictures))
 
 
@@ -80,15 +81,49 @@ def test_nothing_is_loaded_from_outside(drawn: tuple[Path, str]) -> None:
     page = Page(text)
     bare = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", text)
     assert "//" not in bare
-    assert not re.search(r"url\(|@import", bare)
+    assert not re.search(r"url\((?!#)|@import", bare), "a drawing may name its own parts only"
     assert not {tag for tag, _ in page.elements} & {"script", "link", "iframe", "object", "embed"}
     links = [attributes["href"] or "" for tag, attributes in page.elements if tag == "a"]
     assert links
     assert all(link.startswith("#") for link in links), "contents only: nothing leads outside"
-    images = [attributes for tag, attributes in page.elements if tag == "img"]
+    assert "default-src 'none'" in text
+    images = [attributes for tag, attributes in page.elements if tag == "svg"]
     assert len(images) == len(NAMES)
-    assert all((attributes["src"] or "").startswith("data:image/png;base64,") for attributes in images)
-    assert all(len(attributes["alt"] or "") > 40 for attributes in images)
+    assert all(attributes["role"] == "img" and len(attributes["aria-label"] or "") > 40 for attributes in images)
+
+
+def test_drawings_share_a_page_without_sharing_identifiers(drawn: tuple[Path, str]) -> None:
+    page = Page(drawn[1])
+    identifiers = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers))
+    links = {str(attributes["href"]).removeprefix("#") for _, attributes in page.elements if "href" in attributes}
+    links = {link for link in links if not link.startswith("data:")}
+    assert links | set(re.findall(r"url\(#([^)]+)\)", drawn[1])) <= set(identifiers)
+
+
+def test_drawings_follow_the_scheme_of_the_page(drawn: tuple[Path, str]) -> None:
+    drawings = re.findall(r"<svg.*?</svg>", drawn[1], flags=re.DOTALL)
+    for drawing in drawings:
+        bare = re.sub(r"var\(--figure-[a-z]+, #[0-9a-fA-F]{6}\)|base64,[A-Za-z0-9+/=]+", "", drawing)
+        assert not re.search("#0072b2|#d55e00|#ffffff|#000000", bare, flags=re.IGNORECASE)
+    style = drawn[1][: drawn[1].index("</style>")]
+    used = set(re.findall(r"var\((--figure-[a-z]+),", drawn[1]))
+    assert len(used) >= 6
+    assert all(f"{name}:" in style for name in used), "each has another value in the dark scheme"
+
+
+def test_a_pointer_reads_every_bin_and_every_window(drawn: tuple[Path, str], factory: Any) -> None:
+    products = factory.products("discovery")
+    titles = re.findall(r"<title>([^<]+)</title></rect>", drawn[1])
+    fit, scan = products.inclusive, products.scan
+    window = scan.best_window
+    assert len(titles) == 2 * len(fit.counts) + 2 * len(window.fit.counts) + len(
+        {(w.low, w.high) for w in scan.windows}
+    )
+    one = f"observed {fit.counts[3]:,.0f}".replace(",", "\u202f")
+    assert any(f"{fit.edges[3]:.0f}–{fit.edges[4]:.0f} GeV" in text and one in text for text in titles)
+    assert any(f"{window.low:.0f}–{window.high:.0f}" in text and "not searched" not in text for text in titles)
+    assert any("not searched: fewer than 10 events" in text for text in titles)
 
 
 def test_input_is_escaped(drawn: tuple[Path, str]) -> None:
@@ -101,7 +136,19 @@ def test_input_is_escaped(drawn: tuple[Path, str]) -> None:
 def test_all_sections_and_table_headers(drawn: tuple[Path, str]) -> None:
     page = Page(drawn[1])
     identifiers = {attributes.get("id") for _, attributes in page.elements}
-    assert identifiers >= {"spectra", "search", "masses", "limits", "quality", "opinions", "windows", "record", *NAMES}
+    assert identifiers >= {
+        "spectra",
+        "search",
+        "masses",
+        "limits",
+        "quality",
+        "systematics",
+        "assumptions",
+        "opinions",
+        "windows",
+        "record",
+        *NAMES,
+    }
     tables = [attributes for tag, attributes in page.elements if tag == "table"]
     assert len([tag for tag, _ in page.elements if tag == "caption"]) == len(tables) >= 8
     assert all(attributes.get("scope") for tag, attributes in page.elements if tag == "th")
@@ -240,7 +287,15 @@ def test_directory_that_is_none(tmp_path: Path) -> None:
 def test_what_version_2_knows_is_shown_and_nothing_of_it_where_it_is_not_known(factory: Any) -> None:
     result, products = factory.result("discovery"), factory.products("discovery")
     old = page_of(result, products).text
-    unknown = ("Calibrated to", "Assumptions", "The data", "Further claimed", "not verified", "look at these", "frozen")
+    unknown = (
+        "Calibrated to",
+        "one jet",
+        "copies dropped",
+        "Further claimed",
+        "not verified",
+        "look at these",
+        "frozen",
+    )
     for words in unknown:
         assert words not in old
     answers = dataclasses.replace(
@@ -266,16 +321,47 @@ def test_what_version_2_knows_is_shown_and_nothing_of_it_where_it_is_not_known(f
         "Further claimed resonances",
         "The masses are not verified: mass fit failed",
         "the claim",
-        "do not look like the selected",
+        "no place in the plane",
     ):
         assert words in text.replace("\u202f", " ")
     assert "near copies" not in text
 
 
 def test_each_check_says_what_a_failure_would_look_like() -> None:
-    names = set(re.findall(r'name="(\w+)"', (ROOT / "bumphunt" / "significance" / "checks.py").read_text("utf-8")))
-    assert len(names) >= 5
+    names: set[str] = set()
+    for room in ("significance", "masses"):
+        names |= set(
+            re.findall(r'(?:name=|_check\(\s*)"(\w+)"', (ROOT / "bumphunt" / room / "checks.py").read_text("utf-8"))
+        )
+    assert len(names) >= 14
     assert names <= set(FAILURES)
+
+
+def test_a_check_of_another_time_tells_its_own_failure(factory: Any) -> None:
+    result, products = factory.result("discovery"), factory.products("discovery")
+    own = dataclasses.replace(result.checks[0], name="new", meaning="what it is; a failure looks like a gap")
+    bare = dataclasses.replace(own, name="newer", meaning="what else", applies_to="masses")
+    text = page_of(dataclasses.replace(result, checks=(own, bare)), products).text
+    assert "a gap" in text
+    assert "; a failure looks like" not in text
+    assert "masses or a yield that the excess does not have" in text
+
+
+def test_systematics_are_listed_as_far_as_they_are_known(factory: Any) -> None:
+    result, products = factory.result("discovery"), factory.products("discovery")
+    old = page_of(result, products).text
+    assert "Background under the window" in old
+    assert "Resolutions of mjj" not in old
+    fit = dataclasses.replace(
+        products.mass_fit, systematic=np.array([0.01, 0.02, 0.02, 0.3]), log_widths=np.array([0.1, -0.1]),
+        n_signal=dataclasses.replace(products.mass_fit.n_signal, stat_low=700.0, stat_high=900.0),
+    )  # fmt: skip
+    answers = dataclasses.replace(result.answers, calibration={"n": 22, "width": 1.3, "mean": None})
+    new = page_of(dataclasses.replace(result, answers=answers), dataclasses.replace(products, mass_fit=fit)).text
+    for words in ("width 1.3, mean –", "22 whole searches", "1.11 and 0.90 × nominal", "± 100", "(30 %)"):
+        assert words in new
+    none = page_of(factory.result("none"), factory.products("none")).text
+    assert "Efficiency of the selection" not in none
 
 
 ROOT = Path(__file__).resolve().parents[2]
