@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 @click.option("--save-models", is_flag=True, help="Keep the trained models of the best window, for `bumphunt score`.")
 @click.option("--onnx", is_flag=True, help="With --save-models: write these as ONNX as well.")
 @click.option("--blind", is_flag=True, help="Expected results only, without looking at the signal regions.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done and about how long it takes.")
 @json_option
 def run(
     events: tuple[Path, ...],
@@ -60,6 +61,7 @@ def run(
     save_models: bool,
     onnx: bool,
     blind: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Run the whole analysis on EVENTS (files, patterns, folders) and print the three answers."""
@@ -76,6 +78,22 @@ def run(
         raise InputError("--onnx writes the saved models in another form; give --save-models as well")
     if blind and save_models:
         raise InputError("a blinded run keeps no models; leave out --save-models, or --blind")
+    if dry_run:
+        from bumphunt.jobs.dry_run import dry_run as look_ahead
+
+        planned = look_ahead(
+            events,
+            output=output,
+            config=config,
+            seed=seed,
+            workers=workers,
+            max_bad_rows=max_bad_rows,
+            luminosity_mask=luminosity_mask,
+            resume=resume,
+            overwrite=overwrite,
+        )
+        show(planned, as_json)
+        return
     if blind:
         from bumphunt.jobs.blind import run_blind
 

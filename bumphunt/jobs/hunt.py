@@ -6,7 +6,6 @@ Nothing is written before :meth:`Hunt.save`.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,9 @@ from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.errors import InputError
 from bumphunt.files import write_json
 from bumphunt.jobs.candidates import write_candidates
+from bumphunt.jobs.costs import stage_costs
 from bumphunt.jobs.intake import Events, take_in
-from bumphunt.jobs.progress import bar
+from bumphunt.jobs.progress import RunBar, run_bar
 from bumphunt.jobs.provenance import versions
 from bumphunt.jobs.store import output_folder, refuse_foreign
 from bumphunt.pipeline.final_state import content_columns
@@ -198,9 +198,16 @@ def hunt(
     InputError
         If events or settings cannot be used.
     """
-    return hunt_and_keep(
-        events, config=as_config(config), seed=seed, workers=workers, scheduler=scheduler, progress=progress
-    )
+    with run_bar(shown=progress) as bar:
+        return hunt_and_keep(
+            events,
+            config=as_config(config),
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            bar=bar,
+            progress=progress,
+        )
 
 
 def as_config(config: AnalysisConfig | dict[str, Any] | None) -> AnalysisConfig:
@@ -215,6 +222,7 @@ def hunt_and_keep(
     *,
     config: AnalysisConfig,
     seed: int,
+    bar: RunBar,
     workers: int = 1,
     scheduler: str | None = None,
     progress: bool = False,
@@ -222,10 +230,16 @@ def hunt_and_keep(
     luminosity_mask: str | Path | None = None,
     keeper: KeeperFor | None = None,
 ) -> Hunt:
-    """Hunt, with finished stages kept by ``keeper(description of the input)``."""
+    """Hunt, with finished stages kept by ``keeper(description of the input)`` and followed by ``bar``."""
     if seed < 0:
         raise InputError(f"seed is {seed}; give a number of at least 0")
-    clock = Clock()
+
+    def expect(stage: str, found: dict[str, Any]) -> None:
+        if stage == "spectrum":
+            sizes = {name: found[name] for name in ("n_searched", "n_windows")}
+            bar.expect(stage_costs(config, n_events=len(intake.events), **sizes))
+
+    clock = Clock(entered=bar.enter, left=expect)
     with clock.stage("events") as found:
         intake = take_in(events, config, max_bad_rows=max_bad_rows, luminosity_mask=luminosity_mask, progress=progress)
         found["n_events"] = len(intake.events)
@@ -236,7 +250,7 @@ def hunt_and_keep(
         workers=workers,
         scheduler=scheduler,
         keeper=None if keeper is None else keeper(intake.source),
-        watch=partial(bar, shown=progress),
+        watch=bar.watch,
         clock=clock,
     )
     label = intake.source["content"][:LABEL_DIGITS]

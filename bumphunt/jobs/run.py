@@ -10,6 +10,7 @@ from bumphunt.jobs.hunt import Hunt, hunt_and_keep
 from bumphunt.jobs.looks import LEDGER, Look, record_look, request_key, sentence
 from bumphunt.jobs.models import MODELS, check_onnx
 from bumphunt.jobs.models import save_models as write_models
+from bumphunt.jobs.progress import run_bar
 from bumphunt.jobs.provenance import request
 from bumphunt.jobs.store import FolderKeeper, output_folder
 from bumphunt.pipeline.frozen_selection import FrozenSelection, check_models_can_be_kept
@@ -84,7 +85,7 @@ def run_analysis(
         if not save_models:
             raise InputError("onnx writes the saved models in another form; ask for save_models as well")
         check_onnx(settings)
-    with output_folder(output, resume=resume, overwrite=overwrite) as folder:
+    with output_folder(output, resume=resume, overwrite=overwrite) as folder, run_bar(shown=progress) as bar:
 
         def keeper(source: dict[str, Any]) -> FolderKeeper:
             return FolderKeeper(folder, request(source, settings, seed), resume=resume)
@@ -93,6 +94,7 @@ def run_analysis(
             events,
             config=settings,
             seed=seed,
+            bar=bar,
             workers=workers,
             scheduler=scheduler,
             progress=progress,
@@ -101,6 +103,7 @@ def run_analysis(
             keeper=keeper,
         )
         found = found.with_looks(_looks(found, folder, ledger, seed=seed, plan=plan))
+        bar.enter("report")
         found.write_into(folder)
         if save_models:
             findings = found.findings

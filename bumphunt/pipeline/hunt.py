@@ -5,7 +5,7 @@ Rooms are called in order and their products handed on; nothing is computed here
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -30,17 +30,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass(kw_only=True)
 class Clock:
-    """What each stage found, and its seconds."""
+    """What each stage found, and its seconds; ``entered`` and ``left`` are told of it, a progress bar for one."""
 
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    entered: Callable[[str], None] = lambda _: None
+    left: Callable[[str, dict[str, Any]], None] = lambda *_: None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
         """Time a stage; what is put into the dictionary it yields is noted beside its seconds."""
         logger.info("stage %s", name)
+        self.entered(name)
         start = time.perf_counter()
         found: dict[str, Any] = {}
         yield found
+        self.left(name, found)
         self.stages[name] = {**found, "seconds": round(time.perf_counter() - start, 3)}
 
 

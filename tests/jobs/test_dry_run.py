@@ -1,0 +1,71 @@
+"""A dry run says what a run would do and refuses what a run refuses, and trains and writes nothing."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from bumphunt.cli import main
+from bumphunt.config import AnalysisConfig, config_from_dict
+from bumphunt.jobs.costs import expected_seconds, stage_costs
+from bumphunt.jobs.dry_run import dry_run
+from bumphunt.jobs.progress import run_bar
+
+
+@pytest.fixture
+def events(make_events, tmp_path):
+    path = tmp_path / "events.parquet"
+    make_events(8_000).to_parquet(path)
+    return path
+
+
+def test_it_says_what_would_be_done_and_leaves_nothing(events, tmp_path):
+    output = tmp_path / "deep" / "out"
+    done = CliRunner().invoke(main, ["run", str(events), "--output", str(output), "--dry-run", "--workers", "2"])
+    assert done.exit_code == 0, done.output
+    for word in ("8000", "GeV", "1 %, 0.2 %", "tau21_1", "vae, autoencoder", "2 worker(s)"):
+        assert word in done.output
+    assert not output.exists()
+
+
+def test_numbers_are_those_of_the_run(events, tmp_path):
+    config = config_from_dict(
+        {"search": {"windows": [[3300, 3700]]}, "cwola": {"repeats": 2}, "vae": {"enabled": False}}
+    )
+    planned = dry_run(events, output=tmp_path / "out", config=config)
+    assert planned.n_trainings == 2 * 3
+    assert planned.networks == ("autoencoder",)
+    [window] = planned.windows
+    assert window == pytest.approx((3300, 3700), rel=0.02)
+    assert json.loads(json.dumps(planned.to_dict()))["n_searched"] == planned.n_searched < planned.n_events
+
+
+def test_it_refuses_what_a_run_refuses(events, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "result.json").write_text("{}")
+    for output, more in (("out", []), ("events.parquet", []), ("new", ["--seed", "-1"])):
+        arguments = ["run", str(events), "--output", str(tmp_path / output), "--dry-run", *more]
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 2, output
+    assert (tmp_path / "out" / "result.json").read_text() == "{}"
+
+
+def test_more_workers_shorten_the_windows_alone():
+    costs = stage_costs(AnalysisConfig(), n_events=10**6, n_searched=550_000, n_windows=14)
+    one, two = (expected_seconds(costs, workers=workers) for workers in (1, 2))
+    assert one - two == pytest.approx(costs["scan"] / 2)
+
+
+def test_the_bar_of_a_run_reaches_its_end(capsys):
+    costs = {"events": 1.0, "scan": 8.0, "report": 1.0}
+    with run_bar(shown=False) as bar:
+        bar.enter("events")
+        bar.expect(costs)
+        bar.enter("scan")
+        assert bar.fraction == pytest.approx(0.1)
+        with bar.watch("windows", 4, done=1) as advance:
+            assert bar.fraction == pytest.approx(0.3)
+            advance()
+        assert bar.fraction == pytest.approx(0.5)
+        bar.enter("report")
+        assert bar.fraction == pytest.approx(0.9)
