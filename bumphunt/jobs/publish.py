@@ -19,6 +19,7 @@ from bumphunt.files import replace_folder, write_json, write_text
 from bumphunt.jobs.hepdata import Resource, hepdata_lib, write_submission
 from bumphunt.jobs.hunt import LABEL_DIGITS
 from bumphunt.jobs.record_columns import Setting
+from bumphunt.jobs.record_limits import retrained_limits
 from bumphunt.jobs.record_tables import record_tables
 from bumphunt.jobs.store import LOCK
 from bumphunt.locks import locked
@@ -93,7 +94,9 @@ def publish(
     folder = Path(directory)
     _check_finished(folder)
     result, products = read_results(folder)
-    limits = _read_limits(folder / "limits.json")
+    if not isinstance(result.input.get("content"), str) or not isinstance(result.input.get("n_events"), int):
+        raise InputError(f"{folder / 'result.json'} is damaged (input); write it again with `bumphunt run`")
+    limits = _read_limits(folder / "limits.json", result.input["content"])
     with hepdata_lib():  # said before any work is done
         pass
     record = folder / RECORD
@@ -102,7 +105,10 @@ def publish(
     workspaces = _workspaces(folder, products)
     setting = Setting.of(result)
     variable = str((result.config.get("resonance") or {}).get("column", "mjj"))
-    document = to_hs3(workspaces, variable=variable, description=_abstract(result, setting), version=__version__)
+    try:
+        document = to_hs3(workspaces, variable=variable, description=_abstract(result, setting), version=__version__)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise InputError(f"a workspace in {folder} is damaged ({error}); write it again with `bumphunt run`") from error
     tables = record_tables(result, products, limits)
     patchsets = _patchsets(result, products, setting)
 
@@ -159,16 +165,21 @@ def _check_finished(folder: Path) -> None:
         )
 
 
-def _read_limits(path: Path) -> dict[str, Any] | None:
+def _read_limits(path: Path, content: str) -> dict[str, Any] | None:
+    """Return what ``bumphunt limits`` left in the folder, if it is of the same events."""
     if not path.exists():
         return None
     try:
         saved = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read as JSON; write it again with `bumphunt limits`") from error
-    if not isinstance(saved, dict):
-        raise InputError(f"{path} holds no object; write it again with `bumphunt limits`")
-    return saved
+        retrained_limits(saved)
+        other = (saved.get("input") or {}).get("content", content)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"{path} is not what `bumphunt limits` writes ({error}); write it again, or move it"
+        ) from error
+    if other != content:
+        raise InputError(f"{path} has limits of other events than the run; move it away, or repeat `bumphunt limits`")
+    return dict(saved)
 
 
 def _workspaces(folder: Path, products: Products) -> dict[str, BinnedWorkspace]:
@@ -209,7 +220,7 @@ def _patchsets(result: AnalysisResult, products: Products, setting: Setting) -> 
     if best is None or not cuts:
         return []
     cut = best.cut_fraction if best.cut_fraction < 1.0 else cuts[0]
-    width, label = float(result.config["limit"]["width"]), str(result.input["content"])[:LABEL_DIGITS]
+    width, label = setting.width, str(result.input["content"])[:LABEL_DIGITS]
     found = []
     for window in products.scan.windows:
         if window.fit is None or window.note or window.cut_fraction != cut:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bumphunt.config.sections import LimitConfig
 from bumphunt.results import AnalysisResult, WindowResult
 
 Value = float | str | tuple[float, float]
@@ -41,7 +42,7 @@ class RecordTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Setting:
-    """What all tables of a record have in common: the searched variable and the qualifiers (name, value, units)."""
+    """What all tables of a record have in common: the searched variable, the qualifiers, the resolution as a part."""
 
     variable: str
     unit: str
@@ -49,11 +50,13 @@ class Setting:
     sqrt_s: float | None
     luminosity: float | None
     simulation: bool
+    width: float
 
     @classmethod
     def of(cls, result: AnalysisResult) -> "Setting":
         """Read it from a saved result."""
         config = result.config
+        limit = config.get("limit") or {}
         resonance = config.get("resonance") or {}
         column = str(resonance.get("column", "mjj"))
         dijet = column == "mjj"
@@ -62,12 +65,13 @@ class Setting:
             unit="GeV" if dijet else str(resonance.get("unit") or ""),
             reaction=DIJET_REACTION if dijet else f"P P --> X, resonance in {column}",
             sqrt_s=config.get("sqrt_s"),
-            luminosity=(config.get("limit") or {}).get("luminosity"),
+            luminosity=limit.get("luminosity"),
             simulation=bool(result.input.get("simulation")),
+            width=float(limit.get("width", LimitConfig().width)),
         )
 
     def qualifiers(self) -> list[tuple[str, float | str, str]]:
-        """Return the qualifiers of every measured column."""
+        """Return the qualifiers of every measured column: name, value, units."""
         found: list[tuple[str, float | str, str]] = [("RE", self.reaction, "")]
         if self.sqrt_s is not None:
             found.append(("SQRT(S)", float(self.sqrt_s), "GeV"))

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.jobs.record_columns import RecordTable, Setting, Variable, mass_columns, regions
+from bumphunt.jobs.record_columns import RecordTable, Setting, Variable, mass_columns, or_dash, regions
 from bumphunt.results import LimitCurve, SelectedLimit, SpectrumFit, WindowResult
 from bumphunt.significance.limits import expected_spectrum_limits, spectrum_limits, window_limit
 from bumphunt.spectrum.design import make_design
@@ -35,19 +36,23 @@ def selected_limits(windows: Sequence[WindowResult], setting: Setting) -> Record
     )
 
 
-def _limit_columns(observed: Iterable[float], expected: FloatArray, *, units: str = "") -> tuple[Variable, ...]:
+def _limit_columns(observed: Iterable[float], expected: FloatArray, *, units: str = "") -> tuple[Variable, Variable]:
     rows = np.atleast_2d(expected)
-    median = rows[:, 2]
     errors: dict[str, Sequence[float | tuple[float, float] | None]] = {
         f"{number} sigma": [
-            (float(low - middle), float(high - middle))
-            for low, middle, high in zip(rows[:, 2 - number], median, rows[:, 2 + number], strict=True)
+            (float(row[2 - number] - row[2]), float(row[2 + number] - row[2])) if np.isfinite(row).all() else None
+            for row in rows
         ]
         for number in (1, 2)
     }
+    if not np.isfinite(rows).all():
+        # a column of asymmetric errors has no place for those that are missing
+        errors = {}
     return (
-        Variable(name="Observed upper limit", values=[float(value) for value in observed], units=units),
-        Variable(name="Expected upper limit", values=[float(value) for value in median], units=units, errors=errors),
+        Variable(name="Observed upper limit", values=[or_dash(float(value)) for value in observed], units=units),
+        Variable(
+            name="Expected upper limit", values=[or_dash(float(row[2])) for row in rows], units=units, errors=errors
+        ),
     )
 
 
@@ -124,59 +129,98 @@ def retrained_limits(limits: dict[str, Any]) -> list[RecordTable]:
     Parameters
     ----------
     limits : dict
-        One model (``n_signal_95``, ``expected``, ``efficiency``, ``masses``), or several as ``points``.
+        What ``limits.json`` of ``bumphunt limits`` holds, or what ``bumphunt limits --json`` prints: one model, or
+        several as ``points``.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If it holds something else.
     """
-    points = [point for point in limits.get("points", [limits]) if _is_limit(point)]
+    points = [_point(each) for each in limits.get("points", [limits])]
     if not points:
         return []
-    masses = [point.get("masses") or [math.nan] * 3 for point in points]
-    columns = list(
-        _limit_columns([point["n_signal_95"] for point in points], np.array([point["expected"] for point in points]))
-    )
-    if all(point.get("cross_section_fb_95") is not None for point in points):
-        values = [float(point["cross_section_fb_95"]) for point in points]
-        columns.append(Variable(name="Observed upper limit on the cross section", values=values, units="FB"))
+    masses = [point["masses"] for point in points]
+    models = Variable(name="Model", values=[point["name"] for point in points])
+    columns = [
+        *_limit_columns([point["n_signal_95"] for point in points], np.array([point["expected"] for point in points])),
+        Variable(name="From", values=[point["chosen"] for point in points]),
+    ]
+    if all(point["to_fb"] is not None for point in points):
+        factors = np.array([point["to_fb"] for point in points])
+        observed, expected = _limit_columns(
+            factors * np.array([point["n_signal_95"] for point in points]),
+            factors[:, None] * np.array([point["expected"] for point in points]),
+            units="FB",
+        )
+        columns += [
+            replace(observed, name="Observed upper limit on the cross section"),
+            replace(expected, name="Expected upper limit on the cross section"),
+        ]
     found = [
         RecordTable(
             name="Upper limit with training repeated",
             description=(
                 "95 % CLs upper limit on the signal events in the data before any selection. Signal of growing "
-                "strength was injected and the whole selection trained anew each time."
+                "strength was injected and the whole selection trained anew each time; whether the limit is from the "
+                "spectrum before or after the selection was decided by the expected one. A dash: nothing is excluded."
             ),
-            independent=mass_columns(masses),
+            independent=(models, *mass_columns(masses)),
             dependent=tuple(columns),
             observable="CLS",
         )
     ]
-    rows = [(row, *entry) for row, point in zip(masses, points, strict=True) for entry in point.get("efficiency", [])]
-    if rows:
-        found.append(_efficiency_of_strength(rows))
-    return found
+    rows = [(point["name"], point["masses"], *row) for point in points for row in point["efficiency"]]
+    return found + ([_efficiency_of_strength(rows)] if rows else [])
 
 
 def _efficiency_of_strength(rows: Sequence[tuple[Any, ...]]) -> RecordTable:
     return RecordTable(
         name="Efficiency against signal strength",
-        description="Part of the injected signal that passes the selection trained on data with that much signal.",
+        description="Part of the injected signal that is counted, after training on data with that much signal.",
         independent=(
-            *mass_columns([row[0] for row in rows]),
-            Variable(name="Injected signal events", values=[float(row[1]) for row in rows]),
+            Variable(name="Model", values=[row[0] for row in rows]),
+            *mass_columns([row[1] for row in rows]),
+            Variable(name="Injected signal events", values=[float(row[2]) for row in rows]),
         ),
         dependent=(
             Variable(
                 name="Efficiency",
-                values=[float(row[2]) for row in rows],
-                errors={"stat": [float(row[3]) for row in rows]},
+                values=[float(row[3]) for row in rows],
+                errors={"stat": [float(row[4]) for row in rows]},
             ),
         ),
         observable="EFF",
     )
 
 
-def _is_limit(point: Any) -> bool:
-    return (
-        isinstance(point, dict)
-        and isinstance(point.get("n_signal_95"), int | float)
-        and len(point.get("expected") or []) == 5
-        and all(isinstance(value, int | float) for value in point["expected"])
-    )
+def _point(saved: dict[str, Any]) -> dict[str, Any]:
+    """Return what is published of one model, of either form; limits that are infinite (null) are NaN."""
+    answer, best, to_fb = saved, saved, None
+    if isinstance(saved.get("inclusive"), dict) and "selected" in saved and "n_signal_95" not in saved:
+        ways = {each["name"]: each for each in (saved["inclusive"], *saved["selected"])}
+        answer = ways[saved["chosen"]]
+        with_limit = [each for each in saved["selected"] if each["expected"][2] is not None]
+        best = min(with_limit, key=lambda each: float(each["expected"][2]), default={})
+        if saved.get("luminosity") is not None:
+            to_fb = 1.0 / (float(saved["luminosity"]) * float(saved.get("acceptance", 1.0)))
+    elif saved.get("cross_section_fb_95") is not None:
+        to_fb = float(saved["cross_section_fb_95"]) / float(saved["n_signal_95"])
+    expected = [_or_nan(value) for value in answer["expected"]]
+    efficiency = [[float(value) for value in row] for row in best.get("efficiency") or []]
+    masses = saved.get("masses") or [math.nan] * 3
+    if len(expected) != 5 or len(masses) != 3 or any(len(row) != 3 for row in efficiency):
+        raise ValueError("5 expected limits, 3 masses, and rows of 3 efficiencies are meant")
+    return {
+        "name": str(saved.get("name") or "signal"),
+        "masses": masses,
+        "n_signal_95": _or_nan(answer["n_signal_95"]),
+        "expected": expected,
+        "chosen": str(saved.get("chosen") or saved.get("search") or "-"),
+        "efficiency": efficiency,
+        "to_fb": to_fb,
+    }
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else float(value)

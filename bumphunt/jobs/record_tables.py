@@ -41,7 +41,7 @@ def record_tables(result: AnalysisResult, products: Products, limits: dict[str, 
         found += [_scan(searched, setting), selected_limits(searched, setting)]
     curve = products.limit_curve
     if curve is None or len(curve.mass) < 2:
-        curve = inclusive_curve(products.inclusive, width=float(result.config["limit"]["width"]))
+        curve = inclusive_curve(products.inclusive, width=setting.width)
     found.append(curve_table(curve, setting))
     if products.limit is not None and products.limit.selected is not None:
         found.append(limit_of_the_fitted(products.limit.selected))

@@ -15,6 +15,7 @@ from bumphunt.cli import main
 from bumphunt.errors import InputError, MissingExtraError
 from bumphunt.jobs.hepdata import hepdata_lib
 from bumphunt.jobs.publish import publish
+from bumphunt.jobs.record_limits import retrained_limits
 
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
 
@@ -147,6 +148,24 @@ def test_limits_with_training_repeated_are_published_where_there_are_any(finishe
         publish(folder)
 
 
+def test_the_stored_form_of_limits_gives_the_way_that_was_chosen():
+    def way(name, limit, **more):
+        expected = [None] * 5 if limit is None else [limit * part for part in (0.5, 0.7, 1.0, 1.4, 1.9)]
+        return {"name": name, "n_signal_95": limit, "expected": expected, **more}
+
+    selected = [way("cut 1%", 40.0, efficiency=[[20, 0.2, 0.02], [60, 0.4, 0.03]]), way("cut 0.2%", None)]
+    point = {"name": "a", "masses": MASSES, "inclusive": way("inclusive", 90.0), "selected": selected,
+             "chosen": "cut 1%", "search": "cwola", "luminosity": 10.0, "acceptance": 0.5}  # fmt: skip
+    without = {**point, "name": "b", "masses": None, "chosen": "inclusive", "inclusive": way("inclusive", None)}
+    limits, efficiency = retrained_limits({"points": [point, without]})
+    columns = {column.name: column.values for column in (*limits.independent, *limits.dependent)}
+    assert columns["Observed upper limit"] == [40.0, "-"]
+    assert columns["Observed upper limit on the cross section"] == [8.0, "-"]
+    assert columns["Mass of the resonance"] == [3_500.0, "-"]
+    assert columns["From"] == ["cut 1%", "inclusive"]
+    assert efficiency.dependent[0].values == [0.2, 0.4, 0.2, 0.4]
+
+
 def test_figures_go_along_with_thumbnails_and_without_imagemagick(published, tables):
     from PIL import Image
 
@@ -245,6 +264,10 @@ def edited(**entries):
     return change
 
 
+def limited(content):
+    return lambda folder: (folder / "limits.json").write_text(json.dumps(content))
+
+
 def foreign(folder):
     (folder / "hepdata").mkdir()
     (folder / "hepdata" / "thesis.txt").write_text("mine")
@@ -260,7 +283,15 @@ def foreign(folder):
         (lambda folder: (folder / "result.json").write_text("[]"), "damaged"),
         (lambda folder: (folder / "products.json").unlink(), "products.json cannot be read"),
         (lambda folder: (folder / "workspace.json").write_text("{}"), "workspace.json is damaged"),
-        (lambda folder: (folder / "limits.json").write_text("3"), "holds no object"),
+        (
+            lambda folder: (folder / "workspace.json").write_text('{"observations": [{"data": [1]}]}'),
+            "workspace in",
+        ),
+        (edited(input={"n_events": 3}), "result.json is damaged"),
+        (limited(3), "not what `bumphunt limits` writes"),
+        (limited({"points": 3}), "not what `bumphunt limits` writes"),
+        (limited({**LIMITS, "expected": [1.0]}), "5 expected limits"),
+        (limited({**LIMITS, "input": {"content": "another"}}), "limits of other events"),
         (foreign, "was not made by this program"),
     ],
 )
