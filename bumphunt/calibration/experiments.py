@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bumphunt.calibration.whole_searches import rows_of
 from bumphunt.config import AnalysisConfig
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.search import prepare_search
@@ -18,7 +19,9 @@ class ExperimentResult(Result):
     """What one pseudo-experiment gave.
 
     ``z_local`` (searched windows × cuts) are all local significances, ``z_direct`` the same from the direct
-    background estimate; ``masses`` (3,) and ``n_signal`` are the truth, empty and 0 without signal.
+    background estimate; ``searched`` (searched windows × cuts, 6) are the uncalibrated ones, as in
+    :class:`bumphunt.calibration.whole_searches.WholeSearches`, ``n_searched`` the events in the searched range and
+    ``features`` what the score saw; ``masses`` (3,) and ``n_signal`` are the truth, empty and 0 without signal.
     """
 
     number: int
@@ -29,6 +32,9 @@ class ExperimentResult(Result):
     estimates_pull: FloatArray
     checks: tuple[Check, ...]
     answers: Answers
+    searched: FloatArray
+    n_searched: int
+    features: tuple[str, ...]
     seconds: float
 
     @property
@@ -73,5 +79,8 @@ def analyse_box(
         estimates_pull=np.array([found.estimates_pull for found in searched]),
         checks=verdict.checks,
         answers=verdict.answers(),
+        searched=rows_of(searched, number=number),
+        n_searched=len(search.mjj),
+        features=search.features,
         seconds=time.perf_counter() - start,
     )

@@ -58,6 +58,7 @@ def smooth_box(
     size: int | None = None,
     spread: float | None = NEIGHBOUR_SPREAD,
     sqrt_s: float | None,
+    column: str = "mjj",
 ) -> BlindEvents:
     """Return pseudo-data without a resonance made from a pool that may hold one, such as the data themselves.
 
@@ -82,13 +83,15 @@ def smooth_box(
         null is exact only where all features together are independent of mjj, and washes out everything else.
     sqrt_s : float or None
         Collision energy in GeV.
+    column : str
+        Name of the resonance's mass.
 
     Raises
     ------
     InputError
         If the pool holds too few events in the range.
     """
-    mjj = pool["mjj"].to_numpy(dtype=np.float64)
+    mjj = pool[column].to_numpy(dtype=np.float64)
     inside = np.flatnonzero((mjj >= edges[0]) & (mjj < edges[-1]))
     fit = fit_spectrum(Spectrum.from_events(mjj[inside], edges, sqrt_s=sqrt_s), family=family)
     scale = 1.0 if size is None else size / max(len(inside), 1)
@@ -107,7 +110,7 @@ def smooth_box(
     # pairing by rank keeps the donors' features where they belong in mjj, up to the spread
     place = rng.random(number) if spread is None else np.log(mjj[donors]) + spread * rng.standard_normal(number)
     features = pool.iloc[donors[np.argsort(place, kind="stable")]].reset_index(drop=True)
-    table: pd.DataFrame = features.assign(mjj=np.sort(drawn))
+    table: pd.DataFrame = features.assign(**{column: np.sort(drawn)})
     return BlindEvents(table.sample(frac=1.0, random_state=rng).reset_index(drop=True))
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from bumphunt.calibration.experiments import ExperimentResult
 from bumphunt.calibration.false_alarms import FalseAlarms, false_alarms
 from bumphunt.calibration.pulls import PullSummary, summarise_pulls
+from bumphunt.calibration.whole_searches import WholeSearches, whole_searches
+from bumphunt.config import AnalysisConfig
 from bumphunt.results import Interval, Result
 from bumphunt.significance.checks import EVIDENCE
 
@@ -63,10 +65,11 @@ class InjectionSummary(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibration(Result):
-    """The content of ``calibration.json``."""
+    """The content of ``calibration.json``; ``searches`` are what ``run --calibration FILE`` uses."""
 
     null: NullSummary | None
     injections: InjectionSummary | None
+    searches: WholeSearches | None = None
 
     def __str__(self) -> str:
         return "\n\n".join(str(part) for part in (self.null, self.injections) if part is not None)
@@ -87,6 +90,22 @@ def summarise_null(results: Sequence[ExperimentResult]) -> NullSummary:
         discoveries=sum(each.answers.discovery for each in results),
         checks_passed=float(np.mean([each.verified for each in results])),
         failed_checks=_failures(results),
+    )
+
+
+def searches_of(
+    results: Sequence[ExperimentResult], *, kind: str, config: AnalysisConfig, seed: int
+) -> WholeSearches | None:
+    """Return boxes without signal as whole searches to calibrate others by; None where nothing was searched."""
+    rows = [each.searched for each in results if len(each.searched)]
+    if not rows:
+        return None
+    return whole_searches(
+        {kind: rows},
+        config=config,
+        features=results[0].features,
+        n_events=float(np.mean([each.n_searched for each in results])),
+        seed=seed,
     )
 
 

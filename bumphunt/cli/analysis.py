@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 @scheduler_option
 @bad_rows_option
 @click.option("--luminosity-mask", type=path_type, help="JSON of certified runs and luminosity blocks; others go.")
+@click.option(
+    "--calibration",
+    metavar="N|FILE",
+    help="Calibrate on these events: N whole searches of either kind of pseudo-data, or a calibration.json of before.",
+)
 @click.option("--frozen", type=path_type, help="A plan of `bumphunt freeze`, in place of --config and --seed.")
 @click.option("--ledger", type=path_type, help="Ledger of looks beside the one in the output folder.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run of the same request stopped.")
@@ -54,6 +59,7 @@ def run(
     scheduler: str | None,
     max_bad_rows: float,
     luminosity_mask: Path | None,
+    calibration: str | None,
     frozen: Path | None,
     ledger: Path | None,
     resume: bool,
@@ -95,6 +101,8 @@ def run(
         show(planned, as_json)
         return
     if blind:
+        if calibration is not None:
+            raise InputError("--blind gives no significance that --calibration could calibrate; leave out one of them")
         from bumphunt.jobs.blind import run_blind
 
         expected = run_blind(
@@ -127,6 +135,7 @@ def run(
         plan=plan,
         save_models=save_models,
         onnx=onnx,
+        calibration=int(calibration) if calibration and calibration.lstrip("-").isdigit() else calibration,
         progress=show_progress(),
     )
     show(result, as_json)

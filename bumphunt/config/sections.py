@@ -27,9 +27,6 @@ Window = Annotated[tuple[Mass, Mass], BeforeValidator(_as_tuple)]
 Pair = Annotated[tuple[Name, Name], BeforeValidator(_as_tuple)]
 Fractions = Annotated[list[Fraction], BeforeValidator(_as_list), Field(min_length=1, max_length=50)]
 Windows = Annotated[list[Window], BeforeValidator(_as_list), Field(min_length=1, max_length=1000)]
-Strengths = Annotated[
-    list[Annotated[float, Field(ge=0.0, le=1e7)]], BeforeValidator(_as_list), Field(min_length=2, max_length=100)
-]
 Names = Annotated[list[Name], BeforeValidator(_as_list), Field(min_length=1, max_length=1000)]
 Widths = Annotated[list[Few], BeforeValidator(_as_list), Field(min_length=1, max_length=50)]
 
@@ -67,6 +64,9 @@ class SearchConfig(Section):
     )
     cut_fractions: Fractions = Field(
         [0.01, 0.002], description="parts of the events to keep; every cut is counted as a trial"
+    )
+    most_signals: Annotated[int, Field(ge=1, le=20)] = Field(
+        3, description="resonances claimed at most: each is taken out and the search repeated; 1: the strongest only"
     )
     inclusive: bool = Field(False, description="search the spectrum before any cut as well; one more trial a window")
     null_width: Annotated[float, Field(ge=0.5, le=10.0)] | None = Field(
@@ -204,13 +204,6 @@ class LimitConfig(Section):
         gt=0,
         lt=1e9,
         description="integrated luminosity in 1/fb; null: limits on events only, not on cross sections",
-    )
-    strengths: Strengths | None = Field(
-        None, description="signal events that `bumphunt limits` injects; null: parts of the expected inclusive limit"
-    )
-    draws: Few = Field(3, description="trainings of `bumphunt limits` at each strength, on signal drawn anew")
-    repeats: int = Field(
-        4, ge=1, le=100, description="divisions into folds in each of them; the mean efficiency does not depend on it"
     )
 
 

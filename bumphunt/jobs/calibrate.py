@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bumphunt.calibration.drawn_detector import draw_detector
-from bumphunt.calibration.summary import Calibration, summarise_injections, summarise_null
+from bumphunt.calibration.summary import Calibration, searches_of, summarise_injections, summarise_null
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.files import write_json
@@ -120,6 +120,7 @@ def calibrate(
         calibration = Calibration(
             null=summarise_null(without) if without else None,
             injections=summarise_injections(signals) if signals else None,
+            searches=searches_of(without, kind=source, config=settings, seed=seed),
         )
         write_json(folder / "calibration.json", calibration.to_dict())
         return calibration

@@ -97,7 +97,14 @@ def _smooth(pool: BlindEvents, experiment: Experiment, rng: np.random.Generator)
     )
     spread = None if experiment.source == "permuted" else NEIGHBOUR_SPREAD
     return smooth_box(
-        pool, edges, size=experiment.size, family=search.family, rng=rng, spread=spread, sqrt_s=experiment.config.sqrt_s
+        pool,
+        edges,
+        size=experiment.size,
+        family=search.family,
+        rng=rng,
+        spread=spread,
+        sqrt_s=experiment.config.sqrt_s,
+        column=experiment.config.resonance.column,
     )
 
 
@@ -165,6 +172,8 @@ def _request(experiments: Sequence[Experiment]) -> dict[str, Any]:
         "seed": first.seed,
         "config": first.config.model_dump(mode="json"),
         "version": version("bumphunt"),
+        # stored experiments of another form are another calibration's
+        "experiment": sorted(ExperimentResult.__dataclass_fields__),
     }
 
 

@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bumphunt.calibration.whole_searches import WholeSearches
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.errors import InputError
 from bumphunt.files import write_json
 from bumphunt.jobs.candidates import write_candidates
 from bumphunt.jobs.costs import stage_costs
 from bumphunt.jobs.intake import Events, take_in
+from bumphunt.jobs.own_calibration import FILE, Asked, OwnCalibration, check_asked
 from bumphunt.jobs.progress import RunBar, run_bar
 from bumphunt.jobs.provenance import versions
 from bumphunt.jobs.store import output_folder, refuse_foreign
@@ -62,12 +64,15 @@ class Hunt:
         NaN outside the searched range.
     findings : Findings
         The parts, as the chain handed them on; for those who extend it.
+    calibration : WholeSearches or None
+        The searches without signal that significances were calibrated by, where these were asked for.
     """
 
     result: AnalysisResult
     products: Products
     scores: "pd.Series[float]"
     findings: Findings
+    calibration: WholeSearches | None = None
 
     @property
     def answers(self) -> Answers:
@@ -139,6 +144,8 @@ class Hunt:
             best.candidates(),
             columns=content_columns(best.task.config, events),
         )
+        if self.calibration is not None:
+            write_json(directory / FILE, {"searches": self.calibration.to_dict()})
         write_json(directory / "products.json", self.products.to_dict())
         write_json(directory / "result.json", self.result.to_dict())
         from bumphunt.report.html import write_report
@@ -171,6 +178,7 @@ def hunt(
     workers: int = 1,
     scheduler: str | None = None,
     progress: bool = False,
+    calibration: Asked | None = None,
 ) -> Hunt:
     """Search events for a resonance: p-value, masses, number of signal events.
 
@@ -187,6 +195,9 @@ def hunt(
         As in :func:`bumphunt.execution.parallel_map`.
     progress : bool
         Show a progress bar.
+    calibration : int or path, optional
+        Calibrate significances on these events: by so many whole searches, training included, of pseudo-data of either
+        kind (:mod:`bumphunt.calibration.whole_searches`), or by a file of them; the measured surface otherwise.
 
     Returns
     -------
@@ -207,6 +218,7 @@ def hunt(
             scheduler=scheduler,
             bar=bar,
             progress=progress,
+            calibration=calibration,
         )
 
 
@@ -229,10 +241,17 @@ def hunt_and_keep(
     max_bad_rows: float = MAX_BAD_ROWS,
     luminosity_mask: str | Path | None = None,
     keeper: KeeperFor | None = None,
+    calibration: Asked | None = None,
 ) -> Hunt:
     """Hunt, with finished stages kept by ``keeper(description of the input)`` and followed by ``bar``."""
     if seed < 0:
         raise InputError(f"seed is {seed}; give a number of at least 0")
+    check_asked(calibration, config)
+    own = (
+        None
+        if calibration is None
+        else OwnCalibration(asked=calibration, seed=seed, workers=workers, scheduler=scheduler, watch=bar.watch)
+    )
 
     def expect(stage: str, found: dict[str, Any]) -> None:
         if stage == "spectrum":
@@ -252,6 +271,7 @@ def hunt_and_keep(
         keeper=None if keeper is None else keeper(intake.source),
         watch=bar.watch,
         clock=clock,
+        calibrate=own,
     )
     label = intake.source["content"][:LABEL_DIGITS]
     findings = replace(findings, workspaces={name: labelled(each, label) for name, each in findings.workspaces.items()})
@@ -266,6 +286,7 @@ def hunt_and_keep(
         answers=findings.answers,
         checks=findings.verdict.checks,
         stages=findings.stages,
+        signals=tuple(each.answers() for each in findings.further),
         data_quality=intake.quality.to_dict(),
     )
     return Hunt(
@@ -273,4 +294,5 @@ def hunt_and_keep(
         products=findings.products,
         scores=intake.per_row(scores).rename("anomaly_score"),
         findings=findings,
+        calibration=own.searches if own is not None else None,
     )

@@ -10,6 +10,7 @@ from bumphunt.jobs.hunt import Hunt, hunt_and_keep
 from bumphunt.jobs.looks import LEDGER, Look, record_look, request_key, sentence
 from bumphunt.jobs.models import MODELS, check_onnx
 from bumphunt.jobs.models import save_models as write_models
+from bumphunt.jobs.own_calibration import Asked, check_asked, request_of
 from bumphunt.jobs.progress import run_bar
 from bumphunt.jobs.provenance import request
 from bumphunt.jobs.store import FolderKeeper, output_folder
@@ -34,6 +35,7 @@ def run_analysis(
     plan: str | None = None,
     save_models: bool = False,
     onnx: bool = False,
+    calibration: Asked | None = None,
     progress: bool = False,
 ) -> AnalysisResult:
     """Search a file of events for a resonance and write result, workspace, figures and report.
@@ -65,6 +67,8 @@ def run_analysis(
         trained once more for it.
     onnx : bool
         Write these as ONNX as well.
+    calibration : int or path, optional
+        As in :func:`bumphunt.jobs.hunt.hunt`; the searches are written to ``calibration.json`` in ``output``.
     progress : bool
         Show a progress bar.
 
@@ -85,10 +89,12 @@ def run_analysis(
         if not save_models:
             raise InputError("onnx writes the saved models in another form; ask for save_models as well")
         check_onnx(settings)
+    check_asked(calibration, settings)
+    asked = request_of(calibration)
     with output_folder(output, resume=resume, overwrite=overwrite) as folder, run_bar(shown=progress) as bar:
 
         def keeper(source: dict[str, Any]) -> FolderKeeper:
-            return FolderKeeper(folder, request(source, settings, seed), resume=resume)
+            return FolderKeeper(folder, {**request(source, settings, seed), **asked}, resume=resume)
 
         found = hunt_and_keep(
             events,
@@ -101,6 +107,7 @@ def run_analysis(
             max_bad_rows=max_bad_rows,
             luminosity_mask=luminosity_mask,
             keeper=keeper,
+            calibration=calibration,
         )
         found = found.with_looks(_looks(found, folder, ledger, seed=seed, plan=plan))
         bar.enter("report")

@@ -31,6 +31,7 @@ OUTPUTS = (
     "workspace_inclusive.json",
     "candidates.csv",
     "hs3.json",
+    "calibration.json",
 )
 """Files a run writes; a new run removes those of an old one first."""
 
@@ -282,3 +283,7 @@ class FolderKeeper:
     def keep(self, name: str, make: Callable[[], dict[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays kept under ``name``, making and keeping them first if there are none."""
         return self.store.keep(name, make)
+
+    def kept(self, name: str) -> dict[str, npt.NDArray[Any]] | None:
+        """Return the arrays kept under ``name``, if they are whole."""
+        return self.store.load_arrays(f"{name}.npz") if self.store.has(f"{name}.npz") else None

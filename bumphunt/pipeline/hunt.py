@@ -15,10 +15,12 @@ from bumphunt.events import BlindEvents
 from bumphunt.execution import parallel_map
 from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.cross_checks import run_cross_checks
+from bumphunt.pipeline.further_signals import further_signals
 from bumphunt.pipeline.keeping import Keeper, Memory, Watch, unwatched
 from bumphunt.pipeline.limit import Workspace, discovery_fit, inclusive_limit
 from bumphunt.pipeline.mass_estimate import describe_peaks
 from bumphunt.pipeline.networks import check_networks
+from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.other_limits import limit_curve, selected_limit
 from bumphunt.pipeline.search import Search, prepare_search
 from bumphunt.pipeline.verdict import Verdict, reach_verdict
@@ -26,6 +28,9 @@ from bumphunt.pipeline.windows import WindowOutcome, search_window
 from bumphunt.results import Answers, CrossCheck, Products, TrainingHistory, UpperLimit
 
 logger = logging.getLogger(__name__)
+
+Calibrate = Callable[[Search, Keeper], Null]
+"""Makes the null of a search, whose finished parts a keeper has."""
 
 
 @dataclass(kw_only=True)
@@ -52,6 +57,7 @@ class Clock:
 class Findings:
     """All that a hunt found: the search with its windows, the verdict, limit, and what figures are drawn from.
 
+    ``further`` are verdicts on resonances beyond the first.
     ``workspaces`` are pyhf workspaces by name: ``selected`` and, where the spectrum could be fitted, ``inclusive``.
     """
 
@@ -61,6 +67,7 @@ class Findings:
     products: Products
     workspaces: dict[str, Workspace]
     stages: dict[str, dict[str, Any]]
+    further: tuple[Verdict, ...] = ()
 
 
 def hunt_events(
@@ -74,6 +81,7 @@ def hunt_events(
     watch: Watch = unwatched,
     clock: Clock | None = None,
     n_events: int | None = None,
+    calibrate: Calibrate | None = None,
 ) -> Findings:
     """Search events for a resonance.
 
@@ -93,6 +101,8 @@ def hunt_events(
         Times the stages, after those it has timed before.
     n_events : int, optional
         Events of the file, where some of them are not among ``events``.
+    calibrate : callable, optional
+        Makes a null for the search; the measured surface otherwise.
 
     Raises
     ------
@@ -105,6 +115,11 @@ def hunt_events(
         search = prepare_search(events, config, seed)
         found.update(search.summary())
         check_networks(search.events, config)
+    if calibrate is not None:
+        with clock.stage("calibration") as found:
+            null = calibrate(search, keeper)
+            search = search.with_null(null)
+            found.update(null.to_dict())
     with clock.stage("scan") as found:
         outcomes = scan_windows(search, keeper, workers=workers, scheduler=scheduler, watch=watch)
     with clock.stage("masses") as found:
@@ -120,6 +135,17 @@ def hunt_events(
             found["cut_fraction"] = verdict.mass_cut
         if verdict.mass_fit is not None:
             found["response"] = response.summary()
+    with clock.stage("further_signals") as found:
+        further = further_signals(
+            search,
+            outcomes,
+            verdict,
+            scan=lambda rest: scan_windows(rest, keeper, workers=workers, scheduler=scheduler, watch=watch),
+            most=config.search.most_signals,
+            threads=workers,
+            n_events=n_events or len(events),
+        )
+        found.update(further.summary())
     with clock.stage("limit") as found:
         selected, fitted = discovery_fit(search, best)
         found.update(fitted)
@@ -141,6 +167,7 @@ def hunt_events(
         products=products,
         workspaces=workspaces,
         stages=clock.stages,
+        further=further.verdicts,
     )
 
 

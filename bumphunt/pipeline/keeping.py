@@ -26,6 +26,10 @@ class Keeper(Protocol):
         """Return the arrays of that name, calling ``make`` where they are not kept yet."""
         ...
 
+    def kept(self, name: str) -> Arrays | None:
+        """Return the arrays of that name, if they are kept."""
+        ...
+
 
 class Memory:
     """Keeps nothing beyond the hunt itself."""
@@ -40,6 +44,10 @@ class Memory:
     def keep(self, name: str, make: Callable[[], Arrays]) -> Arrays:
         """Return what ``make`` returns."""
         return make()
+
+    def kept(self, name: str) -> Arrays | None:
+        """Return None: nothing is kept."""
+        return None
 
 
 class Watch(Protocol):

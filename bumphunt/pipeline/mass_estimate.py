@@ -62,7 +62,7 @@ def estimate_masses(
     response = response_named(config.masses.response)
     mj1, mj2 = (search.mass(name) for name in ("mj1", "mj2"))
     window = task.window.bins(search.edges)
-    masked = task.window.masked_bins(search.edges, guard=config.search.guard_bins)
+    masked = task.masked_bins(guard=config.search.guard_bins)
     growth = MassGrowth(search.mjj, mj1, mj2) if config.cwola.decorrelate else MassGrowth()
     for fraction in _cuts_to_fit(task, outcome, best, config):
         chosen = outcome.selected(fraction)

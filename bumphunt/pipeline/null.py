@@ -51,12 +51,19 @@ class Null:
         Of a null without points.
     n_searches : int
         Whole searches without signal behind it.
+    others : tuple of Null
+        Nulls of the same search made in other ways; where they differ, that counts which leaves less.
     """
 
     method: str
     points: tuple[NullPoint, ...] = ()
     width: float = 1.0
     n_searches: int = 0
+    others: tuple["Null", ...] = ()
+
+    def beside(self, *others: "Null") -> "Null":
+        """Return a null of this and others, of which that counts which leaves less of a significance."""
+        return replace(self, others=(*self.others, *others))
 
     @property
     def tested_to(self) -> float:
@@ -99,24 +106,30 @@ class Null:
         """Return a window's result with its significances calibrated."""
         if found.note:
             return found
-        mean, width = self.at(
-            n_window=found.n_window, cut_fraction=found.cut_fraction, n_features=n_features, repeats=repeats
-        )
-        z_stat = (found.z_stat - mean) / width
+        here = {"n_window": found.n_window, "cut_fraction": found.cut_fraction}
+        nulls = [null.at(**here, n_features=n_features, repeats=repeats) for null in (self, *self.others)]
+        z_stat, mean, width = min(((found.z_stat - mean) / width, mean, width) for mean, width in nulls)
         # what the form of the background takes away is no part of the calibration
         z_local = min((found.z_local - mean) / width, z_stat)
-        return replace(found, z_stat=z_stat, z_local=z_local, p_local=max(p_from_z(z_local), 1e-300))
+        p_local = max(p_from_z(z_local), 1e-300)
+        return replace(found, z_raw=found.z_stat, z_stat=z_stat, z_local=z_local, p_local=p_local)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the result file says of it."""
         widths = [point.width for point in self.points] or [self.width]
         means = [point.mean for point in self.points] or [0.0]
-        return {
+        said = {
             "method": self.method,
             "n": self.n_searches,
             "width": round(float(np.mean(widths)), 4),
             "mean": round(float(np.mean(means)), 4),
         }
+        if not self.others:
+            return said
+        every = [said, *(other.to_dict() for other in self.others)]
+        widest = max(every, key=lambda each: each["width"])
+        method = "; ".join(each["method"] for each in every) + "; the larger p-value counts"
+        return {**widest, "method": method, "nulls": every}
 
 
 def null_of(config: AnalysisConfig) -> Null:

@@ -1,6 +1,6 @@
 """What all windows of a search share: the searched range, the windows in it, the features."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, common_weight, feature_matrix, feature_names
 from bumphunt.pipeline.final_state import score_features
-from bumphunt.pipeline.null import null_of
+from bumphunt.pipeline.null import Null, null_of
 from bumphunt.pipeline.windows import WindowTask
 from bumphunt.preprocessing.content import canonical_order, content_keys
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
@@ -51,6 +51,10 @@ class Search:
         if self.decorrelation is None:
             return rows
         return self.decorrelation.transform(rows, table[self.resonance].to_numpy(dtype=np.float64))
+
+    def with_null(self, null: Null) -> "Search":
+        """Return the same search with significances calibrated by another null."""
+        return replace(self, tasks=tuple(replace(task, null=null) for task in self.tasks))
 
     def mass(self, name: str) -> FloatArray:
         """Return a mass column of the searched events in GeV."""

@@ -33,8 +33,7 @@ SELECTED_BELOW_THE_YIELD = (
 )
 OUTSIDE_THE_SURFACE = (
     "the width of the significance without signal was not measured at this number of events, cut, features and "
-    "repeats; the nearest measured ones are used: `bumphunt calibrate` measures it on these events, "
-    "for search.null_width"
+    "repeats; the nearest measured ones are used: --calibration measures it on these events"
 )
 
 
@@ -95,6 +94,11 @@ class Verdict:
     assumptions: tuple[str, ...] = ()
     selection: FoldSelection | None = None
 
+    @property
+    def status(self) -> str:
+        """What is claimed; an excess that fails a check is unverified."""
+        return verdict(self.best.scan.z_global, [check for check in self.checks if check.applies_to == "excess"])
+
     def answers(self, limit: UpperLimit | None = None) -> Answers:
         """Return the three answers, beside a limit; an excess that fails a check is unverified, and no discovery.
 
@@ -103,7 +107,7 @@ class Verdict:
         """
         scan, fit, null = self.best.scan, self.mass_fit, self.best.task.null
         config, result = self.best.task.config, self.best.result
-        status = verdict(scan.z_global, [check for check in self.checks if check.applies_to == "excess"])
+        status = self.status
         masses = [check.passed for check in self.checks if check.applies_to == "masses"]
         m_resonance, n_signal = (fit.m_resonance, fit.n_signal) if fit else self._of_the_resonance()
         said = self.assumptions

@@ -43,7 +43,7 @@ class WindowTask:
     """All that one window needs: the searched events (mjj in GeV, feature matrix), the window, bins and seeds.
 
     ``keys`` (events,) are hashes of the events' content, from which folds and ties are drawn; ``threads`` folds train
-    side by side; ``null`` calibrates what is found.
+    side by side; ``null`` calibrates what is found. ``excluded`` bins are in no fit: a resonance was taken out there.
     """
 
     number: int
@@ -56,6 +56,12 @@ class WindowTask:
     keys: Keys
     null: Null
     threads: int = 1
+    excluded: BoolArray | None = None
+
+    def masked_bins(self, *, guard: int) -> BoolArray:
+        """Return the bins that a background fit leaves out, (bins,): window, guard, and what was taken out."""
+        own = self.window.masked_bins(self.edges, guard=guard)
+        return own if self.excluded is None else own | self.excluded
 
     def folds(self) -> IntArray:
         """Return the fold of every event in every repeat, (repeats, events); the same for all windows of a run."""
@@ -138,6 +144,39 @@ def search_window(task: WindowTask) -> WindowOutcome:
     return replace(outcome, results=tuple(found))
 
 
+def measured_again(outcome: WindowOutcome, task: WindowTask, *, rows: IntArray) -> WindowOutcome:
+    """Return what a window's scores say of a part of the events, without another training.
+
+    Parameters
+    ----------
+    outcome : WindowOutcome
+        Of the same window with all events.
+    task : WindowTask
+        The window with those that are left.
+    rows : int array of shape (events left,)
+        Their places among all.
+    """
+    left = replace(outcome, score=outcome.score[rows], folds=outcome.folds[rows], frequency=outcome.frequency[:, rows])
+    form = form_difference(_spectrum(task.mjj, task))
+    results = []
+    for old in outcome.results:
+        new = measure(left.selected(old.cut_fraction), task, fraction=old.cut_fraction, form=form)
+        if old.cut_fraction < 1.0:
+            passes = left.frequency[task.config.search.cut_fractions.index(old.cut_fraction)]
+            new = with_significance_of(passes, new, task, form=form)
+        # what the score does to the mass and to the folds is as it was
+        results.append(
+            replace(
+                new,
+                leakage=old.leakage,
+                leakage_error=old.leakage_error,
+                z_repeats=old.z_repeats,
+                fold_p_values=old.fold_p_values,
+            )
+        )
+    return replace(left, results=tuple(results))
+
+
 def with_significance_of(
     frequency: npt.NDArray[np.uint8], found: WindowResult, task: WindowTask, *, form: float
 ) -> WindowResult:
@@ -151,14 +190,17 @@ def with_significance_of(
     """
     if found.note:
         return found
-    effective = effective_spectrum(frequency, task)
-    if effective is None:
+    weights = frequency.astype(np.float64)
+    outside = ~task.masked_bins(guard=task.config.search.guard_bins)
+    counts, squares = (np.histogram(task.mjj, bins=task.edges, weights=w)[0] for w in (weights, weights**2))
+    if counts[outside].sum() == 0.0:
         return found
+    effective = counts * counts[outside].sum() / squares[outside].sum()
+    spectrum = Spectrum(counts=effective, edges=task.edges, sqrt_s=task.config.sqrt_s).with_window(
+        task.window.bins(task.edges), masked=~outside
+    )
     together = with_form_difference(
-        window_significance(
-            effective.spectrum, family=task.config.search.family, inclusive=count(task.mjj, task.edges)
-        ),
-        form,
+        window_significance(spectrum, family=task.config.search.family, inclusive=count(task.mjj, task.edges)), form
     )
     if together.note:
         return found
@@ -170,31 +212,6 @@ def with_significance_of(
         n_effective=together.n_expected,
     )
     return task.null.applied(together, n_features=task.features.shape[1], repeats=task.config.cwola.repeats)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class EffectiveSpectrum:
-    """Effective counts of all repeats together, and how many of them an event counts that passes in every repeat."""
-
-    spectrum: Spectrum
-    gain: float
-
-
-def effective_spectrum(frequency: npt.NDArray[np.uint8], task: WindowTask) -> EffectiveSpectrum | None:
-    """Return the spectrum of events weighted by how often they pass, in effective counts; None where none do outside.
-
-    Weights in the sidebands tell how many events a sum of weights stands for: ``sum w / sum w^2`` of it.
-    """
-    weights = frequency.astype(np.float64)
-    outside = ~task.window.masked_bins(task.edges, guard=task.config.search.guard_bins)
-    counts, squares = (np.histogram(task.mjj, bins=task.edges, weights=w)[0] for w in (weights, weights**2))
-    if counts[outside].sum() == 0.0:
-        return None
-    scale = float(counts[outside].sum() / squares[outside].sum())
-    spectrum = Spectrum(counts=counts * scale, edges=task.edges, sqrt_s=task.config.sqrt_s).with_window(
-        task.window.bins(task.edges), masked=~outside
-    )
-    return EffectiveSpectrum(spectrum=spectrum, gain=scale * task.config.cwola.repeats)
 
 
 def left_out(inclusive: WindowResult, n_events: int) -> float:
@@ -296,7 +313,7 @@ def measure(selected: BoolArray, task: WindowTask, *, fraction: float, form: flo
     settings, region = task.config.search, task.window.signal_region(task.mjj)
     found = window_significance(
         _spectrum(task.mjj[selected], task),
-        neighbourhood=task.window.masked_bins(task.edges, guard=settings.guard_bins + NEIGHBOURHOOD),
+        neighbourhood=task.masked_bins(guard=settings.guard_bins + NEIGHBOURHOOD),
         family=settings.family,
         inclusive=count(task.mjj, task.edges),
     )
@@ -313,7 +330,7 @@ def _spectrum(mjj: FloatArray, task: WindowTask) -> Spectrum:
     """Return the spectrum of events with the window of the task and its guard."""
     return Spectrum.from_events(mjj, task.edges, sqrt_s=task.config.sqrt_s).with_window(
         task.window.bins(task.edges),
-        masked=task.window.masked_bins(task.edges, guard=task.config.search.guard_bins),
+        masked=task.masked_bins(guard=task.config.search.guard_bins),
     )
 
 

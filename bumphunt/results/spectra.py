@@ -55,8 +55,8 @@ class WindowResult(Result):
     ``note`` says why a window was not searched, and is empty otherwise. ``z_stat`` is the significance over the
     nominal background form, where ``z_local`` has the form profiled; ``form_family`` is then the form that leaves the
     least excess and ``n_form`` what it expects. They are NaN and empty where this was not asked for. ``n_effective``
-    is the expected background in effective counts of all repeats together, of which the significance is. ``z_folds``
-    stands in stored results of version 1 only.
+    is the expected background in effective counts of all repeats together, of which the significance is; ``z_raw`` is
+    ``z_stat`` before calibration. ``z_folds`` stands in stored results of version 1 only.
     """
 
     low: float
@@ -82,6 +82,7 @@ class WindowResult(Result):
     z_stat: float = math.nan
     form_family: str = ""
     n_form: float = math.nan
+    z_raw: float = math.nan
 
     @property
     def centre(self) -> float:

@@ -3,7 +3,7 @@
 from bumphunt.errors import FitError
 from bumphunt.results import SpectrumFit
 from bumphunt.spectrum.batched import band, effective_parameters, fit_many, sum_error
-from bumphunt.spectrum.design import make_design
+from bumphunt.spectrum.design import Design, make_design
 from bumphunt.spectrum.goodness import pearson_p_value
 from bumphunt.spectrum.spectrum import Spectrum
 
@@ -25,8 +25,18 @@ def fit_family(spectrum: Spectrum, *, family: str) -> SpectrumFit:
     InputError
         If there is no such family or too few bins are left for it.
     """
+    return fit_design(spectrum, make_design(spectrum, family=family), family=family)
+
+
+def fit_design(spectrum: Spectrum, design: Design, *, family: str) -> SpectrumFit:
+    """Fit a prepared design to the bins that it does not leave out; ``family`` is the name of the result.
+
+    Raises
+    ------
+    FitError
+        If the fit does not converge.
+    """
     counts, mask, region = spectrum.counts, spectrum.masked, spectrum.window
-    design = make_design(spectrum, family=family)
     many = fit_many(counts[None, :], design)
     if not many.converged[0]:
         raise FitError(

@@ -12,6 +12,7 @@ from bumphunt.config import config_from_dict
 from bumphunt.errors import InputError
 from bumphunt.jobs.run import run_analysis
 from bumphunt.pipeline import hunt as module
+from bumphunt.pipeline.further_signals import NUMBERS
 
 MASSES = (3_500.0, 500.0, 100.0)
 LIGHT = {
@@ -184,7 +185,7 @@ def test_nothing_with_a_label_reaches_a_window(box, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "search_window", spy)
     analyse(box, tmp_path / "out")
     label = pd.read_parquet(box)["label"].to_numpy()
-    assert len(seen) == 2
+    assert len(seen) == 3, "two windows, and one of them again without the resonance claimed in the other"
     for task in seen:
         assert task.features.shape[1] == 4
         for column in task.features.T:
@@ -238,7 +239,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped(reference, box, tmp_path, m
     with monkeypatch.context() as patch:
         patch.setattr(module, "search_window", lambda task: searched.append(task.number) or search(task))
         analyse(box, output, resume=True)
-    assert len(searched) == 1, "the window that was done is not done again"
+    first = [number for number in searched if number < NUMBERS]
+    assert len(first) == 1, "the window that was done is not done again"
     assert answers(output) == answers(reference[1])
 
 

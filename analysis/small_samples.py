@@ -1,0 +1,187 @@
+"""Why does a small file give less than it holds? Labelled boxes of a thousand events, with and without signal.
+
+    python analysis/small_samples.py --boxes 60
+
+Boxes have no event in common. Background is that of the labelled R&D-like sample between 3.0 and 4.5 TeV, signal is the
+labelled one of 3500/500/100 GeV, 1.3 standard deviations of the events in one window before any cut. Labels make the
+boxes and reach nothing else. Each line of ``analysis/results/small_samples.jsonl`` holds the uncalibrated significances
+of one box for one setting of the trees (``set``), by background: the form fitted to the selected spectrum, a smooth
+efficiency times the counts before the cut, or times a form fitted to these (``smooth_``). A table gives mean and
+width without signal, and the median with signal after calibration by these.
+"""
+
+import argparse
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import boxes
+import numpy as np
+import pandas as pd
+
+import bumphunt
+from bumphunt.config import config_from_dict
+from bumphunt.events import BlindEvents, drop_truth
+from bumphunt.pipeline.search import prepare_search
+from bumphunt.pipeline.windows import WindowTask, primary_scores
+from bumphunt.significance.form import form_difference, with_form_difference
+from bumphunt.significance.p_values import counting_p_value
+from bumphunt.significance.scan import window_significance
+from bumphunt.spectrum.binning import count
+from bumphunt.spectrum.efficiency import fit_efficiency
+from bumphunt.spectrum.fit import fit_spectrum
+from bumphunt.spectrum.spectrum import Spectrum
+from bumphunt.statistics import z_from_p
+
+LOW, HIGH, WINDOW = 3000.0, 4540.0, (3380.0, 3800.0)
+STRENGTH = 1.3
+WAYS = ("form", "constant", "slope", "chosen", "smooth_constant", "smooth_slope", "smooth_chosen")
+CUTS = (0.01, 0.05, 0.1)
+SETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "leaf_10": {"min_samples_leaf": 10},
+    "leaf_20": {"min_samples_leaf": 20},
+    "leaf_80": {"min_samples_leaf": 80},
+    "leaf_5": {"min_samples_leaf": 5},
+    "leaf_10_bins_32": {"min_samples_leaf": 10, "max_bins": 32},
+    "leaf_10_iter_40": {"min_samples_leaf": 10, "max_iter": 40},
+    "leaf_10_iter_40_slow": {"min_samples_leaf": 10, "max_iter": 40, "learning_rate": 0.05},
+    "leaf_10_folds_5": {"min_samples_leaf": 10, "folds": 5},
+    "bins_8": {"max_bins": 8},
+    "bins_32": {"max_bins": 32},
+    "iter_10": {"max_iter": 10},
+    "iter_60": {"max_iter": 60},
+    "leaves_4": {"max_leaf_nodes": 4},
+    "leaves_8": {"max_leaf_nodes": 8},
+    "folds_5": {"folds": 5},
+    "folds_10": {"folds": 10},
+    "no_decorrelation": {"decorrelate": False},
+}
+
+
+@lru_cache
+def samples() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return shuffled background and signal in the range."""
+    table = pd.read_parquet("data/lhco_rnd.parquet")
+    table = table[(table["mjj"] > LOW) & (table["mjj"] < HIGH)].sample(frac=1.0, random_state=20_263)
+    return table[table["label"] == 0].reset_index(drop=True), table[table["label"] == 1].reset_index(drop=True)
+
+
+def make_box(number: int, size: int, *, with_signal: bool) -> BlindEvents:
+    """Return box ``number``: rows of its own, and signal for an excess of 1.3 standard deviations in the window."""
+    background, signal = samples()
+    if (number + 1) * size > len(background):
+        raise SystemExit(f"there are {len(background)} background events: fewer or smaller boxes")
+    own = background.iloc[number * size : (number + 1) * size]
+    if with_signal:
+        inside = own["mjj"].between(*WINDOW).sum()
+        chosen = signal[signal["mjj"].between(*WINDOW)]
+        rng = np.random.default_rng([20_263, number])
+        injected = chosen.iloc[rng.choice(len(chosen), size=round(STRENGTH * inside**0.5), replace=False)]
+        own = pd.concat([own, injected]).sample(frac=1.0, random_state=number)
+    return drop_truth(own.reset_index(drop=True))
+
+
+def significances(task: WindowTask) -> dict[str, float]:
+    """Return the uncalibrated significance of the window by background and cut."""
+    scores = primary_scores(task, task.folds())
+    before = count(task.mjj, task.edges)
+    masked = task.window.masked_bins(task.edges, guard=task.config.search.guard_bins)
+    window = task.window.bins(task.edges)
+    whole = Spectrum(counts=before, edges=task.edges, sqrt_s=task.config.sqrt_s).with_window(window, masked=masked)
+    form = form_difference(whole)
+    smooth = fit_spectrum(whole, family="auto")
+    found: dict[str, float] = {"form": form}
+    for cut in CUTS:
+        weights = (scores.single > 1.0 - cut).sum(axis=0).astype(np.float64)
+        counts, squares = (np.histogram(task.mjj, bins=task.edges, weights=w)[0] for w in (weights, weights**2))
+        effective = counts * counts[~masked].sum() / squares[~masked].sum()
+        spectrum = Spectrum(counts=effective, edges=task.edges, sqrt_s=task.config.sqrt_s).with_window(
+            window, masked=masked
+        )
+        result = with_form_difference(window_significance(spectrum, family="auto", inclusive=before), form)
+        found |= {f"form_{cut:g}": result.z_stat, f"form_systematic_{cut:g}": result.z_local}
+        observed = float(effective[window].sum())
+        for name, degrees in (("constant", (0,)), ("slope", (1,)), ("chosen", (1, 2, 3))):
+            fit = fit_efficiency(spectrum, before, degrees=degrees)
+            p_value = counting_p_value(observed, fit.window_expected, fit.window_error)
+            found[f"{name}_{cut:g}"] = z_from_p(p_value)
+            fit = fit_efficiency(spectrum, smooth.expected, degrees=degrees)
+            error = float(
+                np.hypot(fit.window_error, fit.window_expected * smooth.window_error / smooth.window_expected)
+            )
+            found[f"smooth_{name}_{cut:g}"] = z_from_p(counting_p_value(observed, fit.window_expected, error))
+        # no repeat alone decides: how much of the counts in the window each way expects
+        found |= {f"n_{cut:g}": observed, f"expected_{cut:g}": fit.window_expected, f"error_{cut:g}": error}
+        found |= {f"form_expected_{cut:g}": result.n_expected, f"form_error_{cut:g}": result.n_expected_error}
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def one_box(task: dict[str, Any]) -> dict[str, Any]:
+    """Analyse one box with one setting."""
+    box = make_box(task["number"], task["size"], with_signal=task["signal"])
+    search = prepare_search(box, _config(task["set"]), task["number"])
+    return significances(search.tasks[0])
+
+
+def _config(name: str) -> bumphunt.AnalysisConfig:
+    return config_from_dict({"search": {"low": LOW, "high": HIGH, "windows": [WINDOW]}, "cwola": SETS[name]})
+
+
+def table(lines: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return mean and width without signal and the calibrated median with signal, by setting, background and cut."""
+    frame = pd.DataFrame(lines).drop_duplicates(["set", "size", "number", "signal"], keep="last")
+    rows = []
+    for (name, size), group in frame.groupby(["set", "size"], sort=False):
+        null, signal = group[~group["signal"]], group[group["signal"]]
+        for way in WAYS:
+            for cut in CUTS:
+                z, found = (part.get(f"{way}_{cut:g}", pd.Series(dtype=float)).dropna() for part in (null, signal))
+                if len(z) < 2 or len(found) == 0:
+                    continue
+                calibrated = (found - max(z.mean(), 0.0)) / z.std()
+                rows.append(
+                    {
+                        "set": name,
+                        "size": size,
+                        "background": way,
+                        "cut": cut,
+                        "nulls": len(z),
+                        "mean": round(z.mean(), 2),
+                        "width": round(z.std(), 2),
+                        "signals": len(found),
+                        "median_raw": round(found.median(), 2),
+                        "median_calibrated": round(calibrated.median(), 2),
+                        "with_mean": round(((found - z.mean()) / z.std()).median(), 2),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--boxes", type=int, default=60)
+    parser.add_argument("--size", type=int, default=1000)
+    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=["default"])
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--result", type=Path, default=boxes.RESULTS / "small_samples.jsonl")
+    arguments = parser.parse_args()
+    for name in arguments.sets:
+        tasks = [
+            {"set": name, "number": number, "size": arguments.size, "signal": signal}
+            for number in range(arguments.boxes)
+            for signal in (False, True)
+        ]
+        boxes.grow(
+            arguments.result,
+            one_box,
+            tasks,
+            origin=boxes.stamp(_config(name), seed=20_263),
+            workers=arguments.workers,
+            key=("set", "number", "size", "signal"),
+        )
+    print(table(boxes.read(arguments.result)).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

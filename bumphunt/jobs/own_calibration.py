@@ -1,0 +1,134 @@
+"""The calibration of a file by itself: N whole searches of pseudo-data, or a file of them that was made before."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bumphunt.calibration.whole_searches import (
+    FORMAT,
+    WholeSearches,
+    null_searches,
+    run_null_search,
+    whole_searches,
+)
+from bumphunt.config import AnalysisConfig
+from bumphunt.errors import InputError, as_line
+from bumphunt.execution import parallel_map
+from bumphunt.files import file_sha256, reason
+from bumphunt.pipeline.keeping import Keeper, Watch
+from bumphunt.pipeline.null import Null
+from bumphunt.pipeline.search import Search
+
+Asked = int | str | Path
+FILE = "calibration.json"
+
+
+@dataclass(kw_only=True, eq=False)
+class OwnCalibration:
+    """Gives a search its null; afterwards ``searches`` holds what the null was made of.
+
+    Parameters
+    ----------
+    asked : int or path
+        How many searches of each kind of pseudo-data, or a file of ``bumphunt calibrate`` or an earlier run.
+    seed, workers, scheduler, watch
+        As for a hunt.
+    """
+
+    asked: Asked
+    seed: int
+    workers: int
+    scheduler: str | None
+    watch: Watch
+    searches: WholeSearches | None = None
+
+    def __call__(self, search: Search, keeper: Keeper) -> Null:
+        """Return the null of a search, whose finished repeats ``keeper`` has."""
+        if isinstance(self.asked, int):
+            self.searches = self._measured(search, self.asked, keeper)
+        else:
+            self.searches = load_searches(self.asked)
+            self.searches.check(search, name=str(self.asked))
+        return self.searches.null()
+
+    def _measured(self, search: Search, number: int, keeper: Keeper) -> WholeSearches:
+        tasks = null_searches(search, number=number, seed=self.seed)
+        names = [f"null_{task.kind}_{task.number:04d}" for task in tasks]
+        found = {name: kept["rows"] for name in names if (kept := keeper.kept(name)) is not None}
+        missing = [place for place, name in enumerate(names) if name not in found]
+        with self.watch("calibration", len(tasks), done=len(found)) as advance:
+            todo = [tasks[place] for place in missing]
+            for index, rows in parallel_map(run_null_search, todo, workers=self.workers, scheduler=self.scheduler):
+                name = names[missing[index]]
+                found[name] = keeper.keep(name, lambda rows=rows: {"rows": rows})["rows"]  # type: ignore[misc]
+                advance()
+        by_kind: dict[str, list[Any]] = {}
+        for task, name in zip(tasks, names, strict=True):
+            by_kind.setdefault(task.kind, []).append(found[name])
+        config = search.tasks[0].config
+        return whole_searches(
+            by_kind, config=config, features=search.features, n_events=float(len(search.mjj)), seed=self.seed
+        )
+
+
+def check_asked(asked: Asked | None, config: AnalysisConfig) -> None:
+    """Refuse a calibration together with a width set by hand, before anything is computed.
+
+    Raises
+    ------
+    InputError
+        With the remedy.
+    """
+    if asked is None:
+        return
+    if isinstance(asked, bool) or not isinstance(asked, int | str | Path):
+        raise InputError(f"calibration is {asked!r:.60}; give a number of searches or a file")
+    if config.search.null_width is not None:
+        raise InputError(
+            f"a calibration and search.null_width ({config.search.null_width:g}) are given; leave out one of them"
+        )
+
+
+def request_of(asked: Asked | None) -> dict[str, Any]:
+    """Return what the stages of a run depend on: the number of searches, or the content of the file."""
+    if asked is None:
+        return {}
+    if isinstance(asked, int):
+        return {"calibration": asked}
+    load_searches(asked)
+    return {"calibration": file_sha256(asked)}
+
+
+def load_searches(path: str | Path) -> WholeSearches:
+    """Return the whole searches in a ``calibration.json`` of ``bumphunt calibrate`` or of a run.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or holds none.
+    """
+    where = Path(path)
+    if where.is_dir():
+        where = where / FILE
+    try:
+        content = json.loads(where.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read the calibration {where}: {reason(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is no calibration: {as_line(error, length=100)}") from error
+    stored = content.get("searches") if isinstance(content, dict) else None
+    if not isinstance(stored, dict) or stored.get("format") != FORMAT:
+        raise InputError(
+            f"{where} holds no whole searches without signal; make it with `bumphunt calibrate EVENTS --null N "
+            "--output DIR`, or give --calibration a number"
+        )
+    try:
+        found = WholeSearches.from_dict(stored)
+        for kind, rows in found.found.items():
+            if rows.ndim != 2 or rows.shape[1] != 6 or len(rows) == 0:
+                raise TypeError(f"found.{kind} is not an array of six columns")
+        found.null()
+    except (TypeError, KeyError, ValueError, IndexError) as error:
+        raise InputError(f"{where} is damaged: {as_line(error, length=120)}; calibrate again") from error
+    return found

@@ -1,0 +1,80 @@
+"""A second resonance is found after the first was taken out, and one alone leaves nothing behind."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bumphunt
+from bumphunt.pipeline.further_signals import without_signal
+
+CONFIG = {
+    "search": {"low": 2_850.0, "high": 6_200.0, "cut_fractions": [0.03], "null_width": 1.1},
+    "cwola": {"folds": 2, "repeats": 2, "max_iter": 20},
+    "vae": {"enabled": False},
+    "autoencoder": {"enabled": False},
+    "limit": {"enabled": False},
+}
+FIRST, SECOND = (3_500.0, 500.0, 100.0), (4_700.0, 450.0, 250.0)
+ALONE = {"daughters": None, "features": ["mj1", "mj2", "tau21_1", "tau21_2"]}
+
+
+@pytest.fixture(scope="module")
+def table(make_events):
+    """Two resonances."""
+    other = make_events(10, signal=110, masses=SECOND, seed=6)
+    both = pd.concat([make_events(20_000, signal=150, masses=FIRST, seed=5), other[other["label"] == 1]])
+    return both.drop(columns="label").reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def hunted(table):
+    return bumphunt.hunt(table, config=CONFIG, seed=3)
+
+
+def test_two_resonances_are_two_claims(hunted):
+    result = hunted.result
+    found = [result.answers, *result.signals]
+    assert [each.status for each in found] == ["discovery", "discovery"]
+    masses = sorted((each.m_resonance.value, each.m_x.value, each.m_y.value) for each in found)
+    assert masses == [pytest.approx(FIRST, rel=0.05), pytest.approx(SECOND, rel=0.05)]
+    assert "given that the resonance claimed in 4311-4852 GeV is real" in result.signals[0].assumptions[-1]
+    assert "further signal" in str(result)
+    assert result.stages["further_signals"]["n_claimed"] == 1
+    assert result.from_dict(result.to_dict()).signals[0].n_signal.value == result.signals[0].n_signal.value
+
+
+def test_what_was_claimed_is_left_out(hunted):
+    first, second = hunted.findings.verdict, hunted.findings.further[0]
+    rest, rows, untouched = without_signal(hunted.findings.search, first)
+    guarded = first.best.task.window.masked_bins(rest.edges, guard=1)
+    low, high = rest.edges[:-1][guarded].min(), rest.edges[1:][guarded].max()
+    assert not ((rest.mjj >= low) & (rest.mjj < high)).any()
+    assert all(task.window.high <= low or task.window.low >= high for task in rest.tasks)
+    assert all(task.masked_bins(guard=1)[guarded].all() for task in rest.tasks)
+    assert all(task.window.sideband_high <= low for task in untouched[1])
+    assert np.array_equal(hunted.findings.search.mjj[rows], rest.mjj)
+    assert second.best.scan.n_trials == len(rest.tasks), "its trials are the windows that are left"
+    # the fitted signal beyond the range, and no more than it has in all
+    everything = hunted.findings.search.mjj
+    inside = ((everything >= low) & (everything < high)).sum()
+    tails = len(everything) - inside - len(rest.mjj)
+    assert 5 < tails < first.mass_fit.n_signal.value / 2
+
+
+def test_one_resonance_leaves_nothing(make_events):
+    table = make_events(15_000, signal=110, masses=FIRST, seed=5, label=False)
+    found = bumphunt.hunt(table, config={**CONFIG, **ALONE}, seed=3)
+    assert found.answers.status == "discovery"
+    assert found.result.signals == ()
+    assert found.result.stages["further_signals"]["z_global_of_the_rest"] < 3
+
+
+def test_the_strongest_only_where_no_more_are_asked_for(table):
+    config = {**CONFIG, **ALONE, "search": {**CONFIG["search"], "most_signals": 1}}
+    found = bumphunt.hunt(table, config=config, seed=3)
+    assert found.answers.status == "discovery"
+    assert found.result.signals == ()
+    both = bumphunt.hunt(table, config={**CONFIG, **ALONE}, seed=3)
+    assert len(both.result.signals) == 1
+    masses = sorted(each.m_resonance.value for each in (both.answers, *both.result.signals))
+    assert masses == [pytest.approx(FIRST[0], rel=0.05), pytest.approx(SECOND[0], rel=0.05)]
