@@ -103,7 +103,7 @@ def publish(
     if record.exists() and not (record / "submission.yaml").is_file():
         raise InputError(f"{record} was not made by this program and will not be overwritten; move it away")
     workspaces = _workspaces(folder, products)
-    setting = Setting.of(result)
+    setting = Setting.of(result, limits)
     variable = str((result.config.get("resonance") or {}).get("column", "mjj"))
     try:
         document = to_hs3(workspaces, variable=variable, description=_abstract(result, setting), version=__version__)

@@ -53,8 +53,9 @@ class Setting:
     width: float
 
     @classmethod
-    def of(cls, result: AnalysisResult) -> "Setting":
-        """Read it from a saved result."""
+    def of(cls, result: AnalysisResult, limits: dict[str, Any] | None = None) -> "Setting":
+        """Read it from a saved result; a luminosity that it does not name from saved limits."""
+        points = (limits or {}).get("points") or [{}]
         config = result.config
         limit = config.get("limit") or {}
         resonance = config.get("resonance") or {}
@@ -65,7 +66,7 @@ class Setting:
             unit="GeV" if dijet else str(resonance.get("unit") or ""),
             reaction=DIJET_REACTION if dijet else f"P P --> X, resonance in {column}",
             sqrt_s=config.get("sqrt_s"),
-            luminosity=limit.get("luminosity"),
+            luminosity=limit.get("luminosity") or points[0].get("luminosity"),
             simulation=bool(result.input.get("simulation")),
             width=float(limit.get("width", LimitConfig().width)),
         )

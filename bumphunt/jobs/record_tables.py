@@ -30,7 +30,7 @@ def record_tables(result: AnalysisResult, products: Products, limits: dict[str, 
     limits : dict, optional
         What ``bumphunt limits`` saved.
     """
-    setting = Setting.of(result)
+    setting = Setting.of(result, limits)
     found = [_spectrum("Spectrum before selection", products.inclusive, setting, "all events", "spectrum_before")]
     best = products.scan.best_window
     if best is not None and best.fit is not None and best.cut_fraction < 1.0:

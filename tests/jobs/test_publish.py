@@ -15,7 +15,9 @@ from bumphunt.cli import main
 from bumphunt.errors import InputError, MissingExtraError
 from bumphunt.jobs.hepdata import hepdata_lib
 from bumphunt.jobs.publish import publish
+from bumphunt.jobs.record_columns import Setting
 from bumphunt.jobs.record_limits import retrained_limits
+from bumphunt.results import AnalysisResult
 
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
 
@@ -164,6 +166,13 @@ def test_the_stored_form_of_limits_gives_the_way_that_was_chosen():
     assert columns["Mass of the resonance"] == [3_500.0, "-"]
     assert columns["From"] == ["cut 1%", "inclusive"]
     assert efficiency.dependent[0].values == [0.2, 0.4, 0.2, 0.4]
+
+
+@pytest.mark.parametrize(("of_the_run", "used"), [(5.0, 5.0), (None, 10.0)])
+def test_a_luminosity_that_only_the_limits_know_is_theirs(finished, of_the_run, used):
+    result = AnalysisResult.from_dict(json.loads((finished[0] / "result.json").read_text()))
+    result.config["limit"]["luminosity"] = of_the_run
+    assert Setting.of(result, {"points": [{"luminosity": 10.0}]}).luminosity == used
 
 
 def test_figures_go_along_with_thumbnails_and_without_imagemagick(published, tables):
