@@ -23,6 +23,7 @@ QUICK = {
     "search": {"windows": [[3300, 3700]]},
 }
 CONFIG = bumphunt.AnalysisConfig.model_validate(QUICK)
+MEASURED = ("mjj", "mj1", "mj2", "tau21_1", "tau21_2")
 EDGES = 2000.0 * 1.03 ** np.arange(41)
 
 
@@ -107,9 +108,22 @@ def test_copies_are_dropped_and_counted(table, variant, copies):
 
 
 @pytest.mark.filterwarnings("ignore:events")
-def test_copies_in_half_precision_are_dropped_as_near_ones(table):
-    taken = take_in(shuffled(pd.concat([table, table.astype("float16").astype("float64")])), CONFIG)
-    assert (len(taken.events), taken.quality.near_duplicates) == (len(table), len(table))
+@pytest.mark.parametrize("columns", [[*MEASURED], ["mjj"]], ids=["all columns", "one column"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda values: values.astype("float16").astype("float64"),
+        lambda values: values.map(lambda value: float(f"{value:.4g}")),
+        lambda values: values * (1 + 1e-6 * np.random.default_rng(1).standard_normal(values.shape)),
+    ],
+    ids=["half precision", "four digits", "noise"],
+)
+def test_near_copies_leave_exactly_the_originals(table, written, columns):
+    again = table.copy()
+    again[columns] = written(table[columns])
+    taken = take_in(shuffled(pd.concat([table, again])), CONFIG)
+    assert taken.source["content"] == content(table)
+    assert taken.quality.duplicates + taken.quality.near_duplicates == len(table)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from bumphunt.events import COLUMNS, IDENTIFIERS, LABEL
 from bumphunt.preprocessing.coincidences import SAMPLE, expected_pairs, pairs_in_cells, scaled, typical_size
 from bumphunt.preprocessing.content import Keys, column_hash, content_hash, mixed
 from bumphunt.preprocessing.near_pairs import HASHED, near_pairs, repeated
+from bumphunt.preprocessing.originals import preference
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
@@ -112,8 +113,8 @@ def find_copies(
     agree in the measured columns are copies if there are more than chance allows (:data:`LARGEST_P`,
     :data:`LARGEST_SHARE`, :data:`LEAST_CONTINUOUS`), whatever their identifiers, weights and labels say; if not, they
     are kept and counted in ``n_undecided``. Rows that share an identifier but differ in content are two events. The
-    row kept of each event is the first in the order of content, so that the events kept do not depend on
-    the order of rows.
+    row kept of each event is the one that is written most precisely, and of equal ones the first in the order of
+    content, so that the events kept do not depend on the order of rows.
 
     Parameters
     ----------
@@ -170,7 +171,7 @@ def find_copies(
             links.append(_equal_in_every_column(table, rows, keys))
         links.append((first[taken], second[taken]))
         undecided = int((~taken).sum())
-    kept_row = _first_in_content(table, names, keys, links)
+    kept_row = _original(table, values, names, keys, links)
     dropped = np.flatnonzero(kept_row != np.arange(len(table)))
     n_exact = int((keys[dropped] == keys[kept_row[dropped]]).sum())
     return Copies(
@@ -344,13 +345,14 @@ def _equal_in_every_column(table: pd.DataFrame, rows: IntArray, keys: Keys) -> t
     return same[_starts(group)][group], same
 
 
-def _first_in_content(
+def _original(
     table: pd.DataFrame,
+    values: list[npt.NDArray[np.generic]],
     names: Sequence[str],
     keys: Keys,
     links: list[tuple[IntArray, IntArray]],
 ) -> IntArray:
-    """Return for each row the row that stands for it, the first in content among all that are linked to it."""
+    """Return for each row the row that stands for it among all that are linked to it."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -365,9 +367,11 @@ def _first_in_content(
     ends = place[first], place[second]
     graph = coo_array((np.ones(len(first), dtype=np.int8), ends), shape=(len(rows), len(rows)))
     component = connected_components(graph, directed=False)[1].astype(np.int64)
-    # by a hash of all there is: rows that share it are interchangeable, and the choice favours no value
+    measured = np.stack([column[rows].astype(np.float64) for column in values], axis=1)
+    # then by a hash of all there is: rows that share it are interchangeable, and the choice favours no value
     rest = [name for name in table.columns if name not in names]
-    order = np.lexsort([mixed(keys[rows] ^ column_hash(table, rest, rows)), component])
+    whole = mixed(keys[rows] ^ column_hash(table, rest, rows))
+    order = np.lexsort([whole, -preference(measured, component), component])
     starts = _starts(component[order])
     kept_row[rows[order]] = np.repeat(rows[order[starts]], np.diff(np.append(starts, len(order))))
     return kept_row
