@@ -287,9 +287,20 @@ def test_fractional_counts_need_errors(counts, tmp_path):
 def test_a_dead_bin_is_named_and_nothing_claimed(counts, tmp_path, bins):
     counts = counts.copy()
     counts[bins] = 0
-    first = command("scan", written(tmp_path, counts), "--toys", 100).stdout.splitlines()[0]
+    first, *others = command("scan", written(tmp_path, counts), "--toys", 100).stdout.splitlines()
     assert first.startswith("no claim: the goodness of fit fails")
     assert "holds 0 events" in first
+    assert not any(word in line for line in others for word in ("z =", "global", "upper limit"))
+
+
+@pytest.mark.parametrize("how", [("--method", "bumphunter", "--deficit"), ("--window", 2600, 2900)], ids=str)
+def test_a_dead_bin_is_no_deficit_and_no_limit(counts, tmp_path, how):
+    counts = counts.copy()
+    counts[10] = 0
+    first, *others = command("scan", written(tmp_path, counts), "--toys", 100, *how).stdout.splitlines()
+    assert first.startswith("no claim: 2688-2768 GeV holds 0 events")
+    assert not any(word in line for line in others for word in ("z =", "global", "upper limit"))
+    assert scanned(written(tmp_path, counts), *how)["upper_limit"] is None
 
 
 def test_a_deficit_beyond_the_toys_is_a_bound(counts, tmp_path):

@@ -16,6 +16,7 @@ from bumphunt.pipeline.mass_estimate import estimate_masses
 from bumphunt.pipeline.search import Search, prepare_search
 from bumphunt.pipeline.windows import WindowOutcome, search_window
 from bumphunt.results import MassFit, ScanResult
+from bumphunt.results.rounding import mass_range
 from bumphunt.rng import generator
 from bumphunt.significance.spectrum_scan import scan_spectrum
 from bumphunt.sources.counts import looks_like_counts, read_counts
@@ -85,8 +86,8 @@ def masses_in_window(
     fit, _ = estimate_masses(search, task, outcome, best, config, selection=window_selection(search, task))
     if fit is None:
         raise InputError(
-            f"the masses in {window[0]:.0f}-{window[1]:.0f} GeV cannot be fitted at any cut: too few events stand out "
-            "or too few are left as background; give more events or another window"
+            f"the masses in {mass_range(window[0], window[1])} GeV cannot be fitted at any cut: too few events "
+            "stand out or too few are left as background; give more events or another window"
         )
     return fit
 

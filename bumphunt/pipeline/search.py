@@ -15,6 +15,7 @@ from bumphunt.preprocessing.content import canonical_order, content_keys
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow, mass_windows, window_on_grid
 from bumphunt.results import SpectrumFit
+from bumphunt.results.rounding import mass_range
 from bumphunt.scores.registry import check_settings
 from bumphunt.spectrum.binning import searched_range
 from bumphunt.spectrum.families.registry import check_family
@@ -133,8 +134,8 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
     )
     if not tasks:
         raise InputError(
-            f"no window between {edges[0]:.0f} and {edges[-1]:.0f} GeV holds {MINIMUM_TRAINING} events in the region "
-            "and in either sideband; give more events or wider windows"
+            f"no window between {mass_range(edges[0], edges[-1], ' and ')} GeV holds {MINIMUM_TRAINING} events in "
+            "the region and in either sideband; give more events or wider windows"
         )
     inclusive = fit_spectrum(Spectrum.from_events(mjj, edges, sqrt_s=config.sqrt_s), family="auto")
     return Search(

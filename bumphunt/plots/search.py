@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from bumphunt.plots.marks import SYMBOLS, p_text, status_label, tail_probability
 from bumphunt.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, legend_above, one_panel, plain
 from bumphunt.results import CrossCheck, HypothesisMap, ScanResult, WindowResult
+from bumphunt.results.rounding import mass_text
 
 SMALLEST = 1e-60
 """p-values below are drawn here, with a mark that points down."""
@@ -232,7 +233,9 @@ def hypothesis_map(result: HypothesisMap, *, ax: Axes | None = None, status: str
         axes.clabel(lines, fmt="%g σ", fontsize="small")
     if z.count():
         row, column = np.unravel_index(int(np.nanargmax(result.z_local)), z.shape)
-        text = f"Largest: {z[row, column]:.1f} σ at {result.m_x[column]:.0f} and {result.m_y[row]:.0f} GeV"
+        text = (
+            f"Largest: {z[row, column]:.1f} σ at {mass_text(result.m_x[column])} and {mass_text(result.m_y[row])} GeV"
+        )
         axes.plot(
             result.m_x[column], result.m_y[row], "*", color=RED, markersize=14, markeredgecolor=PALE,
             linestyle="none", label=text, clip_on=False,
@@ -241,6 +244,6 @@ def hypothesis_map(result: HypothesisMap, *, ax: Axes | None = None, status: str
     axes.set_xlabel("Heavier daughter $m_X$ [GeV]")
     axes.set_ylabel("Lighter daughter $m_Y$ [GeV]")
     if result.m_resonance is not None:
-        axes.set_title(f"Resonance at {result.m_resonance:.0f} GeV", loc="left")
+        axes.set_title(f"Resonance at {mass_text(result.m_resonance)} GeV", loc="left")
     status_label(axes, status)
     return figure, axes

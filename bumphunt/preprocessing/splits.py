@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import ConfigError, InputError
+from bumphunt.results.rounding import mass_range
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -80,7 +81,7 @@ class MassWindow:
         return widened
 
     def __str__(self) -> str:
-        return f"{self.low:.0f}-{self.high:.0f} GeV"
+        return f"{mass_range(self.low, self.high)} GeV"
 
 
 def mass_windows(edges: FloatArray, *, width: int, step: int, sideband: int) -> tuple[MassWindow, ...]:
@@ -112,7 +113,7 @@ def mass_windows(edges: FloatArray, *, width: int, step: int, sideband: int) -> 
     )
     if not windows:
         raise InputError(
-            f"no window of {width} bins has sidebands between {edges[0]:.0f} and {edges[-1]:.0f} GeV; "
+            f"no window of {width} bins has sidebands between {mass_range(edges[0], edges[-1], ' and ')} GeV; "
             "widen search.low and search.high, or use fewer bins a window"
         )
     return windows
@@ -130,13 +131,13 @@ def window_on_grid(edges: FloatArray, low: float, high: float, *, sideband: int)
     if not low < high or last <= first:
         raise InputError(
             f"the window {low:g}-{high:g} GeV holds no bin; "
-            f"give low < high between {edges[0]:.0f} and {edges[-1]:.0f} GeV, the searched range"
+            f"give low < high between {mass_range(edges[0], edges[-1], ' and ')} GeV, the searched range"
         )
     if first < 1 or last > len(edges) - 2:
         side = "below" if first < 1 else "above"
         raise InputError(
             f"the window {low:g}-{high:g} GeV has no sideband {side} it: the spectrum can be fitted from "
-            f"{edges[0]:.0f} to {edges[-1]:.0f} GeV only; move or narrow the window"
+            f"{mass_range(edges[0], edges[-1], ' to ')} GeV only; move or narrow the window"
         )
     return MassWindow(
         low=float(edges[first]),

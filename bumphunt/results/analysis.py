@@ -8,6 +8,7 @@ from bumphunt.results.base import FloatArray, Result
 from bumphunt.results.html import answers_html
 from bumphunt.results.maps import HypothesisMap, LimitCurve
 from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan
+from bumphunt.results.rounding import mass_range, mass_text
 from bumphunt.results.spectra import ScanResult, SpectrumFit, UpperLimit
 
 SCHEMA_VERSION = "2"
@@ -106,8 +107,8 @@ class Answers(Result):
         ]
         if self.upper_limit is not None:
             lines.append(
-                f"upper limit  {self.upper_limit['n_signal_95']:.0f} events at 95 % CLs "
-                f"(narrow, inclusive, {self.upper_limit['mass']:.0f} GeV)"
+                f"upper limit  {self.upper_limit['n_signal_95']:.1f} events at 95 % CLs "
+                f"(narrow, inclusive, {mass_text(self.upper_limit['mass'])} GeV)"
             )
             selected = self.upper_limit.get("selected")
             if selected is not None:
@@ -211,7 +212,7 @@ class BlindWindow(Result):
     note: str
 
     def __str__(self) -> str:
-        start = f"{self.low:.0f}-{self.high:.0f} GeV at {self.cut_fraction:.2%}"
+        start = f"{mass_range(self.low, self.high)} GeV at {self.cut_fraction:.2%}"
         if self.note:
             return f"{start}: {self.note}"
         return (

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bumphunt.results.rounding import mass_text
+
 if TYPE_CHECKING:
     from bumphunt.results.analysis import Answers
     from bumphunt.results.spectra import SpectrumFit
@@ -61,8 +63,8 @@ def spectrum_svg(fit: "SpectrumFit") -> str:
     centres = 0.5 * (edges[1:] + edges[:-1])
     line = " ".join(f"{x(m):.1f},{y(b):.1f}" for m, b in zip(centres, expected, strict=True))
     points = "".join(
-        f'<circle cx="{x(m):.1f}" cy="{y(n):.1f}" r="2"><title>{m:.0f} GeV: {n:.0f} events, {b:.1f} expected</title>'
-        "</circle>"
+        f'<circle cx="{x(m):.1f}" cy="{y(n):.1f}" r="2">'
+        f"<title>{mass_text(m)} GeV: {n:.0f} events, {b:.1f} expected</title></circle>"
         for m, n, b in zip(centres, counts, expected, strict=True)
         if n > 0
     )
@@ -76,7 +78,7 @@ def spectrum_svg(fit: "SpectrumFit") -> str:
         f'<svg role="img" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" font-size="11" '
         f'fill="currentColor" aria-label="Spectrum with its background fit">{shaded}'
         f'<polyline points="{line}" fill="none" stroke="#0072B2" stroke-width="1.5"/>{points}'
-        f'<text x="{MARGIN}" y="{bottom}">{edges[0]:.0f}</text>'
-        f'<text x="{WIDTH - MARGIN}" y="{bottom}" text-anchor="end">{edges[-1]:.0f} GeV</text>'
+        f'<text x="{MARGIN}" y="{bottom}">{mass_text(edges[0])}</text>'
+        f'<text x="{WIDTH - MARGIN}" y="{bottom}" text-anchor="end">{mass_text(edges[-1])} GeV</text>'
         f'<text x="{MARGIN}" y="14">{counts.sum():.0f} events, log scale</text></svg>'
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bumphunt.results.base import FloatArray, Result
+from bumphunt.results.rounding import mass_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,6 +51,6 @@ class LimitCurve(Result):
 
     def __str__(self) -> str:
         return "\n".join(
-            f"{mass:.0f} GeV: {observed:.4g} {self.unit} (expected {expected[2]:.4g})"
+            f"{mass_text(mass)} GeV: {observed:.4g} {self.unit} (expected {expected[2]:.4g})"
             for mass, observed, expected in zip(self.mass, self.observed, self.expected, strict=True)
         )

@@ -1,4 +1,4 @@
-"""Numbers rounded by the rule of the Particle Data Group."""
+"""Numbers as text: rounded by the rule of the Particle Data Group, and masses."""
 
 import math
 
@@ -25,3 +25,25 @@ def pdg_round(value: float, error: float) -> tuple[str, str]:
         decimals = (1 if leading < 355 else 0) - exponent
     shown = max(decimals, 0)
     return f"{round(value, decimals):.{shown}f}", f"{round(error, decimals):.{shown}f}"
+
+
+def mass_text(mass: float) -> str:
+    """Return a mass as text: whole from 100 GeV on, four digits below, where a whole GeV would be too coarse.
+
+    Examples
+    --------
+    >>> mass_text(3823.4), mass_text(90.8312), mass_text(9.34)
+    ('3823', '90.83', '9.34')
+    """
+    return f"{mass:.0f}" if abs(mass) >= 100.0 or mass == 0.0 else f"{mass:.4g}"
+
+
+def mass_range(low: float, high: float, to: str = "-") -> str:
+    """Return a range of masses as text, see :func:`mass_text`.
+
+    Examples
+    --------
+    >>> mass_range(3300.0, 3700.0), mass_range(9.34, 9.58, " to ")
+    ('3300-3700', '9.34 to 9.58')
+    """
+    return f"{mass_text(low)}{to}{mass_text(high)}"

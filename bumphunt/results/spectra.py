@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bumphunt.results.base import BoolArray, FloatArray, Result
+from bumphunt.results.rounding import mass_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,8 +136,9 @@ class ScanResult(Result):
         window = self.best_window
         if window is None:
             return "nothing searched"
+        cut = "" if window.cut_fraction == 1.0 else f" at a cut of {window.cut_fraction:.2%}"
         return (
-            f"best window {window.low:.0f}-{window.high:.0f} GeV at a cut of {window.cut_fraction:.2%}: "
+            f"best window {mass_range(window.low, window.high)} GeV{cut}: "
             f"{window.n_observed} events on {window.n_expected:.1f} ± {window.n_expected_error:.1f}, "
             f"z = {self.z_local:.2f} local, {self.z_global:.2f} global"
         )

@@ -15,6 +15,7 @@ from scipy.special import gammainc, gammaincc
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import Result
+from bumphunt.results.rounding import mass_range
 from bumphunt.spectrum.batched import fit_many
 from bumphunt.spectrum.design import Design
 from bumphunt.statistics import SMALLEST_P, z_from_p
@@ -84,7 +85,7 @@ class BumpHunt(Result):
 
     def __str__(self) -> str:
         return (
-            f"{self.mode} in {self.low:.0f}-{self.high:.0f} GeV: {self.n_observed:.0f} events on "
+            f"{self.mode} in {mass_range(self.low, self.high)} GeV: {self.n_observed:.0f} events on "
             f"{self.n_expected:.1f}, "
             f"z = {self.z_local:.2f} local, {self.z_global:.2f} global ({self.n_exceed} of {self.n_toys} toys exceed)"
         )

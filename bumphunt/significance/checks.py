@@ -12,6 +12,7 @@ from scipy.special import chdtrc, gammaincc
 
 from bumphunt.config import ChecksConfig
 from bumphunt.results import Check, SpectrumFit, WindowResult
+from bumphunt.results.rounding import mass_range
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -79,7 +80,9 @@ def spectrum_checks(window: WindowResult, *, thresholds: ChecksConfig) -> tuple[
 
 
 def deficit_check(fit: SpectrumFit, *, threshold: float) -> Check:
-    """Return the check that no bin outside the window is empty or short of events: it makes an excess beside it.
+    """Return the check that no bin outside the window is short of events, which makes an excess beside it.
+
+    Inside the window an empty bin counts, since no resonance empties one.
 
     Parameters
     ----------
@@ -88,7 +91,7 @@ def deficit_check(fit: SpectrumFit, *, threshold: float) -> Check:
     threshold : float
         Smallest p-value of the deepest deficit, all bins counted as trials, that passes.
     """
-    outside = np.flatnonzero(~fit.masked)
+    outside = np.flatnonzero(~fit.masked | (fit.counts == 0))
     # the fit may be too high by one of its own errors before a deficit is believed
     expected = np.maximum(fit.expected - fit.error, 0.0)[outside]
     p_values = gammaincc(fit.counts[outside] + 1.0, np.maximum(expected, 1e-12))
@@ -97,15 +100,15 @@ def deficit_check(fit: SpectrumFit, *, threshold: float) -> Check:
     place = outside[deepest]
     low, high, seen, wanted = fit.edges[place], fit.edges[place + 1], fit.counts[place], fit.expected[place]
     what = "a dead bin" if seen == 0 else "a deficit"
-    found = f": {low:.0f}-{high:.0f} GeV holds {seen:.0f} events where {wanted:.0f} are expected, {what}"
+    found = f": {mass_range(low, high)} GeV holds {seen:.0f} events where {wanted:.0f} are expected, {what}"
     return Check(
         name="no_deficit",
         passed=p_value >= threshold,
         value=p_value,
         threshold=threshold,
-        meaning="p-value of the deepest deficit of a single bin outside the window, at least the threshold; a failure "
-        "is a bin without its events (a dead region, a hole of the trigger), which pulls the background down and makes "
-        "an excess beside it" + (found if p_value < threshold else ""),
+        meaning="p-value of the deepest deficit of a bin outside the window or empty, at least the threshold; a "
+        "failure is a bin without its events (a dead region, a hole of the trigger), which pulls the background down "
+        "and makes an excess beside it" + (found if p_value < threshold else ""),
     )
 
 

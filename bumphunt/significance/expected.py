@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import InputError
 from bumphunt.results import Result
+from bumphunt.results.rounding import mass_range
 from bumphunt.significance.asymptotics import expected_discovery_z
 from bumphunt.significance.limits import expected_window_limits
 from bumphunt.spectrum.fit import fit_spectrum
@@ -56,7 +57,7 @@ class ExpectedSignificance(Result):
 
     def __str__(self) -> str:
         return (
-            f"{self.low:.0f}-{self.high:.0f} GeV, blinded: {self.n_expected:.1f} ± {self.n_expected_error:.1f} "
+            f"{mass_range(self.low, self.high)} GeV, blinded: {self.n_expected:.1f} ± {self.n_expected_error:.1f} "
             f"background events; {self.n_signal_3:.1f} signal events for 3 sigma, {self.n_signal_5:.1f} for 5, "
             f"expected limit {self.limits[2]:.1f}"
         )

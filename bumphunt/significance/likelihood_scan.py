@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import Result
+from bumphunt.results.rounding import mass_range, mass_text
 from bumphunt.significance.toys import most_significant, throw
 from bumphunt.significance.trials import global_p_value, mean_upcrossings
 from bumphunt.spectrum.batched import TINY, ManyFits, fit_many
@@ -90,8 +91,8 @@ class LikelihoodScan(Result):
 
     def __str__(self) -> str:
         return (
-            f"best mass {self.best_mass:.0f} GeV (width {self.best_width:.1%}): {self.best_signal:.1f} signal events, "
-            f"z = {self.z_local:.2f} local, {self.z_global:.2f} global"
+            f"best mass {mass_text(self.best_mass)} GeV (width {self.best_width:.1%}): {self.best_signal:.1f} "
+            f"signal events, z = {self.z_local:.2f} local, {self.z_global:.2f} global"
         )
 
 
@@ -108,7 +109,8 @@ def mass_steps(edges: FloatArray, *, width: float) -> FloatArray:
     low, high = float(edges[0]) / (1.0 - 2.0 * width), float(edges[-1]) / (1.0 + 2.0 * width)
     if low >= high:
         raise InputError(
-            f"the spectrum from {edges[0]:.0f} to {edges[-1]:.0f} GeV is too short for a resonance of width {width:.1%}"
+            f"the spectrum from {mass_range(edges[0], edges[-1], ' to ')} GeV is too short for a resonance of "
+            f"width {width:.1%}"
         )
     return np.geomspace(low, high, max(2, int(np.ceil(np.log(high / low) / (0.5 * width))) + 1))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from bumphunt.errors import InputError
 from bumphunt.results import SpectrumFit
+from bumphunt.results.rounding import mass_range
 from bumphunt.significance.workspace import EVENTS_PER_MU, build_workspace, labelled, resonance_signal
 
 NO_RECORD = "ins0000000"
@@ -119,7 +120,7 @@ def resonance_patchset(
     low, high = float(fit.edges[inside[0]]), float(fit.edges[inside[-1] + 1])
     outside = [mass for mass in masses if not low < mass < high]
     if outside:
-        raise InputError(f"mass {outside[0]:g} GeV lies outside the window, {low:.0f} to {high:.0f} GeV")
+        raise InputError(f"mass {outside[0]:g} GeV lies outside the window, {mass_range(low, high, ' to ')} GeV")
     signals = {
         float(mass): build_workspace(
             fit,

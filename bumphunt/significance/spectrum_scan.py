@@ -35,6 +35,8 @@ Method = Literal["counting", "q0", "bumphunter"]
 Mode = Literal["excess", "deficit"]
 BLOCK = 2000
 """Toys whose significances are held at a time."""
+DEFICIT = "deficit, "
+"""What the method of a global p-value begins with, where a deficit was looked for."""
 REACH = 1.5
 """Half the width, in resolutions, of the window that is described around a resonance found by ``q0``."""
 
@@ -245,7 +247,7 @@ def _bump_hunt(
     counts, edges = spectrum.counts, spectrum.edges
     found = bump_hunt(counts, edges, design=design, widths=widths, n_toys=n_toys, rng=rng, mode=mode)
     result = _around(spectrum, found.low, found.high, chosen)
-    sign = "" if mode == "excess" else "deficit, "
+    sign = "" if mode == "excess" else DEFICIT
     return ScanResult(
         windows=(replace(result, p_local=found.p_local, z_local=found.z_local, note=""),),
         best=0,

@@ -6,9 +6,11 @@ import numpy as np
 
 from bumphunt.config import ChecksConfig
 from bumphunt.errors import FitError
-from bumphunt.results import Check, ScanResult
+from bumphunt.results import Check, ScanResult, WindowResult
+from bumphunt.results.rounding import mass_range
 from bumphunt.significance.checks import spectrum_checks, verdict
 from bumphunt.significance.limits import check_luminosity, window_limit
+from bumphunt.significance.spectrum_scan import DEFICIT
 from bumphunt.spectrum.goodness_toys import saturated_p_value
 from bumphunt.statistics import SMALLEST_P
 
@@ -43,7 +45,8 @@ def scan_summary(
     -------
     dict
         All of the scan but its windows; ``status`` and ``checks`` as in ``result.json``; ``window`` and ``fit`` of the
-        best one, ``goodness``, ``upper_limit`` on signal events inside the window, ``not_searched``.
+        best one, ``goodness``, ``upper_limit`` on signal events inside the window (None where a check fails, which
+        leaves no background to compare with, and in a window of a deficit that was looked for), ``not_searched``.
     """
     if luminosity is not None:
         check_luminosity(luminosity)
@@ -60,7 +63,8 @@ def scan_summary(
         summary["goodness"] = {"chi2": fit.chi2, "ndf": fit.ndf, "p_value": fit.p_value}
         summary["goodness"]["p_value_toys"] = saturated_p_value(fit, n_toys=GOODNESS_TOYS, rng=rng)
     summary["upper_limit"] = None
-    if best is not None and np.isfinite(best.n_expected):
+    trusted = all(check.passed for check in checks) and not found.p_global_method.startswith(DEFICIT)
+    if best is not None and trusted and np.isfinite(best.n_expected):
         try:
             limit = window_limit(
                 best.n_observed,
@@ -115,15 +119,13 @@ def scan_text(found: ScanResult, summary: dict[str, Any]) -> str:
     """Return a scan in a few lines for people, what speaks against it before any significance."""
     failed = [Check.from_dict(check) for check in summary["checks"] if not check["passed"]]
     lines = [_against(failed)] if failed else []
-    lines.append(_headline(found))
-    lines.extend(found.notes)
     best = found.best_window
+    lines.append(_counts(best) if failed and best is not None else _headline(found))
+    lines.extend(found.notes)
     goodness = summary["goodness"]
     if best is not None and best.fit is not None and goodness is not None:
-        lines.append(
-            f"background {best.fit} ({goodness['p_value_toys']:.3g} from toys); "
-            f"global p-value from {found.p_global_method}"
-        )
+        how = "" if failed else f"; global p-value from {found.p_global_method}"
+        lines.append(f"background {best.fit} ({goodness['p_value_toys']:.3g} from toys){how}")
     limit = summary["upper_limit"]
     if limit is not None:
         text = f"upper limit {limit['n_signal']:.1f} signal events in the window at 95 % CLs"
@@ -132,8 +134,8 @@ def scan_text(found: ScanResult, summary: dict[str, Any]) -> str:
             product = "sigma x B x A" if limit["acceptance"] == 1.0 else "sigma x B"
             text += f", {product} < {limit['cross_section']:.3g} fb"
         lines.append(text)
-    lines.append(f"searched {found.searched_low:.0f}-{found.searched_high:.0f} GeV; outside it: not searched")
-    lines.extend(f"not searched: {p['low']:.0f}-{p['high']:.0f} GeV, {p['reason']}" for p in summary["not_searched"])
+    lines.append(f"searched {mass_range(found.searched_low, found.searched_high)} GeV; outside it: not searched")
+    lines.extend(f"not searched: {mass_range(p['low'], p['high'])} GeV, {p['reason']}" for p in summary["not_searched"])
     return "\n".join(lines)
 
 
@@ -145,7 +147,16 @@ def _against(failed: list[Check]) -> str:
             parts.append(f"the goodness of fit fails (p = {max(check.value, SMALLEST_P):.2g} < {check.threshold:g})")
         else:
             parts.append(check.meaning.rpartition(": ")[2])
-    return f"no claim: {'; '.join(parts)}. What follows is no significance of a resonance"
+    return f"no claim: {'; '.join(parts)}. No significance is given"
+
+
+def _counts(best: WindowResult) -> str:
+    """Return the window without a significance, for which a fit that fails is no ground."""
+    error = f" ± {best.n_expected_error:.1f}" if np.isfinite(best.n_expected_error) else ""
+    return (
+        f"the window that stands out, {mass_range(best.low, best.high)} GeV, holds {best.n_observed:.0f} events; "
+        f"the fit expects {best.n_expected:.1f}{error}"
+    )
 
 
 def _headline(found: ScanResult) -> str:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import SpectrumFit, UpperLimit, WindowResult
+from bumphunt.results.rounding import mass_text
 from bumphunt.spectrum.families.registry import parametric_family
 from bumphunt.spectrum.functions import design_matrix, gaussian_fractions
 
@@ -220,7 +221,7 @@ def upper_limit(workspace: dict[str, Any], *, mass: float, width: float, level: 
                 data, model, 1e-4 * high, high, level=level, rtol=1e-4
             )
         except (pyhf.exceptions.FailedMinimization, ValueError) as error:
-            raise FitError(f"pyhf found no upper limit at {mass:.0f} GeV ({error})") from error
+            raise FitError(f"pyhf found no upper limit at {mass_text(mass)} GeV ({error})") from error
     p_value, best = discovery_p_value(workspace)
     return UpperLimit(
         n_signal_95=float(observed) * EVENTS_PER_MU,

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import InputError
+from bumphunt.results.rounding import mass_range
 
 if TYPE_CHECKING:
     import hist
@@ -113,8 +114,8 @@ def searched_range(
     start = low if low is not None else _peak(mjj) * ratio**bins_above_peak
     if np.log(top / start) < MIN_BINS * np.log(ratio):
         raise InputError(
-            f"the spectrum between {start:.0f} and {top:.0f} GeV is too short to hold a window and two sidebands; "
-            "give more events, or set search.low and search.high in the config"
+            f"the spectrum between {mass_range(start, top, ' and ')} GeV is too short to hold a window and "
+            "two sidebands; give more events, or set search.low and search.high in the config"
         )
     return mass_grid(start, top, ratio=ratio)
 
