@@ -164,3 +164,19 @@ def test_a_scheduler_that_dies_in_mid_run_is_named_within_seconds():
     )
     assert "Traceback" not in done.stderr
     assert float(done.stdout) < 15
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.parametrize(("number", "status", "line"), [(2, 130, "interrupted"), (15, 143, "terminated")])
+def test_a_signal_while_the_program_is_being_loaded_is_one_line(tmp_path, number, status, line):
+    (tmp_path / "click.py").write_text(f"import os, time; os.kill(os.getpid(), {number}); time.sleep(60)", "utf-8")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    done = subprocess.run(
+        [sys.executable, "-m", "bumphunt", "--help"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (status, f"bumphunt: {line}\n")
