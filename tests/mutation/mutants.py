@@ -3,18 +3,26 @@
     python tests/mutation/mutants.py --rooms significance spectrum --sample 40
 
 Mutants: comparisons moved by one place or turned round, + and - and * and / exchanged, constants shifted, ``and`` and
-``or`` exchanged, conditions negated. Each is run in a copy of the package; those that no test notices are named.
+``or`` exchanged, conditions negated. Each is run in a copy of the package, against those tests of its room that call
+the changed function, the quickest first and no longer than ``--seconds``; those that none notices are named. A mutant
+that changes nothing (``<`` for ``<=`` of continuous numbers, the last digit of a tolerance) counts as a survivor too.
+Needs ``os.fork``.
 """
 
 import argparse
 import ast
 import copy
+import importlib
+import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,26 +73,132 @@ def mutated(source, number, place):
     return ast.unparse(ast.fix_missing_locations(tree)), node.lineno, f"{before}  ->  {after}"
 
 
-def killed(work, tests, seconds):
-    """Run tests in the copy; tell whether one fails (an endless loop counts)."""
-    environment = {**os.environ, "PYTHONPATH": str(work), "OMP_WAIT_POLICY": "passive"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *map(str, tests)]
-    try:
-        done = subprocess.run(command, cwd=work, env=environment, capture_output=True, timeout=seconds, check=False)
-    except subprocess.TimeoutExpired:
-        return True
-    return done.returncode != 0
+class Coverage:
+    """Notes for each test which functions of the package it calls, and its seconds."""
+
+    def __init__(self, work):
+        self.prefix, self.seconds, self.calls = f"{work / 'bumphunt'}{os.sep}", {}, defaultdict(set)
+        self.modules = defaultdict(set)
+
+    def pytest_runtest_protocol(self, item):
+        """Trace calls, and no lines, through setup and test."""
+        self.test, self.begun = item.nodeid, time.perf_counter()
+        sys.settrace(self._called)
+
+    def pytest_runtest_logfinish(self):
+        """Stop tracing."""
+        sys.settrace(None)
+        self.seconds[self.test] = time.perf_counter() - self.begun
+
+    def _called(self, frame, event, argument):
+        code = frame.f_code
+        if code.co_filename.startswith(self.prefix):
+            name = code.co_filename[len(self.prefix) :]
+            self.calls[f"{name}:{code.co_firstlineno}"].add(self.test)
+            self.modules[name].add(self.test)
+
+    def tests(self, name, starts):
+        """Return the tests that call one of the functions that start at these lines, or any of the module."""
+        found = set().union(*(self.calls.get(f"{name}:{start}", set()) for start in starts))
+        return sorted(found or self.modules.get(name, set()), key=self.seconds.get)
+
+
+def functions(tree):
+    """Return first and last line of each function, the innermost last; decorators belong to it."""
+    spans = [
+        (min([node.lineno, *(each.lineno for each in node.decorator_list)]), node.end_lineno)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    return sorted(spans)
+
+
+def run(work, arguments, seconds, plugins=()):
+    """Run tests in a child that has the heavy libraries already; return its status, or None when time ran out."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.chdir(work)
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for stream in (0, 1, 2):
+                os.dup2(nowhere, stream)
+            sys.path.insert(0, str(work))
+            sys.dont_write_bytecode = True
+            pytest = importlib.import_module("pytest")
+            quiet = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--no-header"]
+            status = int(pytest.main([*quiet, *arguments], plugins=list(plugins)))
+            for plugin in plugins:
+                plugin.keep()
+        except BaseException:  # whatever a mutant does
+            status = 99
+        os._exit(status)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+class Kept(Coverage):
+    """A coverage that a child writes and its parent reads."""
+
+    def __init__(self, work, path):
+        super().__init__(work)
+        self.path = path
+
+    def keep(self):
+        """Write it."""
+        sets = {
+            name: {key: sorted(tests) for key, tests in getattr(self, name).items()} for name in ("calls", "modules")
+        }
+        self.path.write_text(json.dumps(sets | {"seconds": self.seconds}))
+
+    def read(self):
+        """Read what the child wrote."""
+        for name, value in json.loads(self.path.read_text()).items():
+            setattr(self, name, value if name == "seconds" else {key: set(tests) for key, tests in value.items()})
+        return self
+
+
+def interval(k, n, level=0.68):
+    """Return the Clopper-Pearson interval of a share."""
+    from scipy.stats import beta
+
+    tail = 0.5 * (1.0 - level)
+    return (
+        float(beta.ppf(tail, k, n - k + 1)) if k else 0.0,
+        float(beta.ppf(1.0 - tail, k + 1, n - k)) if k < n else 1.0,
+    )
+
+
+def chosen(tests, seconds, most):
+    """Return the quickest tests that fit into so many seconds, one at least."""
+    found, sum_ = [], 0.0
+    for test in tests:
+        sum_ += seconds[test]
+        if found and sum_ > most:
+            break
+        found.append(test)
+    return found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rooms", nargs="+", default=ROOMS)
     parser.add_argument("--modules", nargs="*", default=[], help="only these, such as scan.py")
-    parser.add_argument("--tests", nargs="*", default=[], help="only these test files, in place of those of the room")
     parser.add_argument("--sample", type=int, help="so many mutants, drawn at random; all otherwise")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=300.0, help="after which a test counts as failed")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of tests for each mutant")
+    parser.add_argument("--again", type=Path, help="try the survivors of such a record once more")
+    parser.add_argument("--json", type=Path, help="write the record to this file")
     options = parser.parse_args()
+    for name in ("numpy", "scipy.special", "scipy.optimize", "scipy.stats", "pandas", "sklearn.ensemble", "iminuit",
+                 "pyhf", "matplotlib.figure", "pyarrow.parquet"):  # fmt: skip
+        importlib.import_module(name)
     plan = []
     for room in options.rooms:
         for path in sorted((ROOT / "bumphunt" / room).glob("*.py")):
@@ -93,35 +207,68 @@ def main():
     total = len(plan)
     random.Random(options.seed).shuffle(plan)
     plan = plan[: options.sample]
-    survivors = []
+    if options.again:
+        named = {
+            line["where"].partition(":")[0] + line["what"]
+            for line in json.loads(options.again.read_text())["survivors"]
+        }
+        plan = [
+            each
+            for each in plan
+            if f"{each[1].relative_to(ROOT)}{mutated(each[1].read_text('utf-8'), *each[2:])[2]}" in named
+        ]
+    survivors, rooms = [], defaultdict(lambda: [0, 0])
     with tempfile.TemporaryDirectory(prefix="mutants") as folder:
         work = Path(folder)
-        for name in ("bumphunt", "tests"):
+        for name in ("bumphunt", "tests", "analysis"):
             shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("pyproject.toml", "data"):
             (work / name).symlink_to(ROOT / name)
-        for room in options.rooms:
-            tests = options.tests or [f"tests/{room}"]
-            if killed(work, [work / test for test in tests], 10 * options.seconds):
-                sys.exit(f"the tests {' '.join(tests)} fail without a mutant")
+        covered = {}
+        for room in sorted({room for room, *_ in plan}):
+            kept = Kept(work, work / f"{room}.coverage")
+            if run(work, [f"tests/{room}"], 1800, [kept]) != 0:
+                sys.exit(f"the tests of {room} fail without a mutant")
+            covered[room] = kept.read()
+            print(f"{room}: {len(kept.seconds)} tests, {sum(kept.seconds.values()):.0f} s", flush=True)  # noqa: T201
         for room, path, number, place in plan:
             source = path.read_text("utf-8")
             changed, line, what = mutated(source, number, place)
             target = work / path.relative_to(ROOT)
+            starts = [low for low, high in functions(ast.parse(source)) if low <= line <= high][-1:]
+            tests = covered[room].tests(f"{room}/{path.name}", starts)
             target.write_text(changed, "utf-8")
-            own = work / "tests" / room / f"test_{path.name}"
-            rest = [work / "tests" / room]
-            tests = [work / test for test in options.tests] or rest
-            # the module's own tests first: most mutants die there
-            dead = (not options.tests and own.exists() and killed(work, [own], options.seconds)) or killed(
-                work, tests, options.seconds
-            )
+            most = chosen(tests, covered[room].seconds, options.seconds)
+            dead = bool(most) and run(work, most, 10 * options.seconds) != 0
             target.write_text(source, "utf-8")
-            print(f"{'killed  ' if dead else 'SURVIVED'} {path.relative_to(ROOT)}:{line}: {what}", flush=True)  # noqa: T201
+            where = f"{path.relative_to(ROOT)}:{line}"
+            print(f"{'killed  ' if dead else 'SURVIVED'} {where}: {what}", flush=True)  # noqa: T201
+            rooms[room][0] += dead
+            rooms[room][1] += 1
             if not dead:
-                survivors.append(path)
-    share = 1.0 - len(survivors) / max(len(plan), 1)
-    print(f"{len(plan)} of {total} mutants tried, {len(survivors)} survived: {share:.0%} killed")  # noqa: T201
+                survivors.append({"where": where, "what": what, "tests": len(tests)})
+    killed = len(plan) - len(survivors)
+    low, high = interval(killed, max(len(plan), 1))
+    share = killed / max(len(plan), 1)
+    print(f"{len(plan)} of {total} mutants tried, {killed} killed: {share:.0%} ({low:.0%} to {high:.0%})")  # noqa: T201
+    if options.json:
+        git = subprocess.run(
+            ["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        record = {
+            "commit": git.stdout.strip(),
+            "config": {"rooms": list(options.rooms), "sample": options.sample, "seconds": options.seconds},
+            "seed": options.seed,
+            "command": " ".join(["python", "tests/mutation/mutants.py", *sys.argv[1:]]),
+            "mutants": total,
+            "tried": len(plan),
+            "killed": killed,
+            "share": round(share, 4),
+            "interval_68": [round(low, 4), round(high, 4)],
+            "by_room": {room: {"killed": k, "tried": n} for room, (k, n) in sorted(rooms.items())},
+            "survivors": survivors,
+        }
+        options.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     sys.exit(share < 0.9)
 
 
