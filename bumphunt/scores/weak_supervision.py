@@ -82,28 +82,6 @@ def out_of_fold_scores(
     return result
 
 
-def fold_models(
-    features: FloatArray,
-    region: BoolArray,
-    weights: FloatArray,
-    folds: IntArray,
-    *,
-    make_classifier: Callable[[int], Classifier],
-    threads: int = 1,
-) -> dict[int, Classifier]:
-    """Return the classifiers that :func:`out_of_fold_scores` trains, by the fold each of them scores.
-
-    They are for events that are in no fold, such as simulated signal whose efficiency is asked for.
-    Parameters and errors are those of :func:`out_of_fold_scores`.
-    """
-    check_sample(features, region, weights, folds, least=2)
-    numbers = [int(fold) for fold in np.unique(folds)]
-    trained = _side_by_side(
-        lambda fold: _train_without(fold, features, region, weights, folds, make_classifier), numbers, threads
-    )
-    return dict(zip(numbers, trained, strict=True))
-
-
 def _train_without(
     fold: int,
     features: FloatArray,

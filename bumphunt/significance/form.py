@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import WindowResult
-from bumphunt.significance.p_values import counting_p_value, widened_p_value
+from bumphunt.significance.p_values import counting_p_value
 from bumphunt.spectrum.profiling import ENVELOPE, PENALTY, fit_all
 from bumphunt.spectrum.spectrum import Spectrum
 from bumphunt.statistics import p_from_z, z_from_p
@@ -79,9 +79,7 @@ def with_form_difference(found: WindowResult, relative: float) -> WindowResult:
     return replace(nominal, p_local=p_value, z_local=z_from_p(p_value), n_form=expected)
 
 
-def with_form(
-    found: WindowResult, spectrum: Spectrum, *, families: tuple[str, ...] = ENVELOPE, null_width: float = 1.0
-) -> WindowResult:
+def with_form(found: WindowResult, spectrum: Spectrum, *, families: tuple[str, ...] = ENVELOPE) -> WindowResult:
     """Return a window's result with the form of the background profiled.
 
     Parameters
@@ -92,8 +90,6 @@ def with_form(
         The counts it was made from, with window and masked bins.
     families : tuple of str
         Forms to profile.
-    null_width : float
-        As there; the significance over every form is divided by it.
 
     Returns
     -------
@@ -112,8 +108,7 @@ def with_form(
     charged = [fit.deviance + PENALTY * len(fit.parameters) for fit in fits]
     lowest, name, expected = math.inf, "", math.nan
     for fit, charge in zip(fits, charged, strict=True):
-        p_value = counting_p_value(found.n_observed, fit.window_expected, fit.window_error)
-        z = z_from_p(widened_p_value(p_value, null_width))
+        z = z_from_p(counting_p_value(found.n_observed, fit.window_expected, fit.window_error))
         ratio = math.copysign(z**2, z) + charge - min(charged)
         if ratio < lowest:
             lowest, name, expected = ratio, fit.family, fit.window_expected

@@ -4,7 +4,7 @@ import math
 
 from scipy.special import betainc, gammainc
 
-from bumphunt.statistics import SMALLEST_P, p_from_z, z_from_p
+from bumphunt.statistics import SMALLEST_P, z_from_p  # noqa: F401
 
 
 def counting_p_value(observed: float, expected: float, error: float) -> float:
@@ -55,22 +55,6 @@ def on_off_p_value(on: float, off: float, tau: float) -> float:
     if on <= 0:
         return 1.0
     return max(float(betainc(on, off + 1.0, 1.0 / (1.0 + tau))), SMALLEST_P)
-
-
-def widened_p_value(p_value: float, width: float) -> float:
-    """Return the p-value when its normal quantile is known to spread by ``width`` instead of one.
-
-    Out-of-fold scores of different folds share training events, so that their excesses are slightly correlated
-    and the sum over folds spreads more than Poisson (compare arXiv:2512.13787).
-
-    Examples
-    --------
-    >>> round(widened_p_value(p_from_z(3.0), 1.2) / p_from_z(2.5), 6)
-    1.0
-    """
-    if width == 1.0:
-        return p_value
-    return max(p_from_z(z_from_p(p_value) / width), SMALLEST_P)
 
 
 def sidak(p_local: float, trials: int) -> float:

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import ScanResult, SpectrumFit, WindowResult
 from bumphunt.significance.correlated_trials import largest_p_value
-from bumphunt.significance.form import with_form
-from bumphunt.significance.p_values import counting_p_value, on_off_p_value, sidak, widened_p_value
+from bumphunt.significance.p_values import counting_p_value, on_off_p_value, sidak
 from bumphunt.spectrum.families.registry import check_family
 from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.spectrum import Spectrum
@@ -29,8 +28,6 @@ def window_significance(
     family: str = "auto",
     inclusive: FloatArray | None = None,
     neighbourhood: BoolArray | None = None,
-    null_width: float = 1.0,
-    form: bool = False,
 ) -> WindowResult:
     """Fit the background with one window masked and compare it with the events inside.
 
@@ -46,12 +43,6 @@ def window_significance(
         the window only makes the answer more cautious.
     neighbourhood : bool array of shape (bins,), optional
         Bins to leave out, with the masked ones, where the goodness of the sidebands is judged.
-    null_width : float
-        Standard deviation of the significance without signal, where it was found to exceed one; the
-        significance is divided by it.
-    form : bool
-        Let the form of the background be a systematic (:func:`bumphunt.significance.form.with_form`): ``z_stat`` is
-        then the significance of the nominal form, and ``z_local`` with the form profiled, never larger.
 
     Returns
     -------
@@ -88,8 +79,7 @@ def window_significance(
         tau = float(inclusive[outside].sum() / inclusive[window].sum())
         expected, error, note, fit = off / tau, math.sqrt(max(off, 1.0)) / tau, "", None
         p_local = on_off_p_value(observed, off, tau)
-    p_local = widened_p_value(p_local, null_width)
-    found = WindowResult(
+    return WindowResult(
         low=float(spectrum.edges[:-1][window].min()),
         high=float(spectrum.edges[1:][window].max()),
         cut_fraction=1.0,
@@ -105,7 +95,6 @@ def window_significance(
         fit=fit,
         note=note,
     )
-    return with_form(found, spectrum, null_width=null_width) if form else found
 
 
 def clear_p_value(spectrum: Spectrum, fit: SpectrumFit, neighbourhood: BoolArray | None, *, family: str) -> float:
