@@ -109,8 +109,7 @@ def mass_steps(edges: FloatArray, *, width: float) -> FloatArray:
     low, high = float(edges[0]) / (1.0 - 2.0 * width), float(edges[-1]) / (1.0 + 2.0 * width)
     if low >= high:
         raise InputError(
-            f"the spectrum from {mass_range(edges[0], edges[-1], ' to ')} GeV is too short for a resonance of "
-            f"width {width:.1%}"
+            f"the spectrum, {mass_range(edges[0], edges[-1])} GeV, is too short for a resonance of width {width:.1%}"
         )
     return np.geomspace(low, high, max(2, int(np.ceil(np.log(high / low) / (0.5 * width))) + 1))
 
@@ -392,10 +391,8 @@ def _global(
         curves = roots[:CURVES].reshape(-1, *grid)
     exceed = int(np.sum(best >= z_local))
     upcrossings = sum(mean_upcrossings(curves[:, width]) for width in range(grid[0]))
-    p_global, method, is_bound = global_p_value(
-        z_local, p_local, n_exceed=exceed, n_toys=n_toys, upcrossings=upcrossings
-    )
+    p_global, method, bound = global_p_value(z_local, p_local, n_exceed=exceed, n_toys=n_toys, upcrossings=upcrossings)
     return {
         "p_global": p_global, "z_global": z_from_p(p_global), "p_global_method": method, "n_toys": n_toys,
-        "n_exceed": exceed, "n_failed": int(np.isinf(best).sum()), "is_bound": is_bound, "upcrossings": upcrossings,
+        "n_exceed": exceed, "n_failed": int(np.isinf(best).sum()), "is_bound": bound, "upcrossings": upcrossings,
     }  # fmt: skip
