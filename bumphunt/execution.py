@@ -59,6 +59,23 @@ def parallel_map(
         yield from _local_map(function, tasks, workers)
 
 
+def in_order(arriving: Iterator[tuple[int, Result]]) -> Iterator[Result]:
+    """Yield the results of :func:`parallel_map` in the order of its tasks; those that come early wait.
+
+    Examples
+    --------
+    >>> list(in_order(iter([(1, "b"), (0, "a"), (2, "c")])))
+    ['a', 'b', 'c']
+    """
+    early: dict[int, Result] = {}
+    place = 0
+    for index, result in arriving:
+        early[index] = result
+        while place in early:
+            yield early.pop(place)
+            place += 1
+
+
 def _local_map(function: Callable[[Task], Result], tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Result]]:
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 

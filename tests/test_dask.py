@@ -5,6 +5,7 @@ import signal
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -94,6 +95,19 @@ def test_a_sample_simulated_on_a_cluster_is_the_same(scheduler, tmp_path):
     there = simulate_sample(tmp_path / "there.parquet", scheduler=scheduler, **request)
     pd.testing.assert_frame_equal(pd.read_parquet(here), pd.read_parquet(there))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here.parquet", "there.parquet"]
+
+
+def test_features_clustered_on_a_cluster_are_the_same(scheduler, tmp_path, monkeypatch):
+    from bumphunt.jobs.ingest import write_features
+    from bumphunt.sources.lhco import RawChunk, write_raw
+
+    monkeypatch.setattr("bumphunt.sources.lhco.CHUNK", 4)
+    particles = np.abs(np.random.default_rng(1).normal(0.0, 1.0, (10, 700, 3))) * [3.0, 1.0, 1.0]
+    raw = write_raw(tmp_path / "raw.h5", [RawChunk(particles=particles, label=None)])
+    monkeypatch.chdir(tmp_path)  # workers have other working folders
+    here = write_features("raw.h5", tmp_path / "here.parquet")
+    there = write_features(raw.name, tmp_path / "there.parquet", scheduler=scheduler)
+    pd.testing.assert_frame_equal(pd.read_parquet(here), pd.read_parquet(there))
 
 
 def test_an_address_where_nobody_answers_is_an_input_error():

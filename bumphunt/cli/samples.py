@@ -82,11 +82,14 @@ def simulate(
 @main.command()
 @click.argument("raw", type=path_type, nargs=-1, required=True, metavar="RAW...")
 @output_option
-def features(raw: tuple[Path, ...], output: Path) -> None:
+@workers_option
+@scheduler_option
+def features(raw: tuple[Path, ...], output: Path, workers: int, scheduler: str | None) -> None:
     """Cluster RAW particles of the LHC Olympics layout into an event table."""
     from bumphunt.jobs.ingest import write_features
 
-    click.echo(f"wrote {write_features(raw, output, progress=show_progress())}")
+    written = write_features(raw, output, workers=workers, scheduler=scheduler, progress=show_progress())
+    click.echo(f"wrote {written}")
 
 
 @main.command()

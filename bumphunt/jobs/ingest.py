@@ -7,13 +7,16 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import DIJET, FEATURES, LABEL, FinalState, PreparedEvents, prepare_events
+from bumphunt.execution import in_order, parallel_map
 from bumphunt.pipeline.final_state import CWOLA_FEATURES, is_dijet
 from bumphunt.sources.layouts import Kind, Location, Reading
 from bumphunt.sources.locations import Sources, locate
@@ -153,7 +156,14 @@ def name_of(sources: Sources) -> str:
     return given[0] if len(given) == 1 else f"{given[0]} and {len(given) - 1} more" if given else "events"
 
 
-def write_features(raw: Sources, output: str | Path, *, progress: bool = False) -> Path:
+def write_features(
+    raw: Sources,
+    output: str | Path,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> Path:
     """Write the event table of raw files, a chunk at a time, so that memory stays flat, or of several files as one.
 
     Parameters
@@ -162,6 +172,9 @@ def write_features(raw: Sources, output: str | Path, *, progress: bool = False) 
         Files in the raw layout of the LHC Olympics, jets (NanoAOD, Aspen Open Jets), or several event tables.
     output : path
         Ends in ``.parquet``, ``.csv``, ``.h5`` or ``.hdf5``.
+    workers, scheduler
+        As in :func:`bumphunt.execution.parallel_map`: raw particles are clustered side by side. The table does not
+        depend on it.
     progress : bool
         Show a progress bar.
 
@@ -183,7 +196,8 @@ def write_features(raw: Sources, output: str | Path, *, progress: bool = False) 
         return write_table(read_events(raw, progress=progress), output)
     from bumphunt.features.substructure import DEFINITION
 
-    tables = (table for location in locations for table in _clustered(location.path, progress=progress))
+    how: dict[str, Any] = {"progress": progress, "workers": workers, "scheduler": scheduler}
+    tables = (table for location in locations for table in _clustered(location.path, **how))
     return write_tables(tables, output, metadata=DEFINITION)
 
 
@@ -247,18 +261,40 @@ def _from_standard_input(sources: Sources) -> Iterator[Sources]:
         yield path
 
 
-def _clustered(path: str | Path, *, progress: bool) -> Iterator[pd.DataFrame]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chunk:
+    """Consecutive events of a raw file."""
+
+    path: Path
+    first: int
+    last: int
+
+
+def _cluster(chunk: _Chunk) -> pd.DataFrame:
+    from bumphunt.features.dijets import event_table, padded
+    from bumphunt.sources.lhco import iter_raw
+
+    [raw] = iter_raw(chunk.path, chunk=chunk.last - chunk.first, first=chunk.first, last=chunk.last)
+    return event_table(padded(raw.particles), label=raw.label, warn=False)
+
+
+def _clustered(
+    path: str | Path, *, progress: bool, workers: int = 1, scheduler: str | None = None
+) -> Iterator[pd.DataFrame]:
+    """Give the events of a raw file a chunk at a time, in the order of the file."""
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from bumphunt.features.dijets import event_table, padded
-    from bumphunt.sources.lhco import count_raw, iter_raw
+    from bumphunt.sources.lhco import CHUNK, count_raw
 
-    few = 0
+    few, number = 0, count_raw(path)
+    # workers on other machines share the file system, not the folder this process is in
+    whole = Path(path).absolute()
+    chunks = [_Chunk(path=whole, first=start, last=min(start + CHUNK, number)) for start in range(0, number, CHUNK)]
     columns = (TextColumn("clustering"), BarColumn(), MofNCompleteColumn(), TextColumn("events"), TimeRemainingColumn())
-    with Progress(*columns, disable=not progress, transient=True) as bar:
-        task = bar.add_task("clustering", total=count_raw(path))
-        for chunk in iter_raw(path):
-            table = event_table(padded(chunk.particles), label=chunk.label, warn=False)
+    with Progress(*columns, console=Console(stderr=True), disable=not progress, transient=True) as bar:
+        task = bar.add_task("clustering", total=number)
+        for table in in_order(parallel_map(_cluster, chunks, workers=workers, scheduler=scheduler)):
             few += int((table["mj2"] == 0.0).sum())
             bar.advance(task, len(table))
             yield table

@@ -45,7 +45,7 @@ def count_raw(path: str | Path) -> int:
         return _raw_frame(file, path).rows
 
 
-def iter_raw(path: str | Path, *, chunk: int = CHUNK) -> Iterator[RawChunk]:
+def iter_raw(path: str | Path, *, chunk: int = CHUNK, first: int = 0, last: int | None = None) -> Iterator[RawChunk]:
     """Read a raw file a chunk of events at a time, so that memory does not grow with the file.
 
     Parameters
@@ -54,6 +54,8 @@ def iter_raw(path: str | Path, *, chunk: int = CHUNK) -> Iterator[RawChunk]:
         A file in the raw layout, in pandas' ``fixed`` or ``table`` format.
     chunk : int
         Events per chunk.
+    first, last : int
+        Read the events from ``first`` up to, not with, ``last``; all by default.
 
     Raises
     ------
@@ -64,8 +66,9 @@ def iter_raw(path: str | Path, *, chunk: int = CHUNK) -> Iterator[RawChunk]:
         raise InputError(f"chunk is {chunk}; give at least 1 event")
     with open_hdf5(path) as file:
         frame = _raw_frame(file, path)
-        for start in range(0, frame.rows, chunk):
-            values = frame.read(start, min(start + chunk, frame.rows))
+        end = frame.rows if last is None else min(last, frame.rows)
+        for start in range(first, end, chunk):
+            values = frame.read(start, min(start + chunk, end))
             particles = values[:, : 3 * SLOTS].reshape(-1, SLOTS, 3)
             label = _labels(values[:, -1]) if values.shape[1] == RAW_COLUMNS[1] else None
             _check_particles(particles, start, path)

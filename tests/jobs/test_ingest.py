@@ -47,10 +47,8 @@ def test_official_events_agree_with_independent_jets():
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".h5"])
 def test_features_are_written_in_chunks_and_read_back(raw, tmp_path, suffix, monkeypatch):
-    from bumphunt.sources import lhco
-
     whole = read_events(raw)
-    monkeypatch.setattr(lhco.iter_raw, "__kwdefaults__", {"chunk": 6})
+    monkeypatch.setattr("bumphunt.sources.lhco.CHUNK", 6)
     output = write_features(raw, tmp_path / f"table{suffix}", progress=True)
     pd.testing.assert_frame_equal(read_events(output), whole, check_dtype=False)
     assert b"OnePass_KT_Axes" in output.read_bytes()
@@ -66,6 +64,13 @@ def test_events_without_two_jets_are_counted(tmp_path):
     assert len(table) == 5
     assert table.loc[1, "mjj"] == 0
     assert np.isfinite(table.to_numpy()).all()
+
+
+def test_workers_write_the_same_table_in_the_same_order(raw, tmp_path, monkeypatch):
+    monkeypatch.setattr("bumphunt.sources.lhco.CHUNK", 3)
+    alone = write_features(raw, tmp_path / "alone.parquet")
+    together = write_features(raw, tmp_path / "together.parquet", workers=2)
+    assert alone.read_bytes() == together.read_bytes()
 
 
 def test_write_features_refuses_what_is_not_raw(raw, tmp_path):
