@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
 from bumphunt.errors import InputError
-from bumphunt.masses.response import jet_response
+from bumphunt.masses.response import jet_shape
 from bumphunt.masses.signal_table import SUBSTRUCTURE, SignalTable
 
 FloatArray = npt.NDArray[np.float64]
@@ -173,7 +173,7 @@ class MassShapes:
 
     def _jet(self, mass: float) -> FloatArray:
         if mass not in self._jets:
-            shape = jet_response(self.table, mass, self.reference).shape
+            shape = jet_shape(self.table, mass, self.reference)
             self._jets[mass] = np.exp(shape.log_at(self._places + np.log(self.reference / mass))) * CELL
         return self._jets[mass]
 

@@ -181,14 +181,7 @@ class Jet:
 
 def jet_response(table: SignalTable, mass: float, m_resonance: float) -> Jet:
     """Return the response to a particle of ``mass`` (GeV) from a resonance of ``m_resonance`` (GeV)."""
-    at, target = place(table.masses[:, 1:], table.masses[:, :1]), place(mass, m_resonance)
-    offsets = np.stack([np.broadcast_to(at[0] - target[0], at[1].shape).ravel(), (at[1] - target[1]).ravel()], axis=1)
-    points = local_weights(offsets, JET_SCALES).reshape(at[1].shape)
-    sample, slot = np.nonzero(points)
-    # as many events as give the shape to a percent; more would only cost time
-    step = max(len(sample) * table.log_jet.shape[2] // MOST_JETS, 1)
-    ratio = table.log_jet[sample, slot, ::step]
-    weight = np.repeat(points[sample, slot], ratio.shape[1]) / ratio.shape[1]
+    sample, slot, step, ratio, weight = _jets_near(table, mass, m_resonance)
     relative = np.clip(table.log_resonance[sample, ::step] - table.core[sample, None], -MJJ_CLIP, MJJ_CLIP)
     shape = shape_of(ratio.ravel(), weight, JET_GRID)
     observables = table.substructure[sample, slot, ::step].reshape(len(weight), -1)
@@ -197,6 +190,26 @@ def jet_response(table: SignalTable, mass: float, m_resonance: float) -> Jet:
         pull=smooth_table(JET_GRID, _pull(ratio.ravel(), relative.ravel(), weight, shape.mode)),
         substructure=_substructure_quantiles(_mass_class(ratio.ravel(), shape), observables, weight),
     )
+
+
+def jet_shape(table: SignalTable, mass: float, m_resonance: float) -> Shape:
+    """Return the shape of :func:`jet_response` alone, in a third of its time."""
+    _, _, _, ratio, weight = _jets_near(table, mass, m_resonance)
+    return shape_of(ratio.ravel(), weight, JET_GRID)
+
+
+def _jets_near(
+    table: SignalTable, mass: float, m_resonance: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int, FloatArray, FloatArray]:
+    """Return samples, slots and step of the simulated jets of like particles, their log mass ratios and weights."""
+    at, target = place(table.masses[:, 1:], table.masses[:, :1]), place(mass, m_resonance)
+    offsets = np.stack([np.broadcast_to(at[0] - target[0], at[1].shape).ravel(), (at[1] - target[1]).ravel()], axis=1)
+    points = local_weights(offsets, JET_SCALES).reshape(at[1].shape)
+    sample, slot = np.nonzero(points)
+    # as many events as give the shape to a percent; more would only cost time
+    step = max(len(sample) * table.log_jet.shape[2] // MOST_JETS, 1)
+    ratio = table.log_jet[sample, slot, ::step]
+    return sample, slot, step, ratio, np.repeat(points[sample, slot], ratio.shape[1]) / ratio.shape[1]
 
 
 def _mass_class(ratio: FloatArray, shape: Shape) -> npt.NDArray[np.int64]:

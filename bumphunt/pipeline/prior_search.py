@@ -119,6 +119,7 @@ def search_prior(
     settings: PriorSettings | None = None,
     table: SignalTable | None = None,
     workers: int = 1,
+    scheduler: str | None = None,
 ) -> PriorFindings:
     """Search every window for signal like the simulated.
 
@@ -136,14 +137,41 @@ def search_prior(
         Seed of the run.
     settings, table
         What is declared, and the simulated signal; the shipped one by default.
-    workers : int
-        Processes.
+    workers, scheduler
+        As in :func:`bumphunt.execution.parallel_map`.
 
     Raises
     ------
     InputError
         If no window is given, or the events lack the jets' masses or are too few to decorrelate.
     """
+    prepared = prepare_prior(events, windows, edges, folds, seed=seed, settings=settings, table=table)
+    return scan_hypotheses(prepared, seed=seed, workers=workers, scheduler=scheduler)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PreparedPrior:
+    """A task for each window with the trained models, the mass bin of each event, and which row each event was.
+
+    ``bins`` and ``order`` have shape (events,).
+    """
+
+    tasks: tuple[HypothesisTask, ...]
+    bins: IntArray
+    order: IntArray
+
+
+def prepare_prior(
+    events: BlindEvents,
+    windows: Sequence[MassWindow],
+    edges: FloatArray,
+    folds: IntArray,
+    *,
+    seed: int,
+    settings: PriorSettings | None = None,
+    table: SignalTable | None = None,
+) -> PreparedPrior:
+    """Train the score; parameters and errors as of :func:`search_prior`. The same every time."""
     settings, table = settings or PriorSettings(), table or load_signal()
     if not windows:
         raise InputError(
@@ -165,20 +193,9 @@ def search_prior(
     # sums depend on the order of their terms in the last digit, and draws on it altogether: content decides it
     order = np.lexsort((*raw.T, mjj))
     data = _Data(features=raw[order], mjj=mjj[order], folds=np.asarray(folds, dtype=np.int64)[order], edges=edges)
-    found = _search(data, windows, settings, _signal(table, windows, names, settings, seed), seed=seed, workers=workers)
-    back = np.empty(len(order), dtype=np.int64)
-    back[order] = np.arange(len(order))
-    return PriorFindings(
-        maps=found.maps,
-        best=found.best,
-        selected=found.selected[back],
-        score=found.score[back],
-        fitted=found.fitted,
-        z_local=found.z_local,
-        p_global=found.p_global,
-        maxima=found.maxima,
-        tail=found.tail,
-    )
+    signal = _signal(table, windows, names, settings, seed)
+    tasks, bins = _trained(data, windows, settings, signal, seed=seed)
+    return PreparedPrior(tasks=tasks, bins=bins, order=order)
 
 
 def _with_log_masses(features: FloatArray) -> FloatArray:
@@ -200,15 +217,10 @@ def _centre(window: MassWindow) -> float:
     return float(np.sqrt(window.low * window.high))
 
 
-def _search(
-    data: _Data,
-    windows: Sequence[MassWindow],
-    settings: PriorSettings,
-    signal: _Signal,
-    *,
-    seed: int,
-    workers: int,
-) -> PriorFindings:
+def _trained(
+    data: _Data, windows: Sequence[MassWindow], settings: PriorSettings, signal: _Signal, *, seed: int
+) -> tuple[tuple[HypothesisTask, ...], IntArray]:
+    """Return a task for each window, and the mass bin of each event."""
     rng = generator(seed, "prior", "training")
     decorrelation = SmoothDecorrelation().fit(data.features, data.mjj)
     quantiles = decorrelation.transform(data.features, data.mjj)
@@ -222,7 +234,7 @@ def _search(
     )
     inclusive = count(data.mjj, data.edges)
     bins = np.clip(np.searchsorted(data.edges, data.mjj, side="right") - 1, 0, len(inclusive) - 1)
-    tasks = [
+    return tuple(
         HypothesisTask(
             reference=reference,
             window=window,
@@ -237,13 +249,20 @@ def _search(
             settings=settings,
         )
         for number, (window, reference) in enumerate(zip(windows, references, strict=True))
-    ]
-    chosen = dict(parallel_map(select_hypotheses, tasks, workers=workers))
+    ), bins
+
+
+def scan_hypotheses(
+    prepared: PreparedPrior, *, seed: int, workers: int = 1, scheduler: str | None = None
+) -> PriorFindings:
+    """Search all windows with the trained models, and permute the masses."""
+    tasks, bins = prepared.tasks, prepared.bins
+    chosen = dict(parallel_map(select_hypotheses, tasks, workers=workers, scheduler=scheduler))
     parts = [chosen[number] for number in range(len(tasks))]
     maxima = permuted_maxima(
         [part.selections for part in parts],
         bins,
-        number=settings.permutations,
+        number=tasks[0].settings.permutations,
         rng=generator(seed, "prior", "permutations"),
     )
     tail = fit_tail(maxima)
@@ -252,14 +271,18 @@ def _search(
     )
     best = int(np.argmax([found.z_best for found in maps]))
     top = maps[best]
-    selected = np.zeros(len(data.mjj), dtype=bool)
-    selected[kept_by(parts[best], top)] = True
+    chosen_rows = kept_by(parts[best], top)
+    selected = np.zeros(len(bins), dtype=bool)
+    selected[prepared.order[chosen_rows]] = True
+    score = np.empty(len(bins), dtype=np.float32)
+    score[prepared.order] = hypothesis_score(tasks[best], top.best_m_x, top.best_m_y)
+    counts = np.bincount(bins[chosen_rows], minlength=len(tasks[best].inclusive)).astype(np.float64)
     return PriorFindings(
         maps=maps,
         best=best,
         selected=selected,
-        score=hypothesis_score(tasks[best], top.best_m_x, top.best_m_y).astype(np.float32),
-        fitted=fitted_window(tasks[best], top, count(data.mjj[selected], data.edges)),
+        score=score,
+        fitted=fitted_window(tasks[best], top, counts),
         z_local=top.z_best,
         p_global=top.p_global,
         maxima=maxima,

@@ -61,7 +61,7 @@ class PriorSettings:
     max_bins: int = 64
     features: tuple[str, ...] | None = None
     family: str = "auto"
-    sqrt_s: float = SQRT_S
+    sqrt_s: float | None = SQRT_S
 
     def part(self, in_window: float) -> float:
         """Return the part of the events to keep for a window of so many.
