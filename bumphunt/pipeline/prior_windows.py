@@ -52,7 +52,7 @@ class PriorSettings:
     offsets: tuple[float, ...] = (0.0,)
     guard: int = 1
     simulated: int = 200_000
-    permutations: int = 1000
+    permutations: int = 500
     members: int = 1
     max_iter: int = 60
     learning_rate: float = 0.15
