@@ -44,9 +44,9 @@ class AnalysisConfig(Section):
     select: Annotated[str, Field(max_length=2000)] | None = Field(
         None, description="rows to keep, in pandas query syntax without function calls; null: all"
     )
-    searches: Annotated[list[Literal["cwola"]], BeforeValidator(as_list), Field(min_length=1, max_length=1)] = Field(
-        ["cwola"], description="declared searches; each is a trial"
-    )
+    searches: Annotated[
+        list[Literal["cwola", "prior"]], BeforeValidator(as_list), Field(min_length=1, max_length=2)
+    ] = Field(["cwola"], description="declared searches, each a trial: cwola, and prior (simulated signal) beside it")
     search: SearchConfig = Field(default_factory=SearchConfig)
     cwola: CwolaConfig = Field(default_factory=CwolaConfig)
     vae: VaeConfig = Field(default_factory=VaeConfig)
@@ -68,6 +68,11 @@ class AnalysisConfig(Section):
             if low >= high:
                 raise ValueError(f"search.windows: {low:g} must be below {high:g}")
         self._masses_in_gev()
+        if "cwola" not in self.searches or len(set(self.searches)) < len(self.searches):
+            raise ValueError(
+                f"searches: {self.searches} must name cwola once, and may name prior once beside it: the search that "
+                "needs no hypothesis is always run"
+            )
         if self.cwola.nested and self.cwola.folds < 3:
             raise ValueError(f"cwola.nested needs at least 3 folds, cwola.folds is {self.cwola.folds}")
         for features in (self.features, self.cwola.features, self.vae.features, self.autoencoder.features):

@@ -1,5 +1,6 @@
 """``bumphunt run``: a hunt in a file, kept stage by stage in a folder, and written there when it is done."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from bumphunt.jobs.store import FolderKeeper, output_folder
 from bumphunt.pipeline.frozen_selection import FrozenSelection, check_models_can_be_kept
 from bumphunt.results import AnalysisResult
 from bumphunt.table.preparation import MAX_BAD_ROWS
+
+logger = logging.getLogger(__name__)
 
 
 def run_analysis(
@@ -112,7 +115,9 @@ def run_analysis(
         found = found.with_looks(_looks(found, folder, ledger, seed=seed, plan=plan))
         bar.enter("report")
         found.write_into(folder)
-        if save_models:
+        if save_models and found.findings.verdict.search == "prior":
+            logger.warning("the claim is from the prior-assisted search, whose models are not kept: no models written")
+        elif save_models:
             findings = found.findings
             best = findings.verdict.best
             frozen = FrozenSelection.of(findings.search, best.task, best=best.result.cut_fraction, threads=workers)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,14 @@ FloatArray = npt.NDArray[np.float64]
 
 DRAWS = 3
 """Times that each simulated event is put into folds; the mean of passing is its efficiency."""
+
+
+class Selection(Protocol):
+    """What a search did to the data, to be done to events that are in no file."""
+
+    def at(self, fraction: float) -> Select:
+        """Return the selection of the most anomalous ``fraction``: how often each event of a table passes it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -22,6 +22,7 @@ from bumphunt.pipeline.mass_estimate import describe_peaks
 from bumphunt.pipeline.networks import check_networks
 from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.other_limits import limit_curve, selected_limit
+from bumphunt.pipeline.prior_answer import run_prior
 from bumphunt.pipeline.search import Search, prepare_search
 from bumphunt.pipeline.verdict import Verdict, reach_verdict
 from bumphunt.pipeline.windows import WindowOutcome, search_window
@@ -122,8 +123,13 @@ def hunt_events(
             found.update(null.to_dict())
     with clock.stage("scan") as found:
         outcomes = scan_windows(search, keeper, workers=workers, scheduler=scheduler, watch=watch)
+    prior = None
+    if "prior" in config.searches:
+        with clock.stage("prior") as found:
+            prior = run_prior(search, keeper=keeper, workers=workers, scheduler=scheduler)
+            found.update(prior.summary())
     with clock.stage("masses") as found:
-        verdict = reach_verdict(search, outcomes, threads=workers, n_events=n_events or len(events))
+        verdict = reach_verdict(search, outcomes, prior=prior, threads=workers, n_events=n_events or len(events))
         best, window = verdict.best, verdict.best.result
         clock.stages["scan"] |= {
             "low": window.low,
@@ -159,6 +165,9 @@ def hunt_events(
             search.events, best.task, best.outcome, config, seed=seed, keep=keeper.keep
         )
         products = replace(_products(search, verdict, limit, opinions, history), limit_curve=curve)
+        if prior is not None and prior.findings is not None:
+            maps = prior.findings.maps
+            products = replace(products, hypotheses=maps[prior.findings.best].map, hypothesis_scans=maps)
     workspaces = {"selected": selected} | ({} if inclusive is None else {"inclusive": inclusive})
     return Findings(
         search=search,

@@ -18,7 +18,7 @@ from bumphunt.masses.peak_scan import Sideband, default_take, peak_scan, seed_es
 from bumphunt.masses.responses import response_named
 from bumphunt.masses.yields import box_yield
 from bumphunt.pipeline.final_state import is_dijet
-from bumphunt.pipeline.fold_selection import FoldSelection
+from bumphunt.pipeline.fold_selection import Selection
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
 from bumphunt.results import Check, Interval, JetPlane, MassFit, PeakScan, WindowResult
@@ -40,7 +40,7 @@ def estimate_masses(
     best: WindowResult,
     config: AnalysisConfig,
     *,
-    selection: FoldSelection | None = None,
+    selection: Selection | None = None,
 ) -> tuple[MassFit | None, float | None]:
     """Fit the masses at the loosest cut whose excess is clear, or at a looser one if that leaves too little background.
 
@@ -50,7 +50,7 @@ def estimate_masses(
     ----------
     search, task, outcome, best, config
         The search, its best window, what that found, the best of its results, and the settings.
-    selection : FoldSelection, optional
+    selection : Selection, optional
         The window's fold models, through which simulated signal is sent to learn what the score does to it. Without
         them the number of signal events is that of a box of jet masses, which no score has touched.
 

@@ -1,35 +1,230 @@
-"""The prior-assisted search as a part of a hunt: where it applies, what is kept of it, and how it is calibrated."""
+"""The prior-assisted search as a part of a hunt: where it applies, what is kept, its calibration, its selection."""
 
+import dataclasses
+import json
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bumphunt.errors import InputError
+from bumphunt.events import drop_truth
+from bumphunt.masses.acceptance import Select
 from bumphunt.masses.responses import response_named
+from bumphunt.pipeline.final_state import is_dijet
+from bumphunt.pipeline.keeping import Arrays, Keeper
+from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.prior_search import (
     PreparedPrior,
     PriorFindings,
-    PriorSettings,
     covered_windows,
     prepare_prior,
+    scan_hypotheses,
 )
+from bumphunt.pipeline.prior_windows import PriorSettings, score_by
 from bumphunt.pipeline.search import Search
+from bumphunt.pipeline.windows import LEFT_OUT, WindowOutcome, WindowTask, fold_counts
 from bumphunt.preprocessing.content import fold_assignments
+from bumphunt.preprocessing.splits import MassWindow
+from bumphunt.results import HypothesisScan, WindowResult
+from bumphunt.scores.ranks import ranks
+from bumphunt.scores.weak_supervision import leakage
+from bumphunt.significance.checks import fold_agreement
+from bumphunt.significance.permutations import Tail
+from bumphunt.statistics import p_from_z
+
+FloatArray = npt.NDArray[np.float64]
 
 FOLDS = 2
 """Parts of the events, each scored by models of signal against the other."""
 
+NULL = "prior_null.json"
+
+NOT_DIJET = (
+    "the prior-assisted search was left out: it knows simulated resonances of mjj with the two daughters mj1 and mj2 "
+    "only"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PriorAnswer:
-    """What the prior-assisted search found in a hunt, or None and why it was left out; sentences on what it covers."""
+    """What the prior-assisted search found, None where it was left out; sentences say why, or what it covers."""
 
     findings: PriorFindings | None
     said: tuple[str, ...] = ()
+
+    @property
+    def z_global(self) -> float:
+        """Significance over all its windows and hypotheses, calibrated."""
+        return float("nan") if self.findings is None else calibrated(self.findings.z_global)
+
+    def summary(self) -> dict[str, float | int | str]:
+        """Return what the result file says of the stage."""
+        if self.findings is None:
+            return {"left_out": self.said[0]}
+        best = self.findings.maps[self.findings.best]
+        return {
+            "low": best.low,
+            "high": best.high,
+            "m_x": best.best_m_x,
+            "m_y": best.best_m_y,
+            "z_local": self.findings.z_local,
+            "z_global": self.z_global,
+            "n_windows": len(self.findings.maps),
+            "n_hypotheses": sum(each.n_hypotheses for each in self.findings.maps),
+        }
+
+
+@cache
+def prior_null() -> Null:
+    """Return what whole signal-free searches say of the significance by permutations (``analysis/prior_nulls.py``)."""
+    stored = json.loads(files("bumphunt.pipeline").joinpath(NULL).read_text("utf-8"))
+    return Null(method=stored["method"], width=stored["width"], n_searches=stored["n_searches"])
+
+
+def calibrated(z_permuted: float) -> float:
+    """Return a global significance by permutations, over the width that signal-free searches give it, at least 1."""
+    return z_permuted / prior_null().width if z_permuted > 0.0 else z_permuted
+
+
+def run_prior(search: Search, *, keeper: Keeper, workers: int = 1, scheduler: str | None = None) -> PriorAnswer:
+    """Run the prior-assisted search beside the other one, or say why it is left out."""
+    config = search.tasks[0].config
+    if not is_dijet(config):
+        return PriorAnswer(findings=None, said=(NOT_DIJET,))
+    windows = _covered(search)
+    missing = len(search.tasks) - len(windows)
+    said: tuple[str, ...] = ()
+    if missing and windows:
+        said = (
+            f"{missing} of {len(search.tasks)} windows lie where no signal is simulated: the prior-assisted search "
+            "covers the others only",
+        )
+
+    def make() -> Arrays:
+        found = scan_hypotheses(prepare_for(search), seed=search.tasks[0].seed, workers=workers, scheduler=scheduler)
+        return stored_findings(found)
+
+    try:
+        return PriorAnswer(findings=findings_from(keeper.keep("prior", make)), said=said)
+    except InputError as error:
+        return PriorAnswer(findings=None, said=(f"the prior-assisted search was left out: {error}",))
+
+
+def _covered(search: Search) -> tuple[MassWindow, ...]:
+    table = response_named(search.tasks[0].config.masses.response).table
+    return covered_windows([task.window for task in search.tasks], table)
 
 
 def prepare_for(search: Search) -> PreparedPrior:
     """Train the score for the windows of a search in which signal is simulated."""
     first = search.tasks[0]
-    table = response_named(first.config.masses.response).table
-    windows = covered_windows([task.window for task in search.tasks], table)
-    folds = fold_assignments(first.keys, folds=FOLDS, repeat=0)
-    settings = PriorSettings(family=first.config.search.family, sqrt_s=first.config.sqrt_s)
-    return prepare_prior(search.events, windows, search.edges, folds, seed=first.seed, settings=settings, table=table)
+    return prepare_prior(
+        search.events,
+        _covered(search),
+        search.edges,
+        fold_assignments(first.keys, folds=FOLDS, repeat=0),
+        seed=first.seed,
+        settings=PriorSettings(family=first.config.search.family, sqrt_s=first.config.sqrt_s),
+        table=response_named(first.config.masses.response).table,
+    )
+
+
+def stored_findings(found: PriorFindings) -> Arrays:
+    """Return findings as arrays, to be kept."""
+    facts = {
+        "maps": [each.to_dict() for each in found.maps],
+        "best": found.best,
+        "fitted": found.fitted.to_dict(),
+        "z_local": found.z_local,
+        "p_global": found.p_global,
+        "tail": dataclasses.asdict(found.tail),
+    }
+    text = np.array(json.dumps(facts))
+    return {"selected": found.selected, "score": found.score, "maxima": found.maxima, "facts": text}
+
+
+def findings_from(arrays: Arrays) -> PriorFindings:
+    """Rebuild findings from :func:`stored_findings`."""
+    facts = json.loads(str(arrays["facts"]))
+    return PriorFindings(
+        maps=tuple(HypothesisScan.from_dict(each) for each in facts["maps"]),
+        best=facts["best"],
+        selected=arrays["selected"],
+        score=arrays["score"],
+        fitted=WindowResult.from_dict(facts["fitted"]),
+        z_local=facts["z_local"],
+        p_global=facts["p_global"],
+        maxima=arrays["maxima"],
+        tail=Tail(**facts["tail"]),
+    )
+
+
+def outcome_of(search: Search, found: PriorFindings) -> tuple[WindowTask, WindowOutcome]:
+    """Return the best window of the prior-assisted search as that of the other one would be: score, cut, result.
+
+    Its result has the significance of the weighted events, and what the checks of an excess need.
+    """
+    covered = set(_covered(search))
+    task = [task for task in search.tasks if task.window in covered][found.best]
+    score = ranks(found.score.astype(np.float64), ties=task.ties()[0])
+    folds = fold_assignments(task.keys, folds=FOLDS, repeat=0)
+    of_score = leakage(score, *task.window.sideband_halves(task.mjj), exclude=LEFT_OUT)
+    inside = found.selected & task.window.signal_region(task.mjj)
+    result = dataclasses.replace(
+        found.fitted,
+        z_local=found.z_local,
+        p_local=max(p_from_z(found.z_local), 1e-300),
+        z_stat=float("nan"),
+        leakage=of_score[0],
+        leakage_error=of_score[1],
+        fold_p_values=np.array([fold_agreement(fold_counts(inside, folds))]),
+        note="",
+    )
+    passes = (score > 1.0 - result.cut_fraction).astype(np.uint8)
+    return task, WindowOutcome(
+        score=score.astype(np.float32), folds=folds, frequency=passes[None, :], results=(result,)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PriorSelection:
+    """The models of the prior-assisted search and the hypothesis it selected by; ``score`` is that of the data."""
+
+    prepared: PreparedPrior
+    number: int
+    m_x: float
+    m_y: float
+    score: FloatArray
+
+    def at(self, fraction: float) -> Select:
+        """Return the selection of the ``fraction`` most like signal: how often each event of a table passes it."""
+        kept = max(round(fraction * len(self.score)), 1)
+        threshold = float(np.partition(self.score, -kept)[-kept])
+        task = self.prepared.tasks[self.number]
+
+        def passes(table: pd.DataFrame) -> FloatArray:
+            inputs = self.prepared.inputs(self.number, drop_truth(table))
+            passed = np.zeros(len(inputs))
+            # an event of the file was scored by the model of the other part: a simulated one by each in turn
+            for fold in task.models:
+                folds = np.full(len(inputs), fold, dtype=np.int64)
+                passed += score_by(task.models, task, inputs, folds, self.m_x, self.m_y) >= threshold
+            return passed / len(task.models)
+
+        return passes
+
+
+def prior_selection(search: Search, found: PriorFindings) -> PriorSelection:
+    """Return what the search does to events in no file; its models are trained anew and are the same."""
+    best = found.maps[found.best]
+    return PriorSelection(
+        prepared=prepare_for(search),
+        number=found.best,
+        m_x=best.best_m_x,
+        m_y=best.best_m_y,
+        score=found.score.astype(np.float64),
+    )

@@ -153,12 +153,19 @@ def search_prior(
 class PreparedPrior:
     """A task for each window with the trained models, the mass bin of each event, and which row each event was.
 
-    ``bins`` and ``order`` have shape (events,).
+    ``bins`` and ``order`` have shape (events,); ``features`` names the columns that the score sees.
     """
 
     tasks: tuple[HypothesisTask, ...]
     bins: IntArray
     order: IntArray
+    features: tuple[str, ...]
+
+    def inputs(self, number: int, table: BlindEvents) -> FloatArray:
+        """Return what the score sees of other events in a window, shape (events, features + 1)."""
+        task, raw = self.tasks[number], _with_log_masses(feature_matrix(table, self.features))
+        quantiles = task.decorrelation.transform(raw, table["mjj"].to_numpy(dtype=np.float64))
+        return score_inputs(quantiles, task.decorrelation, [task.reference], np.zeros(len(raw), dtype=np.int64))
 
 
 def prepare_prior(
@@ -195,7 +202,7 @@ def prepare_prior(
     data = _Data(features=raw[order], mjj=mjj[order], folds=np.asarray(folds, dtype=np.int64)[order], edges=edges)
     signal = _signal(table, windows, names, settings, seed)
     tasks, bins = _trained(data, windows, settings, signal, seed=seed)
-    return PreparedPrior(tasks=tasks, bins=bins, order=order)
+    return PreparedPrior(tasks=tasks, bins=bins, order=order, features=tuple(names))
 
 
 def _with_log_masses(features: FloatArray) -> FloatArray:

@@ -30,6 +30,10 @@ NEIGHBOURHOOD = 2
 """Bins beyond the guard that are left out where the fit of the sidebands is judged."""
 
 
+FAR_OFF = -1e3
+"""Score of events whose jets are far from a hypothesis' masses."""
+
+
 PUREST = 1.0 / 3.0
 """Part of a hypothesis' events, the most signal-like, that are counted for people and handed to the fits."""
 
@@ -127,10 +131,16 @@ def _inputs(task: HypothesisTask) -> FloatArray:
 
 def hypothesis_score(task: HypothesisTask, m_x: float, m_y: float) -> FloatArray:
     """Return the log likelihood ratio of one hypothesis for every event, -1e3 where its jets are far off, (events,)."""
-    inputs = _inputs(task)
+    return score_by(task.models, task, _inputs(task), task.folds, m_x, m_y)
+
+
+def score_by(
+    models: dict[int, Classifier], task: HypothesisTask, inputs: FloatArray, folds: IntArray, m_x: float, m_y: float
+) -> FloatArray:
+    """Return :func:`hypothesis_score` of other events, each by the model of its fold; ``inputs`` as the score sees."""
     shapes = MassShapes(task.table, reference=task.reference, jets=task.signal_jets)
     ratio = shapes.log_ratio(m_x, m_y)[cells(inputs[:, :2])]
-    return np.asarray(np.maximum(log_ratio(task.models, inputs, folds=task.folds) + ratio, -1e3), dtype=np.float64)
+    return np.asarray(np.maximum(log_ratio(models, inputs, folds=folds) + ratio, FAR_OFF), dtype=np.float64)
 
 
 def select_hypotheses(task: HypothesisTask) -> HypothesisSelections:

@@ -1,15 +1,17 @@
 """From the windows of a search to its verdict: the best window, the checks it must pass, the status."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bumphunt.pipeline.final_state import is_dijet
-from bumphunt.pipeline.fold_selection import FoldSelection, window_selection
+from bumphunt.pipeline.fold_selection import Selection, window_selection
 from bumphunt.pipeline.mass_estimate import estimate_masses, masses_checked, resonance_alone
+from bumphunt.pipeline.null import Null
+from bumphunt.pipeline.prior_answer import PriorAnswer, outcome_of, prior_null, prior_selection
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask
 from bumphunt.results import Answers, Check, Interval, MassFit, ScanResult, UpperLimit, WindowResult
@@ -18,6 +20,7 @@ from bumphunt.significance.checks import EVIDENCE, mass_fit_check, verdict, wind
 from bumphunt.significance.correlated_trials import shared_weights
 from bumphunt.significance.limits import cross_section_limit
 from bumphunt.significance.scan import combine_windows
+from bumphunt.statistics import SMALLEST_P, p_from_z, z_from_p
 
 WITHOUT_RESPONSE = (
     "no response of daughters is known for this final state: the mass is that of the excess in the spectrum, and "
@@ -84,7 +87,7 @@ class Verdict:
     """The best window, the checks it has to pass, and the masses with the cut at which they were fitted, if any.
 
     ``assumptions`` are sentences that belong to the answers; ``selection`` sends simulated signal through the models of
-    the window.
+    the window; ``search`` names the search whose p-value is the smallest, ``per_search`` what each found alone.
     """
 
     best: BestWindow
@@ -92,7 +95,14 @@ class Verdict:
     mass_fit: MassFit | None = None
     mass_cut: float | None = None
     assumptions: tuple[str, ...] = ()
-    selection: FoldSelection | None = None
+    selection: Selection | None = None
+    search: str = "cwola"
+    per_search: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @property
+    def null(self) -> Null:
+        """What calibrates the search that the answers are from."""
+        return prior_null() if self.search == "prior" else self.best.task.null
 
     @property
     def status(self) -> str:
@@ -105,7 +115,7 @@ class Verdict:
         A failed check of the masses leaves the excess as it is: the masses are then not verified. With a luminosity
         (1/fb) the limit is given on sigma x B x acceptance in fb as well.
         """
-        scan, fit, null = self.best.scan, self.mass_fit, self.best.task.null
+        scan, fit, null = self.best.scan, self.mass_fit, self.null
         config, result = self.best.task.config, self.best.result
         status = self.status
         masses = [check.passed for check in self.checks if check.applies_to == "masses"]
@@ -132,8 +142,8 @@ class Verdict:
             m_y=fit.m_y if fit else None,
             n_signal=n_signal,
             upper_limit=_limit(limit, config.limit.luminosity) if limit else None,
-            search="cwola" if status != "none" else None,
-            per_search={"cwola": {"z_local": scan.z_local, "z_global": scan.z_global}},
+            search=self.search if status != "none" else None,
+            per_search=self.per_search or {self.search: {"z_local": scan.z_local, "z_global": scan.z_global}},
             z_stat=_finite(scan.z_stat),
             z_spread=_finite(result.z_spread),
             tested_to=null.tested_to if null.n_searches else None,
@@ -150,7 +160,12 @@ class Verdict:
 
 
 def reach_verdict(
-    search: Search, outcomes: list[WindowOutcome], *, threads: int = 1, n_events: int | None = None
+    search: Search,
+    outcomes: list[WindowOutcome],
+    *,
+    prior: PriorAnswer | None = None,
+    threads: int = 1,
+    n_events: int | None = None,
 ) -> Verdict:
     """Find the best window of a search, check it and, from evidence on, fit the masses.
 
@@ -158,33 +173,88 @@ def reach_verdict(
     ----------
     search, outcomes
         The search and what its windows gave.
+    prior : PriorAnswer, optional
+        What the prior-assisted search found beside it.
     threads : int
         Folds trained side by side, to learn what the score does to signal.
     n_events : int, optional
         Events of the file, which its signal cannot exceed; those searched by default.
     """
-    best = best_window(search, outcomes)
+    best, finder, per_search = _of_all_searches(search, best_window(search, outcomes), prior)
     config = best.task.config
     checks = window_checks(best.result, thresholds=config.checks)
-    said = _of_the_calibration(best)
+    said = _of_the_calibration(best) if finder == "cwola" else ()
+    said = (*said, *(prior.said if prior else ()))
+    found = Verdict(best=best, checks=checks, assumptions=said, search=finder, per_search=per_search)
     if best.scan.z_global < EVIDENCE:
-        return Verdict(best=best, checks=checks, assumptions=said)
+        return found
     if not is_dijet(config):
-        return Verdict(best=best, checks=checks, assumptions=(*said, WITHOUT_RESPONSE))
-    selection = window_selection(search, best.task, threads=threads)
+        return replace(found, assumptions=(*said, WITHOUT_RESPONSE))
+    selection: Selection | None
+    if finder == "prior" and prior is not None and prior.findings is not None:
+        selection = prior_selection(search, prior.findings)
+    else:
+        selection = window_selection(search, best.task, threads=threads)
     mass_fit, cut = estimate_masses(search, best.task, best.outcome, best.result, config, selection=selection)
     checks = (*checks, mass_fit_check(mass_fit is not None))
     if mass_fit is None:
-        return Verdict(best=best, checks=checks, assumptions=said)
+        return replace(found, checks=checks)
     of_masses, assumed = masses_checked(search, mass_fit, n_events=n_events)
-    return Verdict(
-        best=best,
+    return replace(
+        found,
         checks=(*checks, *of_masses),
         mass_fit=mass_fit,
         mass_cut=cut,
         assumptions=(*said, *assumed),
         selection=selection,
     )
+
+
+def _of_all_searches(
+    search: Search, best: BestWindow, prior: PriorAnswer | None
+) -> tuple[BestWindow, str, dict[str, dict[str, float]]]:
+    """Return the best window of the search with the smaller p-value, its name, and what each found alone.
+
+    The searches share events, and their p-values are correlated; counted as independent (Sidak) the smaller is never
+    called rarer than it is.
+    """
+    scan = best.scan
+    found = {"cwola": _alone(scan.z_local, scan.z_global, best.result)}
+    if prior is None or prior.findings is None:
+        return best, "cwola", found
+    findings, finder = prior.findings, "cwola"
+    task, outcome = outcome_of(search, findings)
+    found["prior"] = _alone(findings.z_local, prior.z_global, outcome.results[0])
+    # what is behind it is counted: both searches' windows, cuts and hypotheses
+    n_trials = scan.n_trials + sum(each.n_hypotheses for each in findings.maps)
+    method = scan.p_global_method
+    if prior.z_global > scan.z_global:
+        finder, method = "prior", findings.method
+        windows = (*scan.windows, outcome.results[0])
+        scan = replace(
+            scan,
+            windows=windows,
+            best=len(windows) - 1,
+            p_local=outcome.results[0].p_local,
+            z_local=findings.z_local,
+            z_stat=math.nan,
+            n_toys=len(findings.maxima),
+            is_bound=False,
+        )
+        best = BestWindow(scan=scan, task=task, outcome=outcome, result=outcome.results[0])
+    p_both = max(-math.expm1(2.0 * math.log1p(-p_from_z(found[finder]["z_global"]))), SMALLEST_P)
+    scan = replace(
+        scan,
+        p_global=p_both,
+        z_global=z_from_p(p_both),
+        n_trials=n_trials,
+        p_global_method=f"{method}; the smaller p-value of two searches, both counted (Sidak)",
+    )
+    return replace(best, scan=scan), finder, found
+
+
+def _alone(z_local: float, z_global: float, window: WindowResult) -> dict[str, float]:
+    return {"z_local": z_local, "z_global": z_global, "low": window.low, "high": window.high}
 
 
 def _of_the_calibration(best: BestWindow) -> tuple[str, ...]:

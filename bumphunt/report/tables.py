@@ -149,20 +149,33 @@ def checks_table(checks: tuple[Check, ...]) -> Table:
 
 
 def searches_table(answers: Answers) -> Table:
-    """Return what each search found, the one that the claim is from set apart."""
+    """Return what each search found and where, the one that the claim is from set apart, and whether they agree."""
     names = list(answers.per_search)
     rows = tuple(
-        (SEARCHES.get(name, name), sigma(found.get("z_local", math.nan)), sigma(found.get("z_global", math.nan)),
-         "the claim" if name == answers.search else "")
+        (SEARCHES.get(name, name), _where(found), sigma(found.get("z_local", math.nan)),
+         sigma(found.get("z_global", math.nan)), "the claim" if name == answers.search else "")
         for name, found in answers.per_search.items()
     )  # fmt: skip
     return Table(
-        caption="What each search found; the global significance of the claim allows for all of them",
-        header=("Search", "Local significance", "Global significance", "Note"),
+        caption=f"What each search found; the global significance of the claim allows for all of them{_agree(answers)}",
+        header=("Search", "Best window [GeV]", "Local significance", "Global significance", "Note"),
         rows=rows,
-        words=frozenset({3}),
+        words=frozenset({4}),
         marked=frozenset(i for i, name in enumerate(names) if name == answers.search),
     )
+
+
+def _where(found: dict[str, float]) -> str:
+    return mass_range(found["low"], found["high"]) if {"low", "high"} <= set(found) else MISSING
+
+
+def _agree(answers: Answers) -> str:
+    """Say whether two searches point at the same place: their best windows overlap."""
+    ends = [(found["low"], found["high"]) for found in answers.per_search.values() if {"low", "high"} <= set(found)]
+    if len(ends) < 2:
+        return ""
+    same = max(low for low, _ in ends) < min(high for _, high in ends)
+    return ". Their best windows overlap" if same else ". Their best windows lie apart"
 
 
 def signals_table(signals: tuple[Answers, ...]) -> Table:

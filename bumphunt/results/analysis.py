@@ -6,6 +6,7 @@ from typing import Any
 
 from bumphunt.results.base import FloatArray, Result
 from bumphunt.results.html import answers_html
+from bumphunt.results.hypotheses import HypothesisScan
 from bumphunt.results.maps import HypothesisMap, LimitCurve
 from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan
 from bumphunt.results.rounding import mass_range, mass_text
@@ -57,12 +58,12 @@ class Check(Result):
 class Answers(Result):
     """The three answers of the LHC Olympics. Masses in GeV; None where the data do not support a number.
 
-    ``search`` names the search that the claim is from, ``per_search`` gives ``z_local`` and ``z_global`` of each.
-    ``z_stat`` is the calibrated significance with statistical uncertainties only, ``z_spread`` its standard deviation
-    over single repeats of the training, ``tested_to`` the significance up to which signal-free repeats of the whole
-    search tested the calibration, which ``calibration`` describes (method, n, width, mean). ``masses_verified`` is
-    None without masses. ``assumptions`` are sentences. ``upper_limit`` may hold ``selected`` and ``expected`` limits
-    beside the inclusive one.
+    ``search`` names the search that the claim is from, ``per_search`` gives ``z_local`` and ``z_global`` of each and
+    the ends of its best window, ``low`` and ``high``. ``z_stat`` is the calibrated significance with statistical
+    uncertainties only, ``z_spread`` its standard deviation over single repeats of the training, ``tested_to`` the
+    significance up to which signal-free repeats of the whole search tested the calibration, which ``calibration``
+    describes (method, n, width, mean). ``masses_verified`` is None without masses. ``assumptions`` are sentences.
+    ``upper_limit`` may hold ``selected`` and ``expected`` limits beside the inclusive one.
     """
 
     status: str
@@ -143,7 +144,11 @@ class Answers(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Products(Result):
-    """Everything a run found, enough to redraw the report without the events."""
+    """Everything a run found, enough to redraw the report without the events.
+
+    ``hypothesis_scans`` are those of the prior-assisted search, a window each: significances over resonance and
+    daughter masses; ``hypotheses`` is the map of the best of them.
+    """
 
     inclusive: SpectrumFit
     scan: ScanResult
@@ -155,6 +160,7 @@ class Products(Result):
     training: TrainingHistory | None
     hypotheses: HypothesisMap | None = None
     limit_curve: LimitCurve | None = None
+    hypothesis_scans: tuple[HypothesisScan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr
 
 from bumphunt.results.base import FloatArray, Result
+from bumphunt.results.maps import HypothesisMap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,6 +41,13 @@ class HypothesisScan(Result):
     def centre(self) -> float:
         """Middle of the window in GeV."""
         return 0.5 * (self.low + self.high)
+
+    @property
+    def map(self) -> HypothesisMap:
+        """The same plane as a map of local p-values, cut at the middle of the window."""
+        z = self.z_local.T
+        p = np.where(np.isfinite(z), ndtr(-z), np.nan)
+        return HypothesisMap(m_x=self.m_x, m_y=self.m_y, p_local=p, z_local=z, m_resonance=self.centre)
 
     def at(self, m_x: float, m_y: float) -> float:
         """Return the significance of the hypothesis nearest, in logarithms, to these masses."""

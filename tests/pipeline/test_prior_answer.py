@@ -1,0 +1,162 @@
+"""The prior-assisted search inside a hunt: who is the finder, what counts as a trial, what is kept or left out."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bumphunt.config import AnalysisConfig, config_from_dict
+from bumphunt.events import BlindEvents, drop_truth
+from bumphunt.jobs.hunt import Hunt, hunt
+from bumphunt.pipeline import prior_answer
+from bumphunt.pipeline.keeping import Memory
+from bumphunt.pipeline.prior_answer import (
+    PriorAnswer,
+    calibrated,
+    findings_from,
+    prior_null,
+    run_prior,
+    stored_findings,
+)
+from bumphunt.pipeline.prior_windows import PriorSettings
+from bumphunt.pipeline.search import prepare_search
+from bumphunt.pipeline.verdict import reach_verdict
+from bumphunt.pipeline.windows import search_window
+from bumphunt.report.tables import searches_table
+from bumphunt.results import Products
+from bumphunt.statistics import p_from_z
+
+CHEAP: dict[str, Any] = {
+    "searches": ["cwola", "prior"],
+    "search": {"windows": [[3260, 3670], [3670, 4130]]},
+    "cwola": {"repeats": 1, "folds": 2, "max_iter": 1},
+    "vae": {"enabled": False},
+    "autoencoder": {"enabled": False},
+    "limit": {"enabled": False},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def light() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        light = partial(PriorSettings, simulated=12_000, permutations=60, max_iter=25, min_samples_leaf=40)
+        patch.setattr(prior_answer, "PriorSettings", light)
+        yield
+
+
+@pytest.fixture(scope="module")
+def table(make_events) -> pd.DataFrame:
+    return make_events(25_000, signal=50, seed=3)
+
+
+@pytest.fixture(scope="module")
+def found(table) -> Hunt:
+    return hunt(table, config=CHEAP)
+
+
+def test_the_finder_is_the_search_with_the_smaller_p_value(found) -> None:
+    answers = found.answers
+    assert answers.search == "prior"
+    cwola, prior = answers.per_search["cwola"], answers.per_search["prior"]
+    assert prior["z_global"] > cwola["z_global"]
+    assert answers.z_local == prior["z_local"]
+    both = 1.0 - (1.0 - p_from_z(prior["z_global"])) ** 2
+    assert answers.p_global == pytest.approx(both, rel=1e-6)
+    assert answers.z_global < prior["z_global"]
+    assert answers.p_global_method.endswith("both counted (Sidak)")
+    assert answers.n_trials > 400
+    assert answers.calibration == prior_null().to_dict()
+    assert answers.tested_to == (prior_null().tested_to if prior_null().n_searches else None)
+    assert prior["low"] < 3_500 < prior["high"]
+
+
+def test_masses_and_yield_are_fitted_to_what_the_prior_selected(found) -> None:
+    answers = found.answers
+    # injected 50 at (3500, 500, 100), four standard deviations each
+    for interval, truth in ((answers.m_x, 500.0), (answers.m_y, 100.0), (answers.n_signal, 50.0)):
+        assert interval is not None
+        assert interval.value == pytest.approx(truth, abs=2.0 * (interval.high - interval.low))
+    assert "prior" in found.result.stages
+
+
+def test_the_map_is_kept_and_survives_storage(found) -> None:
+    products = found.products
+    again = Products.from_dict(products.to_dict())
+    assert len(again.hypothesis_scans) == 2
+    assert again.hypotheses is not None
+    assert np.nanmax(again.hypotheses.z_local) == found.answers.z_local
+    assert again.hypotheses.p_local.shape == (len(again.hypotheses.m_y), len(again.hypotheses.m_x))
+    np.testing.assert_allclose(np.nanmin(again.hypotheses.p_local), found.answers.p_local, rtol=1e-6)
+
+
+def test_a_table_says_where_each_search_points(found) -> None:
+    table = searches_table(found.answers)
+    assert [row[0] for row in table.rows] == ["Weak supervision (CWoLa)", "Prior-assisted"]
+    assert table.marked == {1}
+    assert "overlap" in table.caption or "lie apart" in table.caption
+
+
+def test_findings_are_kept_and_not_searched_again(table, found) -> None:
+    kept: dict[str, Any] = {}
+
+    class Folder(Memory):
+        def keep(self, name: str, make: Any) -> Any:
+            if name not in kept:
+                kept[name] = make()
+            return kept[name]
+
+    search = prepare_search(drop_truth(table), config_from_dict(CHEAP), 1)
+    first = run_prior(search, keeper=Folder())
+    assert first.findings is not None
+    assert all(not array.dtype.hasobject for array in kept["prior"].values())
+    again = findings_from(stored_findings(first.findings))
+    assert again.z_local == first.findings.z_local == found.answers.z_local
+    assert again.z_global == first.findings.z_global
+    np.testing.assert_array_equal(again.maps[0].z_local, first.findings.maps[0].z_local)
+    # what a folder kept is what counts
+    facts = str(kept["prior"]["facts"])
+    facts = facts.replace(f'"z_local": {first.findings.z_local}, "p_global"', '"z_local": 1.5, "p_global"')
+    kept["prior"]["facts"] = np.array(facts)
+    resumed = run_prior(search, keeper=Folder())
+    assert resumed.findings is not None
+    assert resumed.findings.z_local == 1.5
+    # without the prior the other search is the only one
+    outcomes = [search_window(task) for task in search.tasks]
+    alone = reach_verdict(search, outcomes)
+    assert list(alone.per_search) == ["cwola"]
+    assert alone.search == "cwola"
+
+
+def test_rows_in_another_order_give_the_same_answers(table, found) -> None:
+    again = hunt(table.sample(frac=1.0, random_state=1), config=CHEAP)
+    assert again.answers.to_dict() == found.answers.to_dict()
+
+
+def test_without_daughters_or_simulated_windows_it_is_left_out_with_a_sentence(table) -> None:
+    alone = {**CHEAP, "daughters": None, "features": ["tau21_1", "tau21_2"]}
+    search = prepare_search(drop_truth(table), config_from_dict(alone), 1)
+    assert "two daughters" in run_prior(search, keeper=Memory()).said[0]
+    high = BlindEvents(drop_truth(table).assign(mjj=lambda t: t["mjj"] * 3.0).query("mjj < 13000"))
+    far = config_from_dict({**CHEAP, "search": {"windows": [[9_500, 10_600]]}})
+    left = run_prior(prepare_search(high, far, 1), keeper=Memory())
+    assert left.findings is None
+    assert "no window lies where signal is simulated" in left.said[0]
+    assert left.summary() == {"left_out": left.said[0]}
+    assert np.isnan(left.z_global)
+    assert isinstance(left, PriorAnswer)
+
+
+def test_significances_are_taken_over_the_width_of_the_null() -> None:
+    assert prior_null().width >= 1.0
+    assert calibrated(4.0) == 4.0 / prior_null().width
+    assert calibrated(-1.0) == -1.0
+
+
+def test_the_search_that_needs_no_hypothesis_is_always_run() -> None:
+    for wrong in (["prior"], ["cwola", "cwola"], ["prior", "prior"]):
+        with pytest.raises(Exception, match="searches"):
+            config_from_dict({"searches": wrong})
+    assert config_from_dict({"searches": ["prior", "cwola"]}).searches == ["prior", "cwola"]
+    assert "cwola" in AnalysisConfig().searches
