@@ -23,6 +23,7 @@ from .jobs.hunt import Hunt as Hunt
 from .jobs.hunt import hunt as hunt
 from .jobs.ingest import read_events as read_events
 from .jobs.ingest import write_features as write_features
+from .jobs.limits import limits as limits
 from .jobs.publish import publish as publish
 from .jobs.run import run_analysis as run_analysis
 from .jobs.single_stages import masses_in_window as masses_in_window

@@ -27,6 +27,9 @@ Window = Annotated[tuple[Mass, Mass], BeforeValidator(_as_tuple)]
 Pair = Annotated[tuple[Name, Name], BeforeValidator(_as_tuple)]
 Fractions = Annotated[list[Fraction], BeforeValidator(_as_list), Field(min_length=1, max_length=50)]
 Windows = Annotated[list[Window], BeforeValidator(_as_list), Field(min_length=1, max_length=1000)]
+Strengths = Annotated[
+    list[Annotated[float, Field(ge=0.0, le=1e7)]], BeforeValidator(_as_list), Field(min_length=2, max_length=100)
+]
 Names = Annotated[list[Name], BeforeValidator(_as_list), Field(min_length=1, max_length=1000)]
 Widths = Annotated[list[Few], BeforeValidator(_as_list), Field(min_length=1, max_length=50)]
 
@@ -204,6 +207,13 @@ class LimitConfig(Section):
         gt=0,
         lt=1e9,
         description="integrated luminosity in 1/fb; null: limits on events only, not on cross sections",
+    )
+    strengths: Strengths | None = Field(
+        None, description="signal events that `bumphunt limits` injects; null: parts of the expected inclusive limit"
+    )
+    draws: Few = Field(3, description="trainings of `bumphunt limits` at each strength, on signal drawn anew")
+    repeats: int = Field(
+        4, ge=1, le=100, description="divisions into folds in each of them; the mean efficiency does not depend on it"
     )
 
 

@@ -190,17 +190,14 @@ def with_significance_of(
     """
     if found.note:
         return found
-    weights = frequency.astype(np.float64)
-    outside = ~task.masked_bins(guard=task.config.search.guard_bins)
-    counts, squares = (np.histogram(task.mjj, bins=task.edges, weights=w)[0] for w in (weights, weights**2))
-    if counts[outside].sum() == 0.0:
+    effective = effective_spectrum(frequency, task)
+    if effective is None:
         return found
-    effective = counts * counts[outside].sum() / squares[outside].sum()
-    spectrum = Spectrum(counts=effective, edges=task.edges, sqrt_s=task.config.sqrt_s).with_window(
-        task.window.bins(task.edges), masked=~outside
-    )
     together = with_form_difference(
-        window_significance(spectrum, family=task.config.search.family, inclusive=count(task.mjj, task.edges)), form
+        window_significance(
+            effective.spectrum, family=task.config.search.family, inclusive=count(task.mjj, task.edges)
+        ),
+        form,
     )
     if together.note:
         return found
@@ -212,6 +209,31 @@ def with_significance_of(
         n_effective=together.n_expected,
     )
     return task.null.applied(together, n_features=task.features.shape[1], repeats=task.config.cwola.repeats)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EffectiveSpectrum:
+    """Effective counts of all repeats together, and how many of them an event counts that passes in every repeat."""
+
+    spectrum: Spectrum
+    gain: float
+
+
+def effective_spectrum(frequency: npt.NDArray[np.uint8], task: WindowTask) -> EffectiveSpectrum | None:
+    """Return the spectrum of events weighted by how often they pass, in effective counts; None where none do outside.
+
+    Weights in the sidebands tell how many events a sum of weights stands for: ``sum w / sum w^2`` of it.
+    """
+    weights = frequency.astype(np.float64)
+    outside = ~task.masked_bins(guard=task.config.search.guard_bins)
+    counts, squares = (np.histogram(task.mjj, bins=task.edges, weights=w)[0] for w in (weights, weights**2))
+    if counts[outside].sum() == 0.0:
+        return None
+    scale = float(counts[outside].sum() / squares[outside].sum())
+    spectrum = Spectrum(counts=counts * scale, edges=task.edges, sqrt_s=task.config.sqrt_s).with_window(
+        task.window.bins(task.edges), masked=~outside
+    )
+    return EffectiveSpectrum(spectrum=spectrum, gain=scale * task.config.cwola.repeats)
 
 
 def left_out(inclusive: WindowResult, n_events: int) -> float:

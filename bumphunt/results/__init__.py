@@ -14,12 +14,14 @@ from bumphunt.results.analysis import (
 )
 from bumphunt.results.base import BoolArray, FloatArray, Result
 from bumphunt.results.hypotheses import HypothesisScan
+from bumphunt.results.limits import LESS_SENSITIVE, MethodLimit, ModelLimit, SignalLimits
 from bumphunt.results.maps import HypothesisMap, LimitCurve
 from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan, Projection
 from bumphunt.results.rounding import pdg_round
 from bumphunt.results.spectra import ScanResult, SelectedLimit, SpectrumFit, UpperLimit, WindowResult
 
 __all__ = [
+    "LESS_SENSITIVE",
     "READABLE_VERSIONS",
     "SCHEMA_VERSION",
     "AnalysisResult",
@@ -36,12 +38,15 @@ __all__ = [
     "JetPlane",
     "LimitCurve",
     "MassFit",
+    "MethodLimit",
+    "ModelLimit",
     "PeakScan",
     "Products",
     "Projection",
     "Result",
     "ScanResult",
     "SelectedLimit",
+    "SignalLimits",
     "SpectrumFit",
     "TrainingHistory",
     "UpperLimit",

@@ -1,0 +1,103 @@
+"""Limits on signal models by training with injected signal."""
+
+import json
+from pathlib import Path
+
+import click
+
+from bumphunt.cli.group import (
+    config_option,
+    json_option,
+    main,
+    output_option,
+    path_type,
+    positive,
+    read_config,
+    scheduler_option,
+    seed_option,
+    show,
+    show_progress,
+    workers_option,
+)
+
+
+@main.command()
+@click.argument("events", type=path_type)
+@click.argument("signals", type=path_type, nargs=-1, metavar="SIGNAL...")
+@output_option
+@click.option(
+    "--masses",
+    nargs=3,
+    type=positive,
+    multiple=True,
+    metavar="MZ MX MY",
+    help="A model within the shipped response, in GeV; repeatable, beside or in place of SIGNAL.",
+)
+@click.option("--luminosity", type=positive, help="Integrated luminosity in 1/fb, for limits on cross sections.")
+@click.option("--acceptance", type=positive, help="Part of produced signal that SIGNAL holds.  [default: 1]")
+@click.option(
+    "--windows",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Windows to look into, those with most of the signal.",
+)
+@click.option("--search", default="cwola", show_default=True, help="The search whose selection is trained.")
+@config_option
+@seed_option
+@workers_option
+@scheduler_option
+@click.option("--resume", is_flag=True, help="Go on where an interrupted run of the same request stopped.")
+@click.option("--overwrite", is_flag=True, help="Replace finished limits in the output folder.")
+@click.option("--dry-run", is_flag=True, help="Say how long it will take, and write nothing.")
+@json_option
+def limits(
+    events: Path,
+    signals: tuple[Path, ...],
+    output: Path,
+    masses: tuple[tuple[float, float, float], ...],
+    luminosity: float | None,
+    acceptance: float | None,
+    windows: int,
+    search: str,
+    config_path: Path | None,
+    seed: int,
+    workers: int,
+    scheduler: str | None,
+    resume: bool,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Set limits on signal models in EVENTS, training anew with the events of each SIGNAL injected.
+
+    Each SIGNAL is a file of simulated events of one model.
+    """
+    from bumphunt.jobs.limits import limits as set_limits
+    from bumphunt.jobs.limits import limits_duration
+
+    config = read_config(config_path)
+    if dry_run:
+        duration = limits_duration(
+            events, signals, masses=masses, config=config, windows=windows, seed=seed, workers=workers
+        )
+        show(duration, as_json)
+        return
+    found = set_limits(
+        events,
+        signals,
+        masses=masses,
+        output=output,
+        luminosity=luminosity,
+        acceptance=acceptance,
+        config=config,
+        search=search,
+        windows=windows,
+        seed=seed,
+        workers=workers,
+        scheduler=scheduler,
+        resume=resume,
+        overwrite=overwrite,
+        progress=show_progress(),
+    )
+    click.echo(json.dumps(found.summary()) if as_json else str(found))

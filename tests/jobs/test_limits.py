@@ -1,0 +1,144 @@
+"""Limits as a job: one model and several, kept and resumed, as JSON, table and figures; what is refused."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import bumphunt
+from bumphunt.cli import main
+from bumphunt.errors import InputError
+from bumphunt.jobs import limits as job
+from bumphunt.jobs.limit_files import table
+from bumphunt.jobs.signal_models import model_of_masses
+from bumphunt.results import SignalLimits
+
+SETTINGS = {
+    "search": {"low": 2900.0, "high": 5500.0, "cut_fractions": [0.05], "family": "dijet3"},
+    "cwola": {"repeats": 2, "folds": 2, "max_iter": 8},
+    "limit": {"repeats": 1, "draws": 1, "strengths": [0.0, 100.0, 250.0]},
+}
+
+
+@pytest.fixture(scope="module")
+def files(make_events, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("limits")
+    make_events(9000, seed=1).to_csv(folder / "events.csv", index=False)
+    make_events(0, signal=1500, seed=2).to_csv(folder / "model.csv", index=False)
+    (folder / "light.yaml").write_text(json.dumps(SETTINGS))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def printed(files):
+    arguments = ["limits", str(files / "events.csv"), str(files / "model.csv"), "--output", str(files / "out")]
+    arguments += ["--config", str(files / "light.yaml"), "--luminosity", "100", "--acceptance", "0.5", "--json"]
+    found = CliRunner().invoke(main, arguments)
+    assert found.exit_code == 0, found.output
+    return json.loads(found.stdout)
+
+
+def test_json_is_what_is_promised(files, printed):
+    assert printed["n_signal_95"] > 0
+    assert len(printed["expected"]) == 5
+    assert sorted(printed["expected"]) == printed["expected"]
+    assert [row[0] for row in printed["efficiency"]] == [0.0, 100.0, 250.0]
+    assert printed["search"] == "cwola"
+    assert printed["cross_section_fb_95"] == pytest.approx(printed["n_signal_95"] / 50.0)
+    ways = {"inclusive": printed["inclusive"], printed["selected"]["name"]: printed["selected"]}
+    assert printed["chosen"] == min(ways, key=lambda name: ways[name]["expected"][2])
+    assert printed["n_signal_95"] == ways[printed["chosen"]]["n_signal_95"]
+
+
+def test_files_tell_the_same(files, printed):
+    stored = SignalLimits.from_dict(json.loads((files / "out" / "limits.json").read_text()))
+    assert json.loads(json.dumps(stored.summary())) == printed
+    [row] = csv.DictReader((files / "out" / "limits.csv").read_text().splitlines())
+    assert float(row["observed_events"]) == pytest.approx(printed["n_signal_95"], rel=1e-5)
+    assert float(row["observed_fb"]) == pytest.approx(printed["cross_section_fb_95"], rel=1e-5)
+    assert row["name"] == "model.csv"
+
+
+def test_truth_changes_nothing(files, printed, make_events):
+    table = make_events(9000, seed=1).assign(label=1.0)
+    found = bumphunt.limits(table, files / "model.csv", config=SETTINGS, luminosity=100.0, acceptance=0.5).summary()
+    assert json.loads(json.dumps(found)) == printed
+
+
+def test_points_that_are_done_are_not_done_again(files, printed, monkeypatch):
+    monkeypatch.setattr(job, "search_window", lambda task: pytest.fail("the window was searched again"))
+    output = files / "out"
+    given = {"config": SETTINGS, "output": output, "acceptance": 0.5}
+    found = bumphunt.limits(files / "events.csv", files / "model.csv", resume=True, luminosity=100.0, **given)
+    assert json.loads(json.dumps(found.summary())) == printed
+    trained = []
+    real = job.inject
+    monkeypatch.setattr(job, "inject", lambda task: trained.append(task) or real(task))
+    more = bumphunt.limits(files / "events.csv", files / "model.csv", masses=[(3500, 100, 500)], resume=True, **given)
+    assert [point.name for point in more.points] == ["model.csv", "3500/500/100 GeV"]
+    assert len(trained) == 3
+    assert more.points[0].n_signal_95 == pytest.approx(printed["n_signal_95"])
+    assert more.points[0].in_fb(1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"signals": ()}, "no signal is given"),
+        ({"masses": [(1000, 300, 100)]}, "outside the simulated range of 2702 to"),
+        ({"masses": [(3500, 2000, 100)]}, "a daughter of 2000 GeV"),
+        ({"masses": [(3500, -5, 100)]}, "three numbers above 0"),
+        ({"luminosity": -3.0}, "luminosity -3 /fb"),
+        ({"acceptance": 1.5}, "acceptance 1.5"),
+        ({"search": "magic"}, "'magic'; choose one of cwola"),
+        ({"windows": 0}, "windows is 0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"config": {**SETTINGS, "cwola": {"nested": True, "folds": 3}}}, "cwola.nested: false"),
+        ({"config": {**SETTINGS, "limit": {"strengths": [0.0, 5000.0]}}}, "too few to inject 5000"),
+    ],
+)
+def test_refusals_in_one_line(files, change, said):
+    given = {"signals": files / "model.csv", "config": SETTINGS} | change
+    if "masses" in change:
+        given["signals"] = ()
+    with pytest.raises(InputError, match=said) as caught:
+        bumphunt.limits(files / "events.csv", **given)
+    assert "\n" not in str(caught.value)
+
+
+def test_finished_limits_are_not_lost(files, printed):
+    with pytest.raises(InputError, match="is there already; give --overwrite"):
+        bumphunt.limits(files / "events.csv", files / "model.csv", output=files / "out", config=SETTINGS)
+
+
+def test_dry_run_writes_nothing(files):
+    arguments = ["limits", str(files / "events.csv"), "--masses", "3500", "500", "100", "--masses", "3300", "400", "90"]
+    arguments += ["--output", str(files / "never"), "--config", str(files / "light.yaml"), "--dry-run", "--json"]
+    found = CliRunner().invoke(main, arguments)
+    said = json.loads(found.stdout)
+    assert not (files / "never").exists()
+    # two models, three strengths, one draw, one repeat, two folds; the data's windows with two repeats
+    assert said["n_trainings"] in (2 * 3 * 2 + 1 * 2 * 2, 2 * 3 * 2 + 2 * 2 * 2)
+    assert said["seconds"] == pytest.approx(said["n_trainings"] * said["seconds_each"], rel=0.1, abs=0.1)
+
+
+def test_masses_are_signal_of_these_masses():
+    found = model_of_masses((3500, 100, 500), bumphunt.AnalysisConfig(), seed=1)
+    assert found.masses == (3500.0, 500.0, 100.0)
+    assert found.table["mjj"].median() == pytest.approx(3500.0, rel=0.02)
+    assert found.table["mj2"].median() == pytest.approx(110.0, rel=0.1)
+    half = len(found.table) // 2
+    # any part is the same signal
+    assert found.table["mjj"][:half].mean() == pytest.approx(found.table["mjj"][half:].mean(), rel=0.02)
+    assert 0.5 < found.acceptance <= 1.0
+
+
+def test_no_number_is_an_empty_cell(files, printed):
+    stored = SignalLimits.from_dict(json.loads((files / "out" / "limits.json").read_text()))
+    unlimited = json.loads(json.dumps(stored.to_dict()))
+    unlimited["points"][0]["inclusive"]["n_signal_95"] = None
+    text = table(SignalLimits.from_dict(unlimited))
+    assert next(csv.DictReader(text.splitlines()))["inclusive_events"] == ""
+    assert np.isfinite(stored.points[0].inclusive.n_signal_95)

@@ -1,0 +1,97 @@
+"""Limits from a learnt selection: against exact and asymptotic ones, and their coverage over trainings that differ."""
+
+import numpy as np
+import pytest
+
+from bumphunt.errors import InputError
+from bumphunt.significance.efficiency import fit_efficiency
+from bumphunt.significance.limits import expected_window_limits, poisson_limits, window_limits
+from bumphunt.significance.marginal_limits import SelectedCount
+
+
+def count(observed, expected=100.0, error=0.0, efficiency=1.0, **more):
+    return SelectedCount(
+        observed=float(observed), expected=expected, error=error, efficiency=lambda n, _: efficiency + 0.0 * n, **more
+    )
+
+
+@pytest.mark.parametrize("observed", [0, 3, 40])
+def test_known_background_is_the_exact_limit(observed):
+    exact = float(poisson_limits(np.array([float(observed)]), np.array([4.0]))[0])
+    assert count(observed, 4.0).limit() == pytest.approx(exact, rel=1e-3)
+
+
+@pytest.mark.parametrize("method", ["CLs", "CLs+b"])
+@pytest.mark.parametrize("observed", [370, 400, 430])
+def test_many_events_are_the_asymptotic_limit(observed, method):
+    limit = count(observed, 400.0, 12.0).limit(method=method)
+    assert limit == pytest.approx(float(window_limits(observed, 400.0, 12.0, method=method)), rel=0.05, abs=1.0)
+
+
+def test_expected_limits_do_not_know_the_observed_count():
+    low, high = count(300, 400.0, 12.0).expected_limits(), count(500, 400.0, 12.0).expected_limits()
+    assert np.array_equal(low, high)
+    assert low[1:4] == pytest.approx(expected_window_limits(400.0, 400.0, 12.0)[1:4], rel=0.05)
+
+
+def test_what_widens_a_null_widens_the_limit():
+    narrow, wide = count(400, 400.0, 12.0), count(400, 400.0, 12.0, width=1.5)
+    assert wide.limit() == pytest.approx(1.5 * narrow.limit(), rel=0.03)
+    # a null that lies low must not exclude more than one that does not
+    assert count(380, 400.0, 12.0, mean=-0.5).limit(method="CLs+b") > count(380, 400.0, 12.0).limit(method="CLs+b")
+
+
+def test_signal_events_that_count_double_fluctuate_more():
+    plain = count(100, gain=2.0, weight=0.5).limit(method="CLs+b")
+    heavy = count(100, gain=2.0, weight=1.0).limit(method="CLs+b")
+    assert heavy > plain
+
+
+def test_not_even_all_events_are_excluded():
+    assert count(100, efficiency=0.001, most=500.0).limit() == np.inf
+
+
+@pytest.mark.parametrize("changes", [{"expected": -1.0}, {"error": float("nan")}, {"width": 0.0}])
+def test_no_count(changes):
+    with pytest.raises(InputError, match="sets no limit"):
+        count(5, **{"expected": 4.0, "error": 1.0, **changes})
+
+
+def test_coverage_over_trainings_that_differ():
+    """CLs+b limits lie below the truth in 5 % of data sets, each with a background and a training of its own."""
+    rng, truth, gain, width = np.random.default_rng(3), 150.0, 1.6, 1.3
+    strengths = np.repeat([0.0, 40.0, 80.0, 150.0, 300.0], 40)
+    angles = np.array([0.05, 0.1, 0.4, 0.6, 0.8])
+    found = np.sin(np.clip(np.repeat(angles, 40) + 0.12 * rng.standard_normal(200), 0.0, 1.5)) ** 2
+    curve = fit_efficiency(strengths, found, np.full(200, 2000.0))
+    assert curve.spread == pytest.approx(0.12, abs=0.02)
+    below = 0
+    for _ in range(400):
+        efficiency = np.sin(0.6 + 0.12 * rng.standard_normal()) ** 2
+        signal = gain * rng.binomial(rng.poisson(truth), efficiency)
+        observed = 80.0 + width * np.sqrt(80.0) * rng.standard_normal() + signal
+        expected = 80.0 + width * 6.0 * rng.standard_normal()
+        number = SelectedCount(
+            observed=max(observed, 0.0), expected=expected, error=6.0, efficiency=curve, gain=gain, width=width
+        )
+        below += number.p_value(truth) < 0.05
+    assert 9 <= below <= 33  # 20 expected, three standard deviations of the binomial
+
+
+def test_curve_rises_and_is_held():
+    curve = fit_efficiency(np.array([0.0, 10.0, 20.0, 30.0]), np.array([0.01, 0.3, 0.2, 0.5]), np.full(4, 1000.0))
+    values = curve(np.array([0.0, 10.0, 15.0, 20.0, 30.0, 1000.0]))
+    assert (np.diff(values) >= 0).all()
+    assert values[1] == pytest.approx(values[3])
+    assert values[-1] == pytest.approx(0.5)
+    assert (curve(np.array([20.0]), -1.0) < curve(np.array([20.0]))).all()
+
+
+def test_fewer_repeats_are_not_counted_twice():
+    rng = np.random.default_rng(1)
+    found = np.sin(0.5 + 0.2 * rng.standard_normal(60)) ** 2
+    strengths, probes = np.repeat([0.0, 50.0, 100.0], 20), np.full(60, 1000.0)
+    whole = fit_efficiency(strengths, found, probes)
+    part = fit_efficiency(strengths, found, probes, excess_variance=0.03)
+    assert part.spread < 0.7 * whole.spread
+    assert part.error == pytest.approx(whole.error)
