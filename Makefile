@@ -6,7 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock docs notebooks fidelity response mass-calibration null-experiments injections power nulls chaos fuzz mutants mass-stability test-kernels other-simulation fit-calibration real-spectra cwola-quality vae-quality studies paper benchmarks clean
+.PHONY: help install run test lint lock docs notebooks fidelity response mass-calibration null-experiments injections power limit-coverage nulls chaos fuzz mutants mass-stability test-kernels other-simulation fit-calibration real-spectra cwola-quality vae-quality studies paper benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -75,6 +75,9 @@ mass-stability: install  ## mass fits under jitter and two kernels of linear alg
 
 test-kernels: install  ## numerical tests under two kernels of linear algebra
 	for kernel in Haswell SkylakeX; do OPENBLAS_CORETYPE=$$kernel $(BIN)/python -m pytest -q tests/masses tests/spectrum tests/significance || exit 1; done
+
+limit-coverage: install  ## do limits on signal models cover, and what do they gain? (10 minutes; grows one line a box)
+	$(BIN)/python analysis/limit_coverage.py --workers $(WORKERS)
 
 power: install  ## thirty fixed boxes with signal: median z, verified share, interval lengths (10 minutes)
 	$(BIN)/python analysis/power.py --workers $(WORKERS)

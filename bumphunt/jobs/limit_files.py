@@ -62,6 +62,17 @@ def write_limits(found: SignalLimits, folder: Path) -> None:
     """Write limits into the output folder: JSON, table, and figures from two points on."""
     write_json(folder / RESULT, found.to_dict())
     write_text(folder / TABLE, table(found))
+    curves, planes = found.curves(), found.planes()
+    if not (curves or planes):
+        return
+    from bumphunt.plots import limit_plane, limits
+    from bumphunt.plots.style import save, style
+
+    with style():
+        for number, curve in enumerate(curves):
+            save(limits(curve)[0], folder / "figures" / ("limits" if not number else f"limits_{number + 1}"))
+        for plane in planes:
+            save(limit_plane(plane)[0], folder / "figures" / f"limit_plane_{plane.m_resonance:.0f}")
 
 
 def table(found: SignalLimits) -> str:

@@ -196,7 +196,7 @@ def selected_limits(
                 expected=number.expected_limits(),
                 clsb_95=number.limit(method="CLs+b"),
                 efficiency=np.array(curve.rows()),
-                spread=curve.spread,
+                spread=float(curve.spread.max()),
                 n_observed=number.observed,
                 n_expected=number.expected,
                 n_expected_error=number.error,

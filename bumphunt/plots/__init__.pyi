@@ -16,4 +16,5 @@ from .search import hypothesis_map as hypothesis_map
 from .search import scan as scan
 from .spectra import spectrum as spectrum
 from .upper_limits import limit as limit
+from .upper_limits import limit_plane as limit_plane
 from .upper_limits import limits as limits

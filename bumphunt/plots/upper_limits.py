@@ -2,11 +2,12 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from bumphunt.plots.marks import status_label
 from bumphunt.plots.style import BLACK, BLUE, RED, SKY, headroom, one_panel, plain
-from bumphunt.results import Interval, LimitCurve, UpperLimit
+from bumphunt.results import FloatArray, Interval, LimitCurve, LimitPlane, UpperLimit
 
 
 def limit(result: UpperLimit, *, ax: Axes | None = None, n_signal: Interval | None = None) -> tuple[Figure, Axes]:
@@ -89,6 +90,64 @@ def limits(result: LimitCurve, *, ax: Axes | None = None, status: str = "") -> t
         axes.set_xlim(float(np.min(result.mass)), float(np.max(result.mass)))
     axes.set_xlabel("Mass of the resonance [GeV]")
     axes.set_ylabel(f"Upper limit: {plain(result.quantity)} [{plain(result.unit)}]")
+    if result.label:
+        axes.set_title(plain(result.label), loc="left")
     status_label(axes, status)
     axes.legend(loc="upper right", ncols=2, fontsize="small", columnspacing=1.2)
     return figure, axes
+
+
+def limit_plane(result: LimitPlane, *, ax: Axes | None = None, status: str = "") -> tuple[Figure, Axes]:
+    """Draw limits over the daughters' masses: colour and numbers for observed ones, expected ones in brackets.
+
+    Between three points and more the observed limit is interpolated linearly.
+
+    Parameters
+    ----------
+    result : LimitPlane
+        Limits at one mass of the resonance.
+    ax : Axes, optional
+        Where to draw.
+    status : str
+        What the data are, above the figure, on the right.
+
+    Returns
+    -------
+    figure, axes
+    """
+    figure, axes = one_panel(ax, 4.6)
+    m_x, m_y = np.asarray(result.m_x, dtype=np.float64), np.asarray(result.m_y, dtype=np.float64)
+    observed = np.asarray(result.observed, dtype=np.float64)
+    known = np.isfinite(observed) & (observed > 0)
+    if known.any():
+        low, high = float(observed[known].min()), float(observed[known].max())
+        scale = LogNorm(low / 1.02, high * 1.02)
+        area = np.ptp(m_x[known]) * np.ptp(m_y[known])
+        if known.sum() >= 3 and area > 0 and np.linalg.matrix_rank(_offsets(m_x[known], m_y[known])) == 2:
+            levels = np.geomspace(low / 1.02, high * 1.02, 24)
+            axes.tricontourf(m_x[known], m_y[known], observed[known], levels=levels, norm=scale, cmap="cividis")
+        drawn = axes.scatter(
+            m_x[known], m_y[known], c=observed[known], norm=scale, cmap="cividis", s=44, edgecolor="white", zorder=3
+        )
+        bar = figure.colorbar(drawn, ax=axes)
+        bar.ax.yaxis.set_major_formatter("{x:.3g}")
+        bar.ax.yaxis.set_minor_formatter("{x:.3g}")
+        bar.set_label(f"Observed limit: {plain(result.quantity)} [{plain(result.unit)}]")
+    for x, y, seen, mean in zip(m_x, m_y, observed, result.expected, strict=True):
+        text = f"{seen:.3g} ({mean:.3g})" if np.isfinite(seen) else "no limit"
+        axes.annotate(
+            text, (x, y), xytext=(0, 7), textcoords="offset points", ha="center", fontsize="small", zorder=4,
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+        )  # fmt: skip
+    for values, setter in ((m_x, axes.set_xlim), (m_y, axes.set_ylim)):
+        room = 0.16 * float(np.ptp(values)) or 50.0
+        setter(float(values.min()) - room, float(values.max()) + room)
+    axes.set_xlabel("Mass of X, the heavier daughter [GeV]")
+    axes.set_ylabel("Mass of Y, the lighter daughter [GeV]")
+    axes.set_title(f"Resonance at {result.m_resonance:.0f} GeV: observed (expected) at 95 % CLs", loc="left")
+    status_label(axes, status)
+    return figure, axes
+
+
+def _offsets(x: FloatArray, y: FloatArray) -> FloatArray:
+    return np.stack([x - x[0], y - y[0]], axis=1)

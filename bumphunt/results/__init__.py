@@ -15,7 +15,7 @@ from bumphunt.results.analysis import (
 from bumphunt.results.base import BoolArray, FloatArray, Result
 from bumphunt.results.hypotheses import HypothesisScan
 from bumphunt.results.limits import LESS_SENSITIVE, MethodLimit, ModelLimit, SignalLimits
-from bumphunt.results.maps import HypothesisMap, LimitCurve
+from bumphunt.results.maps import HypothesisMap, LimitCurve, LimitPlane
 from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan, Projection
 from bumphunt.results.rounding import pdg_round
 from bumphunt.results.spectra import ScanResult, SelectedLimit, SpectrumFit, UpperLimit, WindowResult
@@ -37,6 +37,7 @@ __all__ = [
     "Interval",
     "JetPlane",
     "LimitCurve",
+    "LimitPlane",
     "MassFit",
     "MethodLimit",
     "ModelLimit",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bumphunt.results.base import FloatArray, Result
+from bumphunt.results.maps import LimitCurve, LimitPlane
 
 LESS_SENSITIVE = "less sensitive than the inclusive limit"
 
@@ -18,7 +19,7 @@ class MethodLimit(Result):
     Limits count signal events in the file before any selection; ``n_signal_95`` is CLs, ``clsb_95`` CLs+b (None for the
     inclusive one), ``expected`` (5,) CLs without signal at -2 … 2 standard deviations. Infinite (null in JSON) where
     not even as many signal events as there are events are excluded. ``efficiency`` (strengths, 3) holds the signal
-    events in the file, the part of them in the count, and its error; ``spread`` the standard deviation of the
+    events in the file, the part of them in the count, and its error; ``spread`` the largest standard deviation of the
     arcsine of its root from one training to the next. ``n_observed``, ``n_expected`` and ``n_expected_error`` are
     effective events, of which a selected signal event counts ``gain``.
     """
@@ -79,6 +80,11 @@ class ModelLimit(Result):
         if self.luminosity is None or not math.isfinite(n_signal):
             return None
         return n_signal / (self.luminosity * self.acceptance)
+
+    def shown(self, n_signal: float, *, in_fb: bool) -> float:
+        """Return a limit on events or on a cross section, NaN where there is none."""
+        number = self.in_fb(float(n_signal)) if in_fb else float(n_signal)
+        return number if number is not None and math.isfinite(number) else math.nan
 
     def summary(self) -> dict[str, Any]:
         """Return the answer as plain data, the form that ``--json`` prints."""
@@ -143,6 +149,55 @@ class SignalLimits(Result):
         if len(self.points) == 1:
             return self.points[0].summary()
         return {"points": [point.summary() for point in self.points]}
+
+    def curves(self) -> tuple[LimitCurve, ...]:
+        """Return limits against the mass of the resonance, one for each pair of daughters tried at several masses.
+
+        Where no pair was tried twice, all points are one curve, if each mass of the resonance was tried once.
+        """
+        known = [point for point in self.points if point.masses is not None]
+        pairs = sorted({point.masses[1:] for point in known if point.masses})
+        groups = [(pair, [point for point in known if point.masses and point.masses[1:] == pair]) for pair in pairs]
+        groups = [(pair, group) for pair, group in groups if len(group) > 1]
+        if not groups and len({point.masses[0] for point in known if point.masses}) == len(known) > 1:
+            groups = [((), known)]
+        return tuple(self._curve(pair, group) for pair, group in groups)
+
+    def planes(self) -> tuple[LimitPlane, ...]:
+        """Return limits over the daughters' masses, one for each mass of the resonance with several pairs."""
+        known = [(point, point.masses) for point in self.points if point.masses is not None]
+        found = []
+        for m_resonance in sorted({masses[0] for _, masses in known}):
+            here = [(point, masses) for point, masses in known if masses[0] == m_resonance]
+            if len(here) < 2:
+                continue
+            in_fb = all(point.luminosity is not None for point, _ in here)
+            found.append(
+                LimitPlane(
+                    m_resonance=m_resonance,
+                    m_x=np.array([masses[1] for _, masses in here]),
+                    m_y=np.array([masses[2] for _, masses in here]),
+                    observed=np.array([point.shown(point.n_signal_95, in_fb=in_fb) for point, _ in here]),
+                    expected=np.array([point.shown(point.answer.expected[2], in_fb=in_fb) for point, _ in here]),
+                    quantity="σ × B" if in_fb else "signal events",
+                    unit="fb" if in_fb else "events",
+                )
+            )
+        return tuple(found)
+
+    def _curve(self, pair: tuple[float, ...], group: list[ModelLimit]) -> LimitCurve:
+        ordered = sorted(group, key=lambda point: point.masses or ())
+        in_fb = all(point.luminosity is not None for point in ordered)
+        return LimitCurve(
+            mass=np.array([point.masses[0] for point in ordered if point.masses]),
+            observed=np.array([point.shown(point.n_signal_95, in_fb=in_fb) for point in ordered]),
+            expected=np.array(
+                [[point.shown(each, in_fb=in_fb) for each in point.answer.expected] for point in ordered]
+            ),
+            quantity="σ × B" if in_fb else "signal events",
+            label=f"Daughters of {pair[0]:g} and {pair[1]:g} GeV" if pair else "",
+            unit="fb" if in_fb else "events",
+        )
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.points))

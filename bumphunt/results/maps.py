@@ -38,7 +38,8 @@ class LimitCurve(Result):
     """95 % CLs upper limits along the mass of the resonance, GeV.
 
     ``observed`` (masses,) and ``expected`` (masses, 5) at -2, -1, 0, +1, +2 standard deviations without signal, in
-    ``unit`` (``events`` or ``fb``) of ``quantity``; ``theory`` (masses,) is a predicted cross section to compare with.
+    ``unit`` (``events`` or ``fb``) of ``quantity``; ``theory`` (masses,) is a predicted cross section to compare with;
+    ``label`` says of what signal.
     """
 
     mass: FloatArray
@@ -48,9 +49,26 @@ class LimitCurve(Result):
     unit: str = "events"
     theory: FloatArray | None = None
     theory_name: str = ""
+    label: str = ""
 
     def __str__(self) -> str:
         return "\n".join(
             f"{mass_text(mass)} GeV: {observed:.4g} {self.unit} (expected {expected[2]:.4g})"
             for mass, observed, expected in zip(self.mass, self.observed, self.expected, strict=True)
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LimitPlane(Result):
+    """Limits over the masses of the daughters at one mass of the resonance, all in GeV.
+
+    ``m_x``, ``m_y``, ``observed`` and ``expected`` (the median) have shape (points,), in ``unit`` of ``quantity``.
+    """
+
+    m_resonance: float
+    m_x: FloatArray
+    m_y: FloatArray
+    observed: FloatArray
+    expected: FloatArray
+    quantity: str = "signal events"
+    unit: str = "events"

@@ -12,9 +12,10 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EfficiencyCurve:
-    """A curve that rises with the signal, since there is more to learn from, and what it was drawn through.
+    """Efficiency against the signal in the file, and what it was drawn through.
 
-    It is drawn in ``arcsin(sqrt(efficiency))``, whose spread over trainings depends least on where it is.
+    It rises as there is more to learn from, and may fall where the signal fills the part of events that is kept. It
+    is drawn in ``arcsin(sqrt(efficiency))``, whose spread over trainings depends least on where it is.
 
     Parameters
     ----------
@@ -23,8 +24,8 @@ class EfficiencyCurve:
     measured, error : arrays of shape (strengths,)
         Mean efficiency over the trainings at each strength, and its standard error.
     curve : array of shape (strengths,)
-        Arcsine of the rising curve at the strengths.
-    spread : float
+        Arcsine of the curve at the strengths.
+    spread : array of shape (strengths,)
         Standard deviation of the arcsine of a single training about the curve, with the error of the curve itself.
     """
 
@@ -32,7 +33,7 @@ class EfficiencyCurve:
     measured: FloatArray
     error: FloatArray
     curve: FloatArray
-    spread: float
+    spread: FloatArray
 
     def __call__(self, n_signal: FloatArray, deviation: FloatArray | float = 0.0) -> FloatArray:
         """Return the curve at other strengths, shifted by a number of standard deviations of a single training.
@@ -46,7 +47,8 @@ class EfficiencyCurve:
             from scipy.interpolate import PchipInterpolator
 
             middle = PchipInterpolator(self.n_signal, self.curve)(inside)
-        angle = np.clip(middle + self.spread * np.asarray(deviation), 0.0, 0.5 * np.pi)
+        spread = np.interp(inside, self.n_signal, self.spread)
+        angle = np.clip(middle + spread * np.asarray(deviation), 0.0, 0.5 * np.pi)
         return np.asarray(np.sin(angle) ** 2, dtype=np.float64)
 
     def rows(self) -> list[list[float]]:
@@ -58,10 +60,11 @@ class EfficiencyCurve:
 def fit_efficiency(
     n_signal: FloatArray, efficiency: FloatArray, n_probes: FloatArray, *, excess_variance: float = 0.0
 ) -> EfficiencyCurve:
-    """Fit a rising curve to the efficiencies of many trainings.
+    """Fit a curve that rises to its highest strength and falls from there to the efficiencies of many trainings.
 
-    At each strength the arcsines are averaged; neighbours that would fall are averaged together (isotonic regression,
-    each training counting the same), and between strengths a monotone cubic is drawn.
+    At each strength the arcsines are averaged; neighbours that would do otherwise are averaged together (isotonic
+    regression, each training counting the same), and between strengths a monotone cubic is drawn. The spread at a
+    strength is that of the trainings there and, with half the weight, at its neighbours.
 
     Parameters
     ----------
@@ -88,22 +91,35 @@ def fit_efficiency(
     angles = np.arcsin(np.sqrt(np.clip(found, 0.0, 1.0)))
     strengths, place = np.unique(n, return_inverse=True)
     trainings = np.bincount(place).astype(np.float64)
-    rising = _rising(np.bincount(place, angles) / trainings, trainings)
-    freedom = max(len(n) - len(np.unique(rising)), 1)
-    variance = float(((angles - rising[place]) ** 2).sum() / freedom)
+    means = np.bincount(place, angles) / trainings
+    top = int(means.argmax())
+    curve = np.concatenate(
+        [_rising(means[: top + 1], trainings[: top + 1]), _rising(means[:top:-1], trainings[:top:-1])[::-1]]
+    )
+    variance = _near_variance(np.bincount(place, (angles - curve[place]) ** 2).astype(np.float64), trainings, curve)
     measured = np.bincount(place, found) / trainings
     # of the mean over trainings; at least that of the signal events it was counted with
     slope = 2.0 * np.sqrt(measured * (1.0 - measured))
     between = slope * np.sqrt(variance / trainings)
     counted = np.sqrt(np.maximum(measured * (1.0 - measured), 1e-12) / np.bincount(place, probes))
-    single = max(variance - excess_variance, 0.0)
+    single = np.maximum(variance - excess_variance, 0.0)
     return EfficiencyCurve(
         n_signal=strengths,
         measured=measured,
         error=np.maximum(between, counted),
-        curve=rising,
-        spread=float(np.sqrt(single + variance / trainings.mean())),
+        curve=curve,
+        spread=np.sqrt(single + variance / trainings),
     )
+
+
+def _near_variance(squares: FloatArray, trainings: FloatArray, curve: FloatArray) -> FloatArray:
+    """Return the variance at each strength from sums of squares there and at its neighbours, shape (strengths,)."""
+    blocks = np.concatenate([[True], np.diff(curve) != 0.0])
+    # a strength that shares its mean with others takes part of a degree of freedom
+    shared = np.bincount(np.cumsum(blocks) - 1)
+    freedom = trainings - 1.0 / shared[np.cumsum(blocks) - 1]
+    near = np.eye(len(squares)) + 0.5 * (np.eye(len(squares), k=1) + np.eye(len(squares), k=-1))
+    return np.asarray((near @ squares) / np.maximum(near @ freedom, 1.0), dtype=np.float64)
 
 
 def _rising(values: FloatArray, weights: FloatArray) -> FloatArray:
