@@ -70,7 +70,9 @@ def write_limits(found: SignalLimits, folder: Path) -> None:
 
     with style():
         for number, curve in enumerate(curves):
-            save(limits(curve)[0], folder / "figures" / ("limits" if not number else f"limits_{number + 1}"))
+            save(
+                limits(curve)[0], folder / "figures" / ("model_limits" if not number else f"model_limits_{number + 1}")
+            )
         for plane in planes:
             save(limit_plane(plane)[0], folder / "figures" / f"limit_plane_{plane.m_resonance:.0f}")
 

@@ -98,7 +98,7 @@ def inclusive_limit_of(search: Search, task: WindowTask, signal: SignalSample) -
             search.inclusive.counts,
             edges,
             family=search.inclusive.family,
-            masked=task.window.masked_bins(edges, guard=config.search.guard_bins),
+            masked=task.masked_bins(guard=config.search.guard_bins),
             window=task.window.bins(edges),
             sqrt_s=config.sqrt_s,
         )
@@ -179,7 +179,7 @@ def selected_limits(
         Events of the file, which its signal cannot exceed.
     """
     inclusive = Spectrum.from_events(task.mjj, task.edges, sqrt_s=task.config.sqrt_s).with_window(
-        task.window.bins(task.edges), masked=task.window.masked_bins(task.edges, guard=task.config.search.guard_bins)
+        task.window.bins(task.edges), masked=task.masked_bins(guard=task.config.search.guard_bins)
     )
     form = form_difference(inclusive)
     found = []

@@ -15,7 +15,7 @@ from bumphunt.plots.style import save, style
 from bumphunt.report.formats import count, fraction, interval, mass, mass_range, p_value, sigma
 from bumphunt.report.hover import spectrum_spots, window_spots
 from bumphunt.report.inline import Spot, svg
-from bumphunt.results import AnalysisResult, MassFit, Products, SpectrumFit
+from bumphunt.results import AnalysisResult, MassFit, Products, SignalLimits, SpectrumFit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,9 @@ def given_mass_fit(result: AnalysisResult, products: Products) -> MassFit | None
     return None if result.answers.m_resonance is None else products.mass_fit
 
 
-def draw_figures(result: AnalysisResult, products: Products, folder: Path) -> dict[str, Picture]:
+def draw_figures(
+    result: AnalysisResult, products: Products, folder: Path, *, limits: SignalLimits | None = None
+) -> dict[str, Picture]:
     """Draw what the products hold into ``folder`` (PDF and PNG) and return the pictures by name.
 
     The look is the report's own, whatever matplotlib settings are active.
@@ -50,6 +52,8 @@ def draw_figures(result: AnalysisResult, products: Products, folder: Path) -> di
         _scan(result, products, add)
         _masses(result, products, add)
         _others(result, products, add)
+        if limits is not None:
+            _models(limits, status_text(result), add)
     return pictures
 
 
@@ -264,4 +268,23 @@ def _others(result: AnalysisResult, products: Products, add: Add) -> None:
             "Training of the variational autoencoder: total loss per epoch with its reconstruction and "
             "Kullback–Leibler parts. A loss still falling at the end asks for more epochs.",
             f"Loss against epoch over {len(history.loss)} epochs.{last}",
+        )
+
+
+def _models(limits: SignalLimits, status: str, add: Add) -> None:
+    for number, curve in enumerate(limits.curves()):
+        add(
+            "model_limits" if not number else f"model_limits_{number + 1}",
+            plots.limits(curve, status=status),
+            "Observed and expected 95 % CLs upper limits on signal models, the search trained anew with each signal "
+            f"injected. {curve.label or 'Each mass with daughters of its own'}.",
+            f"Limits at {len(curve.mass)} masses from {mass(curve.mass[0])} to {mass(curve.mass[-1])} GeV.",
+        )
+    for plane in limits.planes():
+        add(
+            f"limit_plane_{plane.m_resonance:.0f}",
+            plots.limit_plane(plane, status=status),
+            "The same against the masses of the daughters: observed limits as colour and numbers, expected ones in "
+            "brackets.",
+            f"Limits at {len(plane.m_x)} pairs of daughters of a resonance at {mass(plane.m_resonance)} GeV.",
         )

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from bumphunt.files import write_text
-from bumphunt.report import systematics, tables, wording
+from bumphunt.report import exclusions, systematics, tables, wording
 from bumphunt.report.figures import draw_figures, given_mass_fit
 from bumphunt.report.formats import count
-from bumphunt.report.reading import read_results
-from bumphunt.results import AnalysisResult, Products
+from bumphunt.report.reading import read_limits, read_results
+from bumphunt.results import AnalysisResult, Products, SignalLimits
 
 CONTENTS = (
     ("spectra", "Spectra"),
@@ -30,8 +30,9 @@ logger = logging.getLogger(__name__)
 def write_report(directory: str | Path) -> Path:
     """Draw all figures of a run and write its page.
 
-    Reads ``result.json`` and ``products.json`` and nothing else; writes ``figures/*.pdf``,
-    ``figures/*.png`` and ``report.html``. Figures are part of the page, which loads nothing and runs no script.
+    Reads ``result.json``, ``products.json`` and, where limits on signal models were set, ``limits.json``; writes
+    ``figures/*.pdf``, ``figures/*.png`` and ``report.html``. Figures are part of the page, which loads nothing and runs
+    no script.
 
     Parameters
     ----------
@@ -50,14 +51,17 @@ def write_report(directory: str | Path) -> Path:
     """
     folder = Path(directory)
     result, products = read_results(folder)
-    pictures = draw_figures(result, products, folder / "figures")
-    page = render(result, products, pictures)
+    limits = read_limits(folder)
+    pictures = draw_figures(result, products, folder / "figures", limits=limits)
+    page = render(result, products, pictures, limits=limits)
     target = write_text(folder / "report.html", page)
     logger.info("wrote %s and %d figures", target, len(pictures))
     return target
 
 
-def render(result: AnalysisResult, products: Products, pictures: dict[str, Any]) -> str:
+def render(
+    result: AnalysisResult, products: Products, pictures: dict[str, Any], *, limits: SignalLimits | None = None
+) -> str:
     """Return the page as text.
 
     Parameters
@@ -66,6 +70,8 @@ def render(result: AnalysisResult, products: Products, pictures: dict[str, Any])
         What the run found.
     pictures : dict of str to Picture
         From :func:`bumphunt.report.figures.draw_figures`; sections without one say why.
+    limits : SignalLimits, optional
+        Limits on signal models that stand beside the run.
     """
     import jinja2
 
@@ -100,6 +106,10 @@ def render(result: AnalysisResult, products: Products, pictures: dict[str, Any])
         looks=wording.looks_note(result),
         searches_table=tables.searches_table(result.answers) if result.answers.per_search else None,
         signals_table=tables.signals_table(result.signals) if result.signals else None,
+        model_pictures=[name for name in pictures if name.startswith(("model_limits", "limit_plane_"))],
+        models_table=None if limits is None else exclusions.models_table(limits),
+        model_notes=[] if limits is None else exclusions.model_notes(limits),
+        curve_table=None if products.limit_curve is None else exclusions.curve_table(products.limit_curve),
         answers_table=tables.answers_table(result.answers),
         masses_table=None if fit is None else tables.masses_table(fit),
         cross_checks_table=tables.cross_checks_table(products.cross_checks) if products.cross_checks else None,

@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from bumphunt.errors import InputError
-from bumphunt.results import READABLE_VERSIONS, AnalysisResult, Products, Result, SpectrumFit
+from bumphunt.results import READABLE_VERSIONS, AnalysisResult, Products, Result, SignalLimits, SpectrumFit
 
 R = TypeVar("R", bound=Result)
 
@@ -42,19 +42,31 @@ def read_results(directory: str | Path) -> tuple[AnalysisResult, Products]:
     return result, products
 
 
-def _read(path: Path, kind: type[R]) -> R:
+def read_limits(directory: str | Path) -> SignalLimits | None:
+    """Read ``limits.json``, the limits on signal models beside a run; None where there are none.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
+    path = Path(directory) / "limits.json"
+    return _read(path, SignalLimits, remedy="write it again with 'bumphunt limits'") if path.exists() else None
+
+
+def _read(path: Path, kind: type[R], *, remedy: str = REMEDY) -> R:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise InputError(f"{path} cannot be read ({reason}); {REMEDY}") from error
+        raise InputError(f"{path} cannot be read ({reason}); {remedy}") from error
     try:
         data = json.loads(text)
         if not isinstance(data, dict):
             raise TypeError(f"holds a {type(data).__name__}, not an object")
         result = kind.from_dict(data)
     except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} is damaged ({_one_line(error)}); {REMEDY}") from error
+        raise InputError(f"{path} is damaged ({_one_line(error)}); {remedy}") from error
     return result
 
 
