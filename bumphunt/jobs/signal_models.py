@@ -10,6 +10,7 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
+from bumphunt.events import common_weight
 from bumphunt.jobs.intake import take_in
 from bumphunt.masses.acceptance import draw_signal
 from bumphunt.masses.response import signal_model
@@ -46,6 +47,7 @@ def read_model(source: pd.DataFrame | str | Path, config: AnalysisConfig, *, acc
     """
     taken = take_in(source, config, networks=False)
     name = "signal" if isinstance(source, pd.DataFrame) else Path(source).name
+    common_weight(taken.events, name=name)
     return ModelEvents(name=name, key=str(taken.source["content"]), table=taken.events, acceptance=acceptance)
 
 

@@ -108,6 +108,12 @@ def test_refusals_in_one_line(files, change, said):
     assert "\n" not in str(caught.value)
 
 
+def test_signal_events_that_differ_in_weight(files, make_events):
+    signal = make_events(0, signal=900, seed=2).assign(weight=[1.0, 2.0] * 450)
+    with pytest.raises(InputError, match=r"signal: .*weight"):
+        bumphunt.limits(files / "events.csv", signal, config=SETTINGS)
+
+
 def test_finished_limits_are_not_lost(files, printed):
     with pytest.raises(InputError, match="is there already; give --overwrite"):
         bumphunt.limits(files / "events.csv", files / "model.csv", output=files / "out", config=SETTINGS)
