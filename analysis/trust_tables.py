@@ -1,0 +1,225 @@
+"""Write the tables of docs/trust.md and of README from analysis/results, between marks in the pages.
+
+    python analysis/trust_tables.py
+
+A table that is not of the last results fails a test; what is around the tables is written by hand.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from records import write
+
+RESULTS = Path(__file__).resolve().parent / "results"
+ROOT = RESULTS.parents[1]
+MINUS = "−"
+
+
+def main() -> None:
+    for name, tables in PAGES.items():
+        write(ROOT / name, with_tables((ROOT / name).read_text("utf-8"), tables))
+        print(f"{name}: {len(tables)} tables")
+
+
+def with_tables(text: str, tables: dict[str, Callable[[Path], str]], results: Path = RESULTS) -> str:
+    """Return a page with every marked table made anew."""
+    for name, make in tables.items():
+        mark = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.S)
+        if not mark.search(text):
+            raise SystemExit(f"the page has no place for the table {name!r}")
+        rows = make(results)
+        text = mark.sub(lambda found, rows=rows: f"{found[1]}{rows}\n{found[2]}", text)
+    return text
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines).replace("| --- ", "|---").replace("---|", "---|")
+
+
+def load(results: Path, name: str) -> Any:
+    return json.loads((results / f"{name}.json").read_text("utf-8"))
+
+
+def lines(results: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (results / f"{name}.jsonl").read_text("utf-8").splitlines()]
+
+
+def percent(value: float, digits: int = 0) -> str:
+    return f"{100 * value:.{digits}f} %"
+
+
+def signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", MINUS)
+
+
+SETS = {
+    "nominal": "nominal",
+    "shifted": "another detector",
+    "correlated": "masses follow mjj",
+    "correlated_raw": "the same, decorrelation switched off",
+}
+
+
+def null_experiments(results: Path) -> str:
+    found = load(results, "null_experiments")
+    rows = []
+    for key, name in SETS.items():
+        one = found[key]
+        local, overall = one["local"], one["global_rates"]
+        bound = f" (95 % bound {percent(local['upper'][1], 1)})" if one["claims"] == 0 else ""
+        claims = str(one["claims"]) + (f", up to {one['largest_z_global']:.1f}σ" if one["claims"] else "")
+        rows.append(
+            [
+                name,
+                str(one["boxes"]),
+                claims,
+                percent(local["rate"][0], 1),
+                percent(local["rate"][1], 1) + bound,
+                percent(overall["rate"][0]),
+                percent(one["checks_passed"], 1),
+            ]
+        )
+    header = ["background", "boxes", "claims at 3σ", "local above 1σ (15.9 % expected)", "above 2σ (2.3 %)"]
+    return table([*header, "global above 1σ", "checks passed"], rows)
+
+
+SCORES = {
+    "cwola4": "CWoLa, (mj1, mj2, τ21×2)",
+    "supervised4": "supervised, same features",
+    "cwola8": "CWoLa, all eight features",
+    "supervised8": "supervised, all eight",
+    "cwola4_as_it_is": "trees as they come (no decorrelation, 255 bins)",
+    "cwola4_noise10": "four features and ten of noise",
+    "cwola4_no_signal": "no signal in the data",
+}
+
+
+def cwola_quality(results: Path) -> str:
+    found = load(results, "cwola_quality")
+    small, large = found["labelled"], found["million"]
+
+    def sic(sample: dict[str, Any], name: str) -> str:
+        return f"{sample[name]['max_sic'][0]:.1f}" if name in sample else ""
+
+    rows = [[text, sic(small, name), sic(large, name)] for name, text in SCORES.items()]
+    columns = [
+        f"{size} background ({one['signal_in_region']} signal in {one['background_in_region'] / 1e3:.0f} k)"
+        for size, one in (("300 k", small), ("1 M", large))
+    ]
+    return table(["max SIC (at more than 25 background events)", *columns], rows)
+
+
+def real_spectra(results: Path) -> str:
+    rows = []
+    for name, one in load(results, "real_spectra")["spectra"].items():
+        p_value = one["p_value"]
+        rows.append(
+            [
+                name.replace("_", " "),
+                f"{one['chi2_over_ndf']:.2f}",
+                f"{p_value:.2f}" if p_value > 0.1 else f"{p_value:.3f}",
+                f"{one['p_value_toys']:.2f}" if one["p_value_toys"] > 0.1 else f"{one['p_value_toys']:.3f}",
+            ]
+        )
+    return table(["spectrum", "χ²/ndf", "p (asymptotic)", "p (toys)"], rows)
+
+
+def injections(results: Path) -> str:
+    found = load(results, "injections")
+    rows = []
+    for name, left in found["statistical"].items():
+        right = found["drawn"]["total"][name]
+        rows.append(
+            [
+                f"`{name}`",
+                signed(left["mean"]),
+                f"{left['width']:.2f}",
+                percent(left["covered"]),
+                percent(left["covered_twice"]),
+                percent(left["median_error"], 1),
+                signed(right["mean"]),
+                f"{right['width']:.2f}",
+                percent(right["covered"]),
+                percent(right["median_error"], 1),
+            ]
+        )
+    header = ["", "mean pull", "width", "covered (68 %)", "by twice the interval", "median error"]
+    return table([*header, "drawn detectors: mean pull", "width", "covered", "median error"], rows)
+
+
+def power(results: Path) -> str:
+    """By set and commit, in the order they were measured."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for line in lines(results, "power"):
+        groups.setdefault((line["set"], line["commit"]), []).append(line)
+    rows = []
+    for (name, commit), boxes in groups.items():
+        claimed = [box for box in boxes if box["status"] != "none"]
+        verified = sum(box["status"] != "unverified_excess" for box in claimed)
+        z = float(np.median([box["z_global"] for box in boxes]))
+        rows.append(
+            [name, f"`{commit}`", str(len(boxes)), f"{z:.1f}".replace("-", MINUS), str(len(claimed)), str(verified)]
+        )
+    return table(["signal events", "commit", "boxes", "median global z", "claimed", "of these verified"], rows)
+
+
+def summary(results: Path) -> str:
+    """Return the five rows of README."""
+    nulls = load(results, "null_experiments")
+    quiet = [nulls[name] for name in ("nominal", "shifted", "correlated")]
+    boxes, claims = (sum(one[key] for one in quiet) for key in ("boxes", "claims"))
+    strong = [box for box in lines(results, "power") if box["set"] == "180"]
+    strong = [box for box in strong if box["commit"] == strong[-1]["commit"]]
+    claimed = sum(box["status"] in ("evidence", "discovery") for box in strong)
+    z = float(np.median([box["z_global"] for box in strong]))
+    quality = load(results, "cwola_quality")["million"]
+    masses = load(results, "injections")["statistical"]
+    toys = load(results, "fit_calibration")["profile_likelihood"]["300000 events"]
+    three = next(rate for rate in toys["rates"] if rate["sigma"] == 3.0)
+    covered = ", ".join(percent(masses[name]["covered"]) for name in ("m_resonance", "m_x", "m_y", "n_signal"))
+    rows = [
+        [
+            "false claims (3σ) in signal-free boxes of 100,000 events",
+            f"{claims} of {boxes}",
+            "0.1",
+            "`make null-experiments`",
+        ],
+        [
+            "180 signal events in 100,000 (3500/500/100 GeV)",
+            f"{claimed} of {len(strong)} claimed, median {z:.1f}σ global",
+            "0.2",
+            "`make power`",
+        ],
+        [
+            "significance improvement of the score, S/B = 0.64 %, 1 M events",
+            f"{quality['cwola4']['max_sic'][0]:.1f} (supervised {quality['supervised4']['max_sic'][0]:.1f})",
+            "0.1",
+            "`make cwola-quality`",
+        ],
+        ["true masses and yield inside the 68 % interval", covered, "0.1", "`make injections`"],
+        [
+            f"fit: signal-free toys above 3σ, {toys['toys'] / 1e6:.0f} million",
+            f"{three['ratio']:.2f} ± {three['error']:.2f} of nominal",
+            "0.1",
+            "`make fit-calibration`",
+        ],
+    ]
+    return table(["what", "measured", "version", "command"], rows)
+
+
+TABLES: dict[str, Callable[[Path], str]] = {
+    "power": power,
+    "null_experiments": null_experiments,
+    "cwola_quality": cwola_quality,
+    "real_spectra": real_spectra,
+    "injections": injections,
+}
+PAGES = {"docs/trust.md": TABLES, "README.md": {"summary": summary}}
+
+if __name__ == "__main__":
+    main()
