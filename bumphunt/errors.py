@@ -65,6 +65,10 @@ class ConfigError(InputError):
     """A configuration value is unknown, of the wrong type, or out of range."""
 
 
+class NotSearchedError(InputError):
+    """A search beside others cannot be made of these events; the others can."""
+
+
 class TruthError(BumphuntError):
     """Truth labels were about to reach a stage that must never see them."""
 

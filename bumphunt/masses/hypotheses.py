@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 
 from bumphunt.errors import InputError
 from bumphunt.masses.response import jet_shape
-from bumphunt.masses.signal_table import SUBSTRUCTURE, SignalTable
+from bumphunt.masses.signal_table import SignalTable
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -93,16 +93,16 @@ def simulated_signal(
         Centres of windows in GeV. Events of nearby points are rescaled, daughters and all, so that the resonance lies
         in the window: only ratios of masses shape them.
     names : sequence of str
-        Features wanted: mj1 and mj2 (given as logarithms of GeV) and substructure of :data:`SUBSTRUCTURE`.
+        Features wanted: mj1 and mj2 (given as logarithms of GeV) and substructure that it has.
     number : int
         Events for each reference.
     rng : numpy.random.Generator
         Draws them.
     """
-    unknown = [name for name in names if name not in known_features()]
+    unknown = [name for name in names if name not in known_features(table)]
     if unknown:
         raise InputError(
-            f"no simulated signal has the feature {unknown[0]!r}; choose from {', '.join(known_features())}"
+            f"no simulated signal has the feature {unknown[0]!r}; choose from {', '.join(known_features(table))}"
         )
     logs = np.log(table.masses)
     parts, masses = [], []
@@ -123,7 +123,7 @@ def simulated_signal(
         jets = np.take_along_axis(jets, order, axis=1)
         substructure = np.take_along_axis(table.substructure[point, :, event], order[:, :, None], axis=1)
         columns = {f"mj{jet + 1}": jets[:, jet] for jet in (0, 1)}
-        for index, name in enumerate(SUBSTRUCTURE):
+        for index, name in enumerate(table.observables):
             columns |= {f"{name}_{jet + 1}": substructure[:, jet, index] for jet in (0, 1)}
         parts.append(np.column_stack([columns[name] for name in names]))
         masses.append(np.exp(resonance + table.log_resonance[point, event]))
@@ -134,9 +134,9 @@ def simulated_signal(
     )
 
 
-def known_features() -> tuple[str, ...]:
+def known_features(table: SignalTable) -> tuple[str, ...]:
     """Return the features that simulated signal has."""
-    return ("mj1", "mj2", *(f"{name}_{jet}" for name in SUBSTRUCTURE for jet in (1, 2)))
+    return ("mj1", "mj2", *(f"{name}_{jet}" for name in table.observables for jet in (1, 2)))
 
 
 class MassShapes:

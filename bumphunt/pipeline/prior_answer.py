@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bumphunt.errors import InputError
+from bumphunt.errors import NotSearchedError
 from bumphunt.events import drop_truth
 from bumphunt.masses.acceptance import Select
 from bumphunt.masses.responses import response_named
@@ -46,6 +46,15 @@ NULL = "prior_null.json"
 NOT_DIJET = (
     "the prior-assisted search was left out: it knows simulated resonances of mjj with the two daughters mj1 and mj2 "
     "only"
+)
+
+
+ENOUGH_SEARCHES = 100
+"""Whole searches without signal from which the significance counts as tested."""
+
+UNTESTED = (
+    "the significance of the prior-assisted search is from permutations of the masses; too few whole searches without "
+    "signal have tested it"
 )
 
 
@@ -97,9 +106,10 @@ def run_prior(search: Search, *, keeper: Keeper, workers: int = 1, scheduler: st
         return PriorAnswer(findings=None, said=(NOT_DIJET,))
     windows = _covered(search)
     missing = len(search.tasks) - len(windows)
-    said: tuple[str, ...] = ()
+    said: tuple[str, ...] = () if prior_null().n_searches >= ENOUGH_SEARCHES else (UNTESTED,)
     if missing and windows:
         said = (
+            *said,
             f"{missing} of {len(search.tasks)} windows lie where no signal is simulated: the prior-assisted search "
             "covers the others only",
         )
@@ -110,7 +120,7 @@ def run_prior(search: Search, *, keeper: Keeper, workers: int = 1, scheduler: st
 
     try:
         return PriorAnswer(findings=findings_from(keeper.keep("prior", make)), said=said)
-    except InputError as error:
+    except NotSearchedError as error:
         return PriorAnswer(findings=None, said=(f"the prior-assisted search was left out: {error}",))
 
 

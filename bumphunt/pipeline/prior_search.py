@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.errors import InputError
+from bumphunt.errors import InputError, NotSearchedError
 from bumphunt.events import BlindEvents, feature_matrix
 from bumphunt.execution import parallel_map
 from bumphunt.masses.hypotheses import (
@@ -181,16 +181,18 @@ def prepare_prior(
     """Train the score; parameters and errors as of :func:`search_prior`. The same every time."""
     settings, table = settings or PriorSettings(), table or load_signal()
     if not windows:
-        raise InputError(
+        raise NotSearchedError(
             f"no window lies where signal is simulated, {table.masses[:, 0].min():.0f} to "
             f"{table.masses[:, 0].max():.0f} GeV; leave 'prior' out of searches"
         )
-    names = settings.features or tuple(name for name in known_features() if name in events.columns)
+    names = settings.features or _shared_features(events, table)
     if names[:2] != ("mj1", "mj2"):
-        raise InputError("the prior-assisted search needs the jets' masses mj1 and mj2; leave 'prior' out of searches")
+        raise NotSearchedError(
+            "the prior-assisted search needs the jets' masses mj1 and mj2; leave 'prior' out of searches"
+        )
     mjj = events["mjj"].to_numpy(dtype=np.float64)
     if len(mjj) < LEAST_EVENTS:
-        raise InputError(
+        raise NotSearchedError(
             f"{len(mjj)} events between {edges[0]:.0f} and {edges[-1]:.0f} GeV are too few for the prior-assisted "
             f"search; give at least {LEAST_EVENTS}, or leave 'prior' out of searches"
         )
@@ -203,6 +205,11 @@ def prepare_prior(
     signal = _signal(table, windows, names, settings, seed)
     tasks, bins = _trained(data, windows, settings, signal, seed=seed)
     return PreparedPrior(tasks=tasks, bins=bins, order=order, features=tuple(names))
+
+
+def _shared_features(events: BlindEvents, table: SignalTable) -> tuple[str, ...]:
+    """Return the features that both the events and simulated signal have."""
+    return tuple(name for name in known_features(table) if name in events.columns)
 
 
 def _with_log_masses(features: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.errors import InputError
+from bumphunt.errors import NotSearchedError
 from bumphunt.masses.hypotheses import MassShapes, cells, hypothesis_grid, resonance_share
 from bumphunt.masses.signal_table import SignalTable
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
@@ -171,7 +171,7 @@ def select_hypotheses(task: HypothesisTask) -> HypothesisSelections:
         members.append(order[rows[best[np.argsort(-total[best], kind="stable")]]])
         hypotheses.append((m_x, m_y))
     if not members:
-        raise InputError(
+        raise NotSearchedError(
             f"no hypothesis in {task.window} has {keep} events near its masses; give more events, or leave 'prior' out"
         )
     return HypothesisSelections(
@@ -187,6 +187,8 @@ def _sidebands(task: HypothesisTask, part: float, weights: FloatArray) -> tuple[
     centres = 0.5 * (edges[:-1] + edges[1:])
     around = window.masked_bins(edges, guard=task.settings.guard)
     side = (centres > window.sideband_low) & (centres < window.sideband_high) & ~around
+    if not task.inclusive[side].any():
+        raise NotSearchedError(f"{window} has no events in sidebands clear of its guard; give wider sidebands")
     step = float(np.log(edges[1] / edges[0]))
     masses = [task.reference * float(np.exp(offset * step)) for offset in task.settings.offsets]
     plain = [

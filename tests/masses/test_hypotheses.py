@@ -37,7 +37,7 @@ def test_a_resonance_too_light_for_any_daughter_is_refused() -> None:
 
 def test_simulated_events_lie_where_they_should() -> None:
     found = simulated_signal(
-        load_signal(), [3_500.0, 5_000.0], known_features(), number=4_000, rng=np.random.default_rng(1)
+        load_signal(), [3_500.0, 5_000.0], known_features(load_signal()), number=4_000, rng=np.random.default_rng(1)
     )
     assert found.features.shape == (8_000, 8)
     assert (found.features[:, 0] >= found.features[:, 1]).all(), "the heavier jet comes first"

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from bumphunt.config import AnalysisConfig, config_from_dict
+from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.jobs.hunt import Hunt, hunt
 from bumphunt.pipeline import prior_answer
@@ -146,6 +147,22 @@ def test_without_daughters_or_simulated_windows_it_is_left_out_with_a_sentence(t
     assert left.summary() == {"left_out": left.said[0]}
     assert np.isnan(left.z_global)
     assert isinstance(left, PriorAnswer)
+
+
+def test_a_worker_that_is_lost_is_no_reason_to_leave_it_out(table, monkeypatch) -> None:
+    def lost(*_: Any, **__: Any) -> Any:
+        raise InputError("worker processes were killed twice")
+
+    search = prepare_search(drop_truth(table), config_from_dict(CHEAP), 1)
+    monkeypatch.setattr(prior_answer, "scan_hypotheses", lost)
+    with pytest.raises(InputError, match="killed twice"):
+        run_prior(search, keeper=Memory())
+    # sidebands that the guard covers are one
+    none = config_from_dict({**CHEAP, "search": {"windows": [[3260, 3670]], "sideband_bins": 1, "guard_bins": 1}})
+    monkeypatch.undo()
+    left = run_prior(prepare_search(drop_truth(table), none, 1), keeper=Memory())
+    assert left.findings is None
+    assert "wider sidebands" in left.said[0]
 
 
 def test_significances_are_taken_over_the_width_of_the_null() -> None:
