@@ -20,10 +20,14 @@ import numpy as np
 import pandas as pd
 
 import bumphunt
-from bumphunt.config import config_from_dict
+from bumphunt.calibration.whole_searches import null_points
+from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.events import BlindEvents, drop_truth
+from bumphunt.files import write_json
+from bumphunt.pipeline.null import Null, NullPoint
 from bumphunt.pipeline.search import prepare_search
-from bumphunt.pipeline.windows import WindowTask, primary_scores
+from bumphunt.pipeline.small_files import FEW
+from bumphunt.pipeline.windows import WindowTask, primary_scores, search_window
 from bumphunt.significance.form import form_difference, with_form_difference
 from bumphunt.significance.p_values import counting_p_value
 from bumphunt.significance.scan import window_significance
@@ -35,10 +39,11 @@ from bumphunt.statistics import z_from_p
 
 LOW, HIGH, WINDOW = 3000.0, 4540.0, (3380.0, 3800.0)
 STRENGTH = 1.3
-WAYS = ("form", "constant", "slope", "chosen", "smooth_constant", "smooth_slope", "smooth_chosen")
+WAYS = ("package", "form", "constant", "slope", "chosen", "smooth_constant", "smooth_slope", "smooth_chosen")
 CUTS = (0.01, 0.05, 0.1)
 SETS: dict[str, dict[str, Any]] = {
     "default": {},
+    "package": {},
     "leaf_10": {"min_samples_leaf": 10},
     "leaf_20": {"min_samples_leaf": 20},
     "leaf_80": {"min_samples_leaf": 80},
@@ -93,7 +98,7 @@ def significances(task: WindowTask) -> dict[str, float]:
     smooth = fit_spectrum(whole, family="auto")
     found: dict[str, float] = {"form": form}
     for cut in CUTS:
-        weights = (scores.single > 1.0 - cut).sum(axis=0).astype(np.float64)
+        weights = np.sum(list(scores.passing(cut)), axis=0, dtype=np.float64)
         counts, squares = (np.histogram(task.mjj, bins=task.edges, weights=w)[0] for w in (weights, weights**2))
         effective = counts * counts[~masked].sum() / squares[~masked].sum()
         spectrum = Spectrum(counts=effective, edges=task.edges, sqrt_s=task.config.sqrt_s).with_window(
@@ -117,15 +122,28 @@ def significances(task: WindowTask) -> dict[str, float]:
     return {name: round(value, 4) for name, value in found.items()}
 
 
+def as_packaged(task: WindowTask) -> dict[str, float]:
+    """Return the uncalibrated significances that a hunt gives, by cut."""
+    found = search_window(task).results
+    return {f"package_{each.cut_fraction:g}": round(each.z_raw, 4) for each in found if not each.note} | {
+        f"n_window_{each.cut_fraction:g}": each.n_window for each in found
+    }
+
+
 def one_box(task: dict[str, Any]) -> dict[str, Any]:
     """Analyse one box with one setting."""
     box = make_box(task["number"], task["size"], with_signal=task["signal"])
     search = prepare_search(box, _config(task["set"]), task["number"])
+    if task["set"] == "package":
+        return as_packaged(search.tasks[0])
     return significances(search.tasks[0])
 
 
 def _config(name: str) -> bumphunt.AnalysisConfig:
-    return config_from_dict({"search": {"low": LOW, "high": HIGH, "windows": [WINDOW]}, "cwola": SETS[name]})
+    search = {"low": LOW, "high": HIGH, "windows": [WINDOW], "cut_fractions": list(CUTS), "null_width": 1.0}
+    # the settings of old, where not those of the package as it stands
+    old = {} if name == "package" else {"min_samples_leaf": 40, **SETS[name]}
+    return config_from_dict({"search": search, "cwola": old})
 
 
 def table(lines: list[dict[str, Any]]) -> pd.DataFrame:
@@ -158,19 +176,55 @@ def table(lines: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def write_surface(lines: list[dict[str, Any]], path: Path) -> None:
+    """Write means and widths of boxes without signal and of even number, as the package uses them in small files."""
+    lines = [line for line in lines if line["set"] == "package" and not line["signal"] and line["size"] < FEW]
+    points: list[Any] = []
+    for size in sorted({line["size"] for line in lines}):
+        rows = [
+            [line["number"], *WINDOW, cut, line[f"n_window_{cut:g}"], line[f"package_{cut:g}"]]
+            for line in lines
+            for cut in CUTS
+            if line["size"] == size and f"package_{cut:g}" in line
+        ]
+        own = np.array(rows, dtype=np.float64)
+        even = own[own[:, 0] % 2 == 0]
+        points += null_points(even, n_features=4, repeats=AnalysisConfig().cwola.repeats)
+        null = Null(method="", points=tuple(points))
+        here = [
+            null.at(n_window=row[4], cut_fraction=row[3], n_features=4, repeats=32) for row in own if row[0] % 2 == 1
+        ]
+        z = np.array([(row[5] - m) / w for row, (m, w) in zip(own[own[:, 0] % 2 == 1], here, strict=True)])
+        above = ", ".join(f"{int((z > level).sum())} above {level}" for level in (1, 2, 3))
+        print(f"size {size}: {len(z)} z of odd boxes: mean {z.mean():+.3f}, width {z.std(ddof=1):.3f}; {above}")
+    content = {
+        "method": "surface measured in small signal-free simulated boxes",
+        "n_searches": len({(line["size"], line["number"]) for line in lines if line["number"] % 2 == 0}),
+        "points": [{name: getattr(point, name) for name in NullPoint.__dataclass_fields__} for point in points],
+        "commit": boxes.commit(),
+        "command": "python analysis/small_samples.py --surface",
+    }
+    write_json(path, content)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--boxes", type=int, default=60)
+    parser.add_argument("--signals", type=int, default=60, help="of these boxes, how many are made with signal as well")
     parser.add_argument("--size", type=int, default=1000)
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=["default"])
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--result", type=Path, default=boxes.RESULTS / "small_samples.jsonl")
+    parser.add_argument("--surface", type=Path, help="write means and widths of the set package to this file")
     arguments = parser.parse_args()
+    if arguments.surface is not None:
+        write_surface(boxes.read(arguments.result), arguments.surface)
+        return
     for name in arguments.sets:
         tasks = [
             {"set": name, "number": number, "size": arguments.size, "signal": signal}
             for number in range(arguments.boxes)
-            for signal in (False, True)
+            for signal in ((False, True) if number < arguments.signals else (False,))
         ]
         boxes.grow(
             arguments.result,

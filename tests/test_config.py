@@ -206,3 +206,15 @@ def test_every_reconstruction_loss_of_the_config_is_one_the_network_has():
     for section in ("vae", "autoencoder"):
         with pytest.raises(ConfigError, match="reconstruction"):
             config_from_dict({section: {"reconstruction": "bce"}})
+
+
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        ({"wide_window_bins": [4]}, r"4 should be more than search\.window_bins \(4\)"),
+        ({"wide_window_bins": [8], "windows": [[3_300.0, 3_700.0]]}, "list wide ones in search.windows"),
+    ],
+)
+def test_wide_windows_are_wider_and_beside_automatic_ones(search, words):
+    with pytest.raises(ConfigError, match=words):
+        config_from_dict({"search": search})

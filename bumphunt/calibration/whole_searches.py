@@ -21,6 +21,7 @@ from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.null import Null, NullPoint
 from bumphunt.pipeline.search import Search, prepare_search
+from bumphunt.pipeline.small_files import least_leaf, selected_background
 from bumphunt.pipeline.windows import search_window
 from bumphunt.results import FloatArray, Result, WindowResult
 from bumphunt.rng import generator, integer_seed
@@ -29,8 +30,8 @@ FORMAT = 1
 """Of the file."""
 KINDS = ("permuted", "smooth")
 """Pseudo-data that ``run --calibration N`` makes, N of each."""
-LEAST = 10
-"""Searches that a width can be measured from at all."""
+LEAST, MOST = 10, 100_000
+"""Searches that a width can be measured from at all, and that anybody can mean."""
 SIZE_TOLERANCE = 0.2
 """Part by which the number of searched events may differ from that of the calibration."""
 SPREAD = 0.85
@@ -84,7 +85,7 @@ class WholeSearches(Result):
             With the first difference, and both values.
         """
         config = search.tasks[0].config
-        wanted = decisive_settings(config)
+        wanted = decisive_settings(config, len(search.mjj))
         difference = _first_difference(self.settings, wanted)
         if difference is not None:
             key, then, now = difference
@@ -128,6 +129,8 @@ def null_searches(search: Search, *, number: int, seed: int) -> list[NullSearch]
         raise InputError(
             f"calibration is {number}: fewer than {LEAST} repeated searches measure no width; give more, or a file"
         )
+    if number > MOST:
+        raise InputError(f"calibration is {number}: give at most {MOST} repeated searches, or a file")
     config = search.tasks[0].config
     # the windows are those of the data, wherever the range of the pseudo-data would end
     fixed = {"low": float(search.edges[0]), "high": float(search.edges[-1]) * (1.0 + 1e-9)}
@@ -143,7 +146,9 @@ def run_null_search(task: NullSearch) -> FloatArray:
     """Make the pseudo-data and search them; return a row for each window and cut, as in :class:`WholeSearches`."""
     settings = task.config.search
     rng = generator(task.seed, "calibration", KINDS.index(task.kind), task.number)
-    windows = settings.windows or [(1.0, settings.bin_ratio**settings.window_bins)]
+    windows = settings.windows or [
+        (1.0, settings.bin_ratio**bins) for bins in (settings.window_bins, *(settings.wide_window_bins or ()))
+    ]
     widest = max(math.log(high / low) for low, high in windows)
     box = smooth_box(
         task.events,
@@ -173,7 +178,7 @@ def whole_searches(
     found: dict[str, list[FloatArray]], *, config: AnalysisConfig, features: tuple[str, ...], n_events: float, seed: int
 ) -> WholeSearches:
     """Put searches together: lists of rows by kind of pseudo-data, and what they were made with."""
-    settings = decisive_settings(config)
+    settings = decisive_settings(config, round(n_events))
     return WholeSearches(
         format=FORMAT,
         n_events=n_events,
@@ -185,10 +190,12 @@ def whole_searches(
     )
 
 
-def decisive_settings(config: AnalysisConfig) -> dict[str, Any]:
-    """Return the settings that significances without signal depend on."""
+def decisive_settings(config: AnalysisConfig, n_events: int) -> dict[str, Any]:
+    """Return the settings that significances without signal of so many searched events depend on."""
     plain = config.model_dump(mode="json")
-    del plain["search"]["null_width"]
+    del plain["search"]["null_width"], plain["search"]["most_signals"]
+    plain["search"]["selected_background"] = selected_background(config, n_events)
+    plain["cwola"]["min_samples_leaf"] = least_leaf(config, n_events)
     # named by themselves
     del plain["cwola"]["features"]
     return {name: plain[name] for name in ("resonance", "search", "cwola", "sqrt_s")}

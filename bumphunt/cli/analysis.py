@@ -80,6 +80,7 @@ def run(
         config, seed, plan = load_plan(frozen)
     else:
         config = read_config(config_path)
+    asked = int(calibration) if calibration and calibration.lstrip("-").isdigit() else calibration
     if onnx and not save_models:
         raise InputError("--onnx writes the saved models in another form; give --save-models as well")
     if blind and save_models:
@@ -97,6 +98,7 @@ def run(
             luminosity_mask=luminosity_mask,
             resume=resume,
             overwrite=overwrite,
+            calibration=asked,
         )
         show(planned, as_json)
         return
@@ -135,7 +137,7 @@ def run(
         plan=plan,
         save_models=save_models,
         onnx=onnx,
-        calibration=int(calibration) if calibration and calibration.lstrip("-").isdigit() else calibration,
+        calibration=asked,
         progress=show_progress(),
     )
     show(result, as_json)

@@ -64,6 +64,13 @@ class AnalysisConfig(Section):
         search = self.search
         if search.low is not None and search.high is not None and search.low >= search.high:
             raise ValueError(f"search.low ({search.low:g}) must be below search.high ({search.high:g})")
+        if search.wide_window_bins and search.windows is not None:
+            raise ValueError("search.wide_window_bins adds to the automatic windows; list wide ones in search.windows")
+        for bins in search.wide_window_bins or []:
+            if bins <= search.window_bins:
+                raise ValueError(
+                    f"search.wide_window_bins: {bins} should be more than search.window_bins ({search.window_bins})"
+                )
         for low, high in search.windows or []:
             if low >= high:
                 raise ValueError(f"search.windows: {low:g} must be below {high:g}")

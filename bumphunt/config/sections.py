@@ -56,10 +56,21 @@ class SearchConfig(Section):
     windows: Windows | None = Field(
         None, description="signal regions [[low, high], ...] in GeV; null: overlapping windows over the whole range"
     )
+    tail_events: Positive = Field(
+        20, description="events above the upper end of the range, where it is found from the data; 1: up to the last"
+    )
+    least_training: Positive = Field(
+        100, description="events that a signal region and each sideband must hold to be searched"
+    )
     bin_ratio: float = Field(
         1.03, gt=1.0005, lt=1.2, description="ratio of neighbouring bin edges, about the resolution of the mass"
     )
     window_bins: Few = Field(4, description="bins in a signal region")
+    wide_window_bins: Widths | None = Field(
+        None,
+        description="bins in wider signal regions searched beside the others, for resonances with a natural width: "
+        "[8, 12] for 10 and 15 %; null: none. Each is a trial",
+    )
     window_step: Few = Field(2, description="bins between neighbouring signal regions")
     sideband_bins: Few = Field(8, description="bins in a full sideband, on either side")
     guard_bins: int = Field(
@@ -74,6 +85,11 @@ class SearchConfig(Section):
     inclusive: bool = Field(False, description="search the spectrum before any cut as well; one more trial a window")
     null_width: Annotated[float, Field(ge=0.5, le=10.0)] | None = Field(
         None, description="width of local z without signal; null: the measured surface; a number overrides it"
+    )
+    selected_background: Literal["form", "efficiency"] | None = Field(
+        None,
+        description="spectrum after a cut: form (family), or efficiency (of the cut, times the form before it); "
+        "null: efficiency where fewer than 2000 events are searched",
     )
     family: str = Field("auto", description="background family: auto, dijet3, dijet4, dijet5, powexp, gp or envelope")
 
@@ -104,7 +120,10 @@ class CwolaConfig(Section):
         None, description="step of training; null: 0.1 for trees, 0.001 for a network"
     )
     max_leaf_nodes: int = Field(16, ge=2, le=10_000, description="leaves of a tree")
-    min_samples_leaf: Positive = Field(40, description="training events in a leaf, at least")
+    min_samples_leaf: Positive | None = Field(
+        None,
+        description="training events in a leaf, at least; null: 40, and 10 where fewer than 2000 events are searched",
+    )
     max_bins: int = Field(16, ge=2, le=255, description="bins of a feature; few of them leave noise less to learn")
     l2_regularization: float = Field(1.0, ge=0, le=1e6, description="penalty on leaf values")
 

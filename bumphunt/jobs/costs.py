@@ -26,7 +26,7 @@ SPREAD = 2.0
 
 
 def stage_costs(
-    config: AnalysisConfig, *, n_events: int, n_searched: int, n_windows: int, claim: bool = False
+    config: AnalysisConfig, *, n_events: int, n_searched: int, n_windows: int, claim: bool = False, calibration: int = 0
 ) -> dict[str, float]:
     """Return the expected CPU seconds of every stage of a run, in its order.
 
@@ -37,7 +37,9 @@ def stage_costs(
     n_events, n_searched, n_windows : int
         Events of the file, those in the searched range, and windows.
     claim : bool
-        Count the fit of the masses, which only an excess asks for.
+        Count the fit of the masses and the search for further signals, which only an excess asks for.
+    calibration : int
+        Whole searches of either kind of pseudo-data.
     """
 
     def cost(stage: str, events: int) -> float:
@@ -47,11 +49,16 @@ def stage_costs(
     trainings = config.cwola.repeats * config.cwola.folds * config.cwola.members
     latent = config.vae.enabled and config.latent.enabled
     networks = config.vae.enabled + config.autoencoder.enabled + latent
+    scan = n_windows * trainings * cost("training", n_searched)
+    again = {"calibration": 2 * calibration * (scan + cost("spectrum", n_searched))} if calibration else {}
     return {
         "events": cost("events", n_events),
         "spectrum": cost("spectrum", n_searched),
-        "scan": n_windows * trainings * cost("training", n_searched),
+        **again,
+        "scan": scan,
         "masses": cost("masses", n_searched) if claim else 0.2,
+        # about half of the windows are near enough to what was claimed to be trained again
+        "further_signals": 0.5 * scan if claim and config.search.most_signals > 1 else 0.0,
         "limit": cost("limit", n_searched),
         "cross_checks": cost("cross_checks", n_searched) + networks * cost("network", n_searched),
         "report": cost("report", 0),
@@ -59,8 +66,10 @@ def stage_costs(
 
 
 def expected_seconds(costs: Mapping[str, float], *, workers: int) -> float:
-    """Return the expected wall time; only the windows run side by side."""
-    return sum(seconds / (max(1, workers) if stage == "scan" else 1) for stage, seconds in costs.items())
+    """Return the expected wall time; only windows and searches of pseudo-data run side by side."""
+    return sum(
+        seconds / (max(1, workers) if stage in ("scan", "calibration") else 1) for stage, seconds in costs.items()
+    )
 
 
 def in_words(seconds: float) -> str:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bumphunt.calibration.whole_searches import null_searches
 from bumphunt.config import AnalysisConfig
 from bumphunt.jobs.costs import SPREAD, expected_seconds, in_words, stage_costs
 from bumphunt.jobs.intake import Events, take_in
+from bumphunt.jobs.own_calibration import Asked, check_asked, load_searches
 from bumphunt.jobs.store import output_folder, refuse_foreign
 from bumphunt.pipeline.networks import check_networks
 from bumphunt.pipeline.search import prepare_search
@@ -107,6 +109,7 @@ def dry_run(
     luminosity_mask: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    calibration: Asked | None = None,
 ) -> DryRun:
     """Read and check events, settings and folder as :func:`bumphunt.jobs.run.run_analysis` does, and stop there.
 
@@ -119,12 +122,18 @@ def dry_run(
         If a run would refuse the events, the settings or the folder.
     """
     settings = config or AnalysisConfig()
+    check_asked(calibration, settings)
     with output_folder(output, resume=resume, overwrite=overwrite) as folder:
         if not resume:
             refuse_foreign(folder)
     blind = take_in(events, settings, max_bad_rows=max_bad_rows, luminosity_mask=luminosity_mask).events
     search = prepare_search(blind, settings, seed)
     check_networks(search.events, settings)
+    searches = calibration if isinstance(calibration, int) else 0
+    if searches:
+        null_searches(search, number=searches, seed=seed)
+    elif calibration is not None and not isinstance(calibration, int):
+        load_searches(calibration).check(search, name=str(calibration))
     cwola = settings.cwola
     names = {"vae": settings.vae.enabled, "autoencoder": settings.autoencoder.enabled}
     return DryRun(
@@ -137,6 +146,12 @@ def dry_run(
         features=search.features,
         n_trainings=len(search.tasks) * cwola.repeats * cwola.folds * cwola.members,
         networks=tuple(name for name, enabled in names.items() if enabled),
-        seconds=stage_costs(settings, n_events=len(blind), n_searched=len(search.mjj), n_windows=len(search.tasks)),
+        seconds=stage_costs(
+            settings,
+            n_events=len(blind),
+            n_searched=len(search.mjj),
+            n_windows=len(search.tasks),
+            calibration=searches,
+        ),
         workers=workers,
     )

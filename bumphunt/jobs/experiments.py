@@ -94,6 +94,7 @@ def _smooth(pool: BlindEvents, experiment: Experiment, rng: np.random.Generator)
         ratio=search.bin_ratio,
         low=search.low,
         high=search.high,
+        min_tail=search.tail_events,
     )
     spread = None if experiment.source == "permuted" else NEIGHBOUR_SPREAD
     return smooth_box(

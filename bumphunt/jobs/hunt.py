@@ -256,7 +256,8 @@ def hunt_and_keep(
     def expect(stage: str, found: dict[str, Any]) -> None:
         if stage == "spectrum":
             sizes = {name: found[name] for name in ("n_searched", "n_windows")}
-            bar.expect(stage_costs(config, n_events=len(intake.events), **sizes))
+            number = calibration if isinstance(calibration, int) else 0
+            bar.expect(stage_costs(config, n_events=len(intake.events), **sizes, calibration=number))
 
     clock = Clock(entered=bar.enter, left=expect)
     with clock.stage("events") as found:

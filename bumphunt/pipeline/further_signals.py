@@ -20,7 +20,7 @@ from bumphunt.events import BlindEvents, feature_matrix
 from bumphunt.masses.acceptance import draw_signal
 from bumphunt.masses.response import signal_model
 from bumphunt.masses.responses import response_named
-from bumphunt.pipeline.search import MINIMUM_TRAINING, Search
+from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.verdict import Verdict, reach_verdict
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measured_again
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
@@ -144,7 +144,7 @@ def without_signal(
         window = task.window
         beside = window.high <= low or window.low >= high
         parts = (window.lower_sideband(mjj), window.signal_region(mjj), window.upper_sideband(mjj))
-        if not beside or min(part.sum() for part in parts) < MINIMUM_TRAINING:
+        if not beside or min(part.sum() for part in parts) < best.config.search.least_training:
             continue
         number = task.number + NUMBERS
         tasks.append(

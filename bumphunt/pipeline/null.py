@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from bumphunt.config import AnalysisConfig
+from bumphunt.pipeline.small_files import selected_background
 from bumphunt.results import WindowResult
 from bumphunt.statistics import p_from_z, z_from_p
 
-SURFACE = "null_surface.json"
+SURFACE, SMALL_SURFACE = "null_surface.json", "null_surface_small.json"
+"""Measured with a form of the background after the cut, and in small files with an efficiency of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,18 +134,18 @@ class Null:
         return {**widest, "method": method, "nulls": every}
 
 
-def null_of(config: AnalysisConfig) -> Null:
-    """Return the null that a configuration asks for: the shipped surface, or a width set by hand."""
+def null_of(config: AnalysisConfig, n_events: int) -> Null:
+    """Return the null that a configuration asks for: a width set by hand, or a shipped surface for so many events."""
     width = config.search.null_width
     if width is not None:
         return Null(method=f"width {width:g}, set by search.null_width", width=width)
-    return shipped_surface()
+    return shipped_surface(SURFACE if selected_background(config, n_events) == "form" else SMALL_SURFACE)
 
 
 @cache
-def shipped_surface() -> Null:
+def shipped_surface(name: str = SURFACE) -> Null:
     """Return the surface measured in signal-free simulated boxes (``make null-surface``)."""
-    stored = json.loads(files("bumphunt.pipeline").joinpath(SURFACE).read_text("utf-8"))
+    stored = json.loads(files("bumphunt.pipeline").joinpath(name).read_text("utf-8"))
     return Null(
         method=stored["method"],
         points=tuple(NullPoint(**point) for point in stored["points"]),

@@ -24,9 +24,6 @@ from bumphunt.spectrum.spectrum import Spectrum
 
 FloatArray = npt.NDArray[np.float64]
 
-MINIMUM_TRAINING = 100
-"""Events that a signal region and each sideband must hold to train on."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Search:
@@ -89,13 +86,19 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
     common_weight(blind)
     resonance = config.resonance.column
     everything = blind[resonance].to_numpy(dtype=np.float64)
-    edges = searched_range(everything, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
+    edges = searched_range(
+        everything,
+        ratio=settings.bin_ratio,
+        low=settings.low,
+        high=settings.high,
+        min_tail=settings.tail_events,
+    )
     rows = np.flatnonzero((everything >= edges[0]) & (everything < edges[-1]))
     names = feature_names(blind, score_features(config, blind))
     content = [resonance, *(config.daughters or ()), *names]
     keys = content_keys(blind.iloc[rows], content, seed=seed)
     order = canonical_order(keys, blind.iloc[rows], content)
-    rows, keys, null = rows[order], keys[order], null_of(config)
+    rows, keys, null = rows[order], keys[order], null_of(config, len(rows))
     events = BlindEvents(blind.iloc[rows].reset_index(drop=True))
     mjj = events[resonance].to_numpy(dtype=np.float64)
     windows: tuple[MassWindow, ...]
@@ -103,6 +106,10 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
         windows = mass_windows(
             edges, width=settings.window_bins, step=settings.window_step, sideband=settings.sideband_bins
         )
+        for width in settings.wide_window_bins or ():
+            # as far apart, in their own widths, and with sidebands at least as wide
+            step = max(settings.window_step * width // settings.window_bins, 1)
+            windows += mass_windows(edges, width=width, step=step, sideband=max(settings.sideband_bins, width))
     else:
         windows = tuple(
             window_on_grid(edges, low, high, sideband=settings.sideband_bins) for low, high in settings.windows
@@ -130,12 +137,12 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
         )
         for number, window in enumerate(windows)
         if min(window.lower_sideband(mjj).sum(), window.signal_region(mjj).sum(), window.upper_sideband(mjj).sum())
-        >= MINIMUM_TRAINING
+        >= settings.least_training
     )
     if not tasks:
         raise InputError(
-            f"no window between {mass_range(edges[0], edges[-1], ' and ')} GeV holds {MINIMUM_TRAINING} events in "
-            "the region and in either sideband; give more events or wider windows"
+            f"no window between {mass_range(edges[0], edges[-1], ' and ')} GeV holds {settings.least_training} events "
+            "in the region and in either sideband; give more events or wider windows"
         )
     inclusive = fit_spectrum(Spectrum.from_events(mjj, edges, sqrt_s=config.sqrt_s), family="auto")
     return Search(

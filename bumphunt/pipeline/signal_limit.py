@@ -19,7 +19,7 @@ from bumphunt.events import drop_truth
 from bumphunt.pipeline.fold_selection import models_can_be_kept
 from bumphunt.pipeline.injections import Injection, InjectionResult, SignalSample
 from bumphunt.pipeline.search import Search
-from bumphunt.pipeline.windows import WindowOutcome, WindowTask, effective_spectrum
+from bumphunt.pipeline.windows import WindowOutcome, WindowTask, before_the_cut, effective_spectrum
 from bumphunt.results import MethodLimit
 from bumphunt.significance.efficiency import EfficiencyCurve, fit_efficiency
 from bumphunt.significance.form import form_difference
@@ -220,7 +220,8 @@ def selected_count(
     if effective is None:
         return None
     spectrum = effective.spectrum
-    result = window_significance(spectrum, family=task.config.search.family, inclusive=count(task.mjj, task.edges))
+    family, inclusive = task.config.search.family, count(task.mjj, task.edges)
+    result = window_significance(spectrum, family=family, inclusive=inclusive, before=before_the_cut(task))
     if result.note:
         return None
     curve = fit_efficiency(

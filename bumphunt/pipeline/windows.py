@@ -7,10 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
+from bumphunt.errors import FitError, InputError
 from bumphunt.pipeline.null import Null
+from bumphunt.pipeline.small_files import least_leaf, selected_background
 from bumphunt.preprocessing.content import Keys, TieBreakers, fold_assignments
 from bumphunt.preprocessing.splits import MassWindow, balanced_weights
-from bumphunt.results import WindowResult
+from bumphunt.results import SpectrumFit, WindowResult
 from bumphunt.rng import generator, integer_seed
 from bumphunt.scores.protocol import Classifier
 from bumphunt.scores.ranks import ranks
@@ -22,6 +24,7 @@ from bumphunt.significance.direct import direct_estimate
 from bumphunt.significance.form import form_difference, with_form_difference
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.binning import count
+from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.spectrum import Spectrum
 
 FloatArray = npt.NDArray[np.float64]
@@ -126,7 +129,7 @@ def search_window(task: WindowTask) -> WindowOutcome:
     outcome = WindowOutcome(
         score=scores.score.astype(np.float32), folds=folds[0].copy(), frequency=frequency, results=()
     )
-    form = form_difference(_spectrum(task.mjj, task))
+    form, before = form_difference(_spectrum(task.mjj, task)), before_the_cut(task)
     excess = measure(outcome.selected(1.0), task, fraction=1.0, form=form)
     leak = leakage(scores.score, *task.window.sideband_halves(task.mjj), exclude=left_out(excess, len(task.mjj)))
     found = [excess] if task.config.search.inclusive else []
@@ -134,14 +137,17 @@ def search_window(task: WindowTask) -> WindowOutcome:
         result = measure(outcome.selected(fraction), task, fraction=fraction, form=form)
         found.append(
             replace(
-                with_significance_of(often, result, task, form=form),
+                with_significance_of(often, result, task, form=form, before=before),
                 leakage=leak[0],
                 leakage_error=leak[1],
-                z_repeats=single_significances(scores, task, fraction=fraction),
+                z_repeats=single_significances(scores, task, fraction=fraction, before=before),
                 fold_p_values=fold_p_values(scores, folds, task, fraction=fraction),
             )
         )
     return replace(outcome, results=tuple(found))
+
+
+OF_THE_SCORE = ("leakage", "leakage_error", "z_repeats", "fold_p_values")
 
 
 def measured_again(outcome: WindowOutcome, task: WindowTask, *, rows: IntArray) -> WindowOutcome:
@@ -157,28 +163,26 @@ def measured_again(outcome: WindowOutcome, task: WindowTask, *, rows: IntArray) 
         Their places among all.
     """
     left = replace(outcome, score=outcome.score[rows], folds=outcome.folds[rows], frequency=outcome.frequency[:, rows])
-    form = form_difference(_spectrum(task.mjj, task))
+    form, before = form_difference(_spectrum(task.mjj, task)), before_the_cut(task)
     results = []
     for old in outcome.results:
         new = measure(left.selected(old.cut_fraction), task, fraction=old.cut_fraction, form=form)
         if old.cut_fraction < 1.0:
             passes = left.frequency[task.config.search.cut_fractions.index(old.cut_fraction)]
-            new = with_significance_of(passes, new, task, form=form)
+            new = with_significance_of(passes, new, task, form=form, before=before)
         # what the score does to the mass and to the folds is as it was
-        results.append(
-            replace(
-                new,
-                leakage=old.leakage,
-                leakage_error=old.leakage_error,
-                z_repeats=old.z_repeats,
-                fold_p_values=old.fold_p_values,
-            )
-        )
+        as_was: dict[str, Any] = {name: getattr(old, name) for name in OF_THE_SCORE}
+        results.append(replace(new, **as_was))
     return replace(left, results=tuple(results))
 
 
 def with_significance_of(
-    frequency: npt.NDArray[np.uint8], found: WindowResult, task: WindowTask, *, form: float
+    frequency: npt.NDArray[np.uint8],
+    found: WindowResult,
+    task: WindowTask,
+    *,
+    form: float,
+    before: SpectrumFit | None = None,
 ) -> WindowResult:
     """Return a window's result with the significance of all repeats together, calibrated by the null.
 
@@ -193,11 +197,9 @@ def with_significance_of(
     effective = effective_spectrum(frequency, task)
     if effective is None:
         return found
+    family, inclusive = task.config.search.family, count(task.mjj, task.edges)
     together = with_form_difference(
-        window_significance(
-            effective.spectrum, family=task.config.search.family, inclusive=count(task.mjj, task.edges)
-        ),
-        form,
+        window_significance(effective.spectrum, family=family, inclusive=inclusive, before=before), form
     )
     if together.note:
         return found
@@ -236,6 +238,16 @@ def effective_spectrum(frequency: npt.NDArray[np.uint8], task: WindowTask) -> Ef
     return EffectiveSpectrum(spectrum=spectrum, gain=scale * task.config.cwola.repeats)
 
 
+def before_the_cut(task: WindowTask) -> SpectrumFit | None:
+    """Return the fit before any cut, where the spectrum after it is described as this times an efficiency."""
+    if selected_background(task.config, len(task.mjj)) == "form":
+        return None
+    try:
+        return fit_spectrum(_spectrum(task.mjj, task), family=task.config.search.family)
+    except (FitError, InputError):
+        return None  # a form of the selected spectrum may do where that of the whole does not
+
+
 def left_out(inclusive: WindowResult, n_events: int) -> float:
     """Return the part of the events at the anomalous end that the check for sculpting leaves out.
 
@@ -246,14 +258,18 @@ def left_out(inclusive: WindowResult, n_events: int) -> float:
     return float(np.clip(TIMES_SIGNAL * excess / n_events, LEFT_OUT, MOST_LEFT_OUT))
 
 
-def single_significances(scores: RepeatedPasses, task: WindowTask, *, fraction: float) -> FloatArray:
+def single_significances(
+    scores: RepeatedPasses, task: WindowTask, *, fraction: float, before: SpectrumFit | None = None
+) -> FloatArray:
     """Return local z of each repeat alone, (repeats,): their spread is what the division into folds decides."""
     if len(scores.levels) == 1:
         return np.array([])
     family, inclusive = task.config.search.family, count(task.mjj, task.edges)
     # the significance alone: no second estimate of the background, no judgement of the sidebands
     spectra = (_spectrum(task.mjj[passes], task) for passes in scores.passing(fraction))
-    return np.array([window_significance(each, family=family, inclusive=inclusive).z_local for each in spectra])
+    return np.array(
+        [window_significance(each, family=family, inclusive=inclusive, before=before).z_local for each in spectra]
+    )
 
 
 def fold_p_values(scores: RepeatedPasses, folds: IntArray, task: WindowTask, *, fraction: float) -> FloatArray:
@@ -376,6 +392,7 @@ def fold_counts(chosen: BoolArray, folds: IntArray) -> FloatArray:
 def make_classifier(task: WindowTask, *folds: int) -> Classifier:
     """Return an untrained classifier with the seed of these folds."""
     settings = task.config.cwola.model_dump()
+    settings["min_samples_leaf"] = least_leaf(task.config, len(task.mjj))
     if settings["classifier"] == "trees" and settings["learning_rate"] is None:
         settings["learning_rate"] = TREES_LEARNING_RATE
     seed = integer_seed(task.seed, "cwola", task.number, *folds)

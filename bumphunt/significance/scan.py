@@ -13,6 +13,7 @@ from bumphunt.errors import FitError, InputError
 from bumphunt.results import ScanResult, SpectrumFit, WindowResult
 from bumphunt.significance.correlated_trials import largest_p_value
 from bumphunt.significance.p_values import counting_p_value, on_off_p_value, sidak
+from bumphunt.spectrum.efficiency import fit_selected
 from bumphunt.spectrum.families.registry import check_family
 from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.spectrum import Spectrum
@@ -28,6 +29,7 @@ def window_significance(
     family: str = "auto",
     inclusive: FloatArray | None = None,
     neighbourhood: BoolArray | None = None,
+    before: SpectrumFit | None = None,
 ) -> WindowResult:
     """Fit the background with one window masked and compare it with the events inside.
 
@@ -43,6 +45,9 @@ def window_significance(
         the window only makes the answer more cautious.
     neighbourhood : bool array of shape (bins,), optional
         Bins to leave out, with the masked ones, where the goodness of the sidebands is judged.
+    before : SpectrumFit, optional
+        Fit of the spectrum before selection. The background after it is then this times a smooth efficiency
+        (:mod:`bumphunt.spectrum.efficiency`), and ``family`` is not asked.
 
     Returns
     -------
@@ -64,7 +69,7 @@ def window_significance(
     expected = error = math.nan
     p_local = 1.0
     try:
-        fit = fit_spectrum(spectrum, family=family)
+        fit = fit_spectrum(spectrum, family=family) if before is None else fit_selected(spectrum, before)
     except (FitError, InputError) as problem:
         note = f"not searched: {problem}"
     else:

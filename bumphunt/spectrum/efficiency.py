@@ -6,6 +6,8 @@ the cut, real or of chance, are in both and drop out; signal among the events be
 more cautious, by its part of the window.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtrc
@@ -19,9 +21,9 @@ from bumphunt.spectrum.spectrum import Spectrum
 
 FloatArray = npt.NDArray[np.float64]
 
-DEGREES = (1, 2, 3)
+DEGREES = (1, 2)
 """Degrees in log mass of the logarithm of the efficiency; the next is taken where it describes the sidebands better."""
-GAIN_P_VALUE = 0.05
+GAIN_P_VALUE = 0.01
 """p-value of the gain in deviance below which the next degree is taken."""
 
 
@@ -100,4 +102,37 @@ def efficiency_design(spectrum: Spectrum, before: FloatArray, *, degree: int) ->
         merged=np.zeros(len(used), dtype=np.bool_),
         penalty=np.zeros(degree + 1),
         products=np.einsum("bp,bq->bpq", basis, basis).reshape(len(used), -1),
+    )
+
+
+def fit_selected(spectrum: Spectrum, before: SpectrumFit, *, degrees: tuple[int, ...] = DEGREES) -> SpectrumFit:
+    """Fit an efficiency times a form that was fitted to the spectrum before the cut, and add up both errors.
+
+    In contrast to the counts before the cut, the form knows of their excess in the window, and uses it.
+
+    Parameters
+    ----------
+    spectrum : Spectrum
+        Counts after the cut, masked bins and window.
+    before : SpectrumFit
+        The spectrum before the cut, with the same bins masked.
+    degrees : tuple of int
+        As for :func:`fit_efficiency`.
+
+    Raises
+    ------
+    FitError, InputError
+        As for :func:`fit_efficiency`.
+    """
+    found = fit_efficiency(spectrum, before.expected, degrees=degrees)
+    relative = before.window_error / max(before.window_expected, 1e-12)
+    per_bin = found.expected * before.error / np.maximum(before.expected, 1e-12)
+    covariance = found.window_log_covariance
+    if covariance is not None and before.window_log_covariance is not None:
+        covariance = covariance + before.window_log_covariance
+    return replace(
+        found,
+        error=np.hypot(found.error, per_bin),
+        window_error=float(np.hypot(found.window_error, found.window_expected * relative)),
+        window_log_covariance=covariance,
     )

@@ -56,6 +56,14 @@ def test_more_workers_shorten_the_windows_alone():
     assert one - two == pytest.approx(costs["scan"] / 2)
 
 
+def test_a_calibration_costs_its_searches():
+    sizes = {"n_events": 10**5, "n_searched": 50_000, "n_windows": 10}
+    plain, more = (stage_costs(AnalysisConfig(), **sizes, calibration=number) for number in (0, 20))
+    assert "calibration" not in plain
+    assert 40 * plain["scan"] < more["calibration"] < 45 * plain["scan"]
+    assert expected_seconds(more, workers=2) < 0.6 * expected_seconds(more, workers=1)
+
+
 def test_the_bar_of_a_run_reaches_its_end(capsys):
     costs = {"events": 1.0, "scan": 8.0, "report": 1.0}
     with run_bar(shown=False) as bar:

@@ -150,8 +150,8 @@ def test_what_is_no_calibration_is_refused(tmp_path, table, content, words):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("asked", [3, 0, True, 2.5])
-def test_too_few_searches_are_refused(table, asked):
+@pytest.mark.parametrize("asked", [3, 0, -5, True, 2.5, 10**12])
+def test_numbers_nobody_means_are_refused(table, asked):
     with pytest.raises(InputError, match="calibration is"):
         bumphunt.hunt(table, config=CONFIG, calibration=asked)
 

@@ -24,7 +24,37 @@ def test_an_event_at_the_upper_end_lies_outside_and_one_at_the_lower_end_inside(
 
 def test_a_significance_is_never_given_without_the_measured_width_of_the_null():
     assert AnalysisConfig().search.null_width is None
-    null = null_of(AnalysisConfig())
+    null = null_of(AnalysisConfig(), 100_000)
     assert null.points, "measured with make nulls"
-    by_hand = null_of(config_from_dict({"search": {"null_width": 1.1}}))
+    by_hand = null_of(config_from_dict({"search": {"null_width": 1.1}}), 100_000)
+    small = null_of(AnalysisConfig(), 1_000)
+    assert small.points
+    assert small != null, "measured with the settings of small files"
+    assert null_of(config_from_dict({"search": {"selected_background": "efficiency"}}), 100_000) == small
     assert by_hand.at(n_window=1e4, cut_fraction=0.01, n_features=4, repeats=32) == (0.0, 1.1)
+
+
+def test_wide_windows_come_beside_the_others(make_events):
+    events = drop_truth(make_events(12_000, seed=4))
+    usual = {"low": 2_850.0, "high": 6_200.0}
+    plain, wide = (
+        prepare_search(events, config_from_dict({"search": {**usual, **more}}), 1)
+        for more in ({}, {"wide_window_bins": [8]})
+    )
+    number = len(plain.tasks)
+    assert [task.window for task in wide.tasks[:number]] == [task.window for task in plain.tasks]
+    assert [task.number for task in wide.tasks[:number]] == [task.number for task in plain.tasks], "the same trainings"
+    added = wide.tasks[number:]
+    assert added
+    assert all(np.isclose(task.window.high / task.window.low, 1.03**8) for task in added)
+
+
+def test_windows_reach_as_far_as_events_are_asked_for(make_events):
+    events = drop_truth(make_events(12_000, seed=4))
+    far = {"search": {"low": 2_850.0, "tail_events": 1, "least_training": 10}}
+    plain, all_of_them = (prepare_search(events, config_from_dict(c), 1) for c in ({"search": {"low": 2_850.0}}, far))
+    highest = events["mjj"].max()
+    assert plain.edges[-1] < highest / 1.03
+    assert highest / 1.03 <= all_of_them.edges[-1] <= highest
+    assert all_of_them.tasks[-1].window.high > plain.tasks[-1].window.high
+    assert all_of_them.tasks[-1].window.upper_sideband(all_of_them.mjj).sum() >= 10
