@@ -22,10 +22,10 @@ BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-TOLERANCES = (1e-6, 1e-5, 1e-4, 1e-3)
-"""How far near-copies may differ, relative: single precision, jitter, five digits of text, half precision.
+TOLERANCES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+"""How far near-copies may differ, relative: single precision, jitter, five digits of text, half precision, whole GeV.
 
-Each range is judged by itself, so that chance on the widest is not taken for rounding."""
+Each range is judged by itself, so that chance on the widest is not taken for rounding, until one holds copies."""
 
 LARGEST_P = 1e-6
 """Ties are copies only if at most this is the probability that as many agree by chance, and ..."""
@@ -267,14 +267,17 @@ def _near_links(
     alone = ~np.isin(sampled, _one_of_each([(first, second)], keys))
     telling = _telling(first, values, typical, common)
     same = same_id(first, second)
-    links, low = [], -1.0
-    for high in TOLERANCES:
+    links, accepted = [], False
+    # from the widest range on: where its pairs are copies, closer ones are
+    for low, high in zip((-1.0, *TOLERANCES[:-1])[::-1], TOLERANCES[::-1], strict=True):
         inside = np.flatnonzero((distance > low) & (distance <= high))
-        low = high
         if not telling[inside].any():
             continue
-        expected = _expected(sample[alone], common, len(table), high)
-        taken = _judged(telling[inside], same[inside], expected, same_id.share)
+        taken = telling[inside]
+        if not accepted:
+            expected = _expected(sample[alone], common, len(table), high)
+            taken = _judged(telling[inside], same[inside], expected, same_id.share)
+            accepted = bool(taken.any() and (taken == telling[inside]).all())
         links.append((first[inside[taken]], second[inside[taken]]))
     return links
 

@@ -371,6 +371,6 @@ def _with_weight(table: pd.DataFrame, quality: DataQuality) -> DataQuality:
         factor = common_weight(table)
     except InputError:  # told by whatever counts the events
         return quality
-    if abs(factor - 1.0) < 1e-12:
+    if abs(factor - 1.0) < 1e-6:  # as single precision has it
         return quality
     return replace(quality.adding(weight_sentence(factor)), common_weight=factor)
