@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from background_pool import labelled_box
+from origin import stamped
 
 import bumphunt
 
@@ -257,7 +258,7 @@ def main() -> None:
     with joblib.parallel_config(backend="loky", n_jobs=arguments.workers, inner_max_num_threads=1):
         rows = joblib.Parallel(verbose=1)(joblib.delayed(train)(job, arguments.output, found[job[1]]) for job in jobs)
     summary = summarise(jobs, rows, found)
-    arguments.result.write_text(json.dumps(summary, indent=1) + "\n")
+    arguments.result.write_text(json.dumps(stamped(summary), indent=1) + "\n")
     print(json.dumps(summary, indent=1))
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from origin import stamped
 
 import bumphunt
 
@@ -89,7 +90,7 @@ def main() -> None:
         "transfer": transfer,
     }
     arguments.output.mkdir(parents=True, exist_ok=True)
-    (arguments.output / "fidelity.json").write_text(json.dumps(summary, indent=1) + "\n")
+    (arguments.output / "fidelity.json").write_text(json.dumps(stamped(summary, seed=31), indent=1) + "\n")
     report(rows, taus, transfer)
     for kind in KINDS:
         shown = panels([real_jets[kind], simulated_jets[kind]], [real_particles[kind], simulated_particles[kind]])

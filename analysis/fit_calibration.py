@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from origin import stamped
 from scipy import stats
 
 import bumphunt
@@ -301,7 +302,7 @@ def main() -> None:
         result[name] = study()
         print(f"{name} ({time.process_time() - begin:.0f} s)\n{json.dumps(result[name])}", flush=True)
     draw(result, arguments.result.with_suffix(".png"))
-    arguments.result.write_text(json.dumps(result, indent=1) + "\n")
+    arguments.result.write_text(json.dumps(stamped(result), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from background_pool import background_pool
+from origin import stamped
 
 import bumphunt
 from bumphunt.calibration.pulls import pulls_of, summarise_pulls
@@ -167,7 +168,7 @@ def main() -> None:
         "each": each(rows),
         "each_drawn": each(others),
     }
-    text = json.dumps(summary, indent=1)
+    text = json.dumps(stamped(summary, seed=arguments.seed), indent=1)
     # a line for each box, not one for each number
     text = re.sub(r"\[\s+((?:-?[\d.]+,\s+)*-?[\d.]+)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text)
     arguments.result.write_text(text + "\n")

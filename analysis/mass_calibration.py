@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from origin import stamped
 
 import bumphunt
 from bumphunt.errors import FitError
@@ -113,7 +114,7 @@ def main() -> None:
             for point in POINTS[: arguments.points]
         ],
     }
-    arguments.result.write_text(json.dumps(summary, indent=1) + "\n")
+    arguments.result.write_text(json.dumps(stamped(summary, seed=arguments.seed), indent=1) + "\n")
     draw(summary, arguments.result.with_suffix(".png"))
     print(json.dumps({key: value for key, value in summary.items() if key != "points"}, indent=1))
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from origin import stamped
 
 from bumphunt.errors import FitError
 from bumphunt.masses.acceptance import draw_signal
@@ -51,7 +52,7 @@ def main() -> None:
         return
     found = [rows(kernel, jitter, arguments) for jitter, kernel in enumerate(KERNELS)]
     summary = compared(*found)
-    arguments.result.write_text(json.dumps(summary, indent=1) + "\n")
+    arguments.result.write_text(json.dumps(stamped(summary, seed=arguments.first_seed), indent=1) + "\n")
     print(json.dumps({key: value for key, value in summary.items() if key != "experiments"}, indent=1))
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from background_pool import background_pool
+from origin import stamped
 
 import bumphunt
 from bumphunt.plots import null_rates
@@ -105,7 +106,7 @@ def main() -> None:
             for z in json.loads(file.read_text())["z_local"]
         ]
         summary[name] = {"events_per_box": arguments.size, **found.to_dict()["null"], "z_local": local}
-        arguments.result.write_text(json.dumps(summary) + "\n")
+        arguments.result.write_text(json.dumps(stamped(summary, seed=arguments.seed)) + "\n")
     with style():
         figure, _ = null_rates({TITLES[name]: part["z_local"] for name, part in summary.items()})
         figure.savefig(arguments.result.with_suffix(".png"), dpi=130, metadata={"Software": None})

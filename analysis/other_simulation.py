@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+from origin import stamped
 
 import bumphunt
 from bumphunt.calibration.pulls import pulls_of
@@ -60,7 +61,7 @@ def main() -> None:
             }
         summary.append(row)
         print(json.dumps(row), flush=True)
-    arguments.result.write_text(json.dumps(summary, indent=1) + "\n")
+    arguments.result.write_text(json.dumps(stamped({"boxes": summary}, seed=arguments.seed), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -75,11 +75,16 @@ def build(results: Path = RESULTS) -> dict[str, str]:
     return files
 
 
+ORIGIN = ("commit", "config", "seed", "command", "origin")
+"""Where a result comes from, which is no number of the paper."""
+
+
 def read(results: Path) -> Results:
     """Return what every JSON of results holds, by the name of its file; of studies their numbers."""
     found: Results = {"literature": json.loads(LITERATURE.read_text("utf-8"))}
     for path in sorted(results.glob("*.json")):
-        found[path.stem] = json.loads(path.read_text("utf-8"))
+        stored = json.loads(path.read_text("utf-8"))
+        found[path.stem] = {name: value for name, value in stored.items() if name not in ORIGIN}
     for path in sorted((results / "studies").glob("*.json")):
         record = json.loads(path.read_text("utf-8"))
         if not record["quick"]:

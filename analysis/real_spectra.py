@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from origin import stamped
 
 import bumphunt
 
@@ -218,7 +219,7 @@ def main() -> None:
     result["upsilon"] = upsilon(arguments.data / "cms_upsilon_dimuon_masses.npz")
     print(json.dumps(result["z"]), *(json.dumps(row) for row in result["upsilon"]), sep="\n")
     draw(arguments.data, result, arguments.result.with_suffix(".png"))
-    arguments.result.write_text(json.dumps(result, indent=1) + "\n")
+    arguments.result.write_text(json.dumps(stamped(result), indent=1) + "\n")
 
 
 if __name__ == "__main__":

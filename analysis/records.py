@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from origin import stamped
 from PIL import Image
 
 import bumphunt
@@ -116,7 +117,7 @@ def perform(module: ModuleType, settings: Settings, *, again: bool = False) -> d
         "figures": files,
         "numbers": plain(findings.numbers),
     }
-    write(target, json.dumps(record, indent=1) + "\n")
+    write(target, json.dumps(stamped(record, seed=settings.seed), indent=1) + "\n")
     print(f"{name}: {record['seconds']:.0f} s, {len(files)} figures", flush=True)
     return record
 

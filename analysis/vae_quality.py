@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from origin import stamped
 
 import bumphunt
 from bumphunt.events import FEATURES
@@ -203,7 +204,7 @@ def main() -> None:
             # after every training, so that an interrupted study leaves what it found
             result = {"background": arguments.size, "summary": summary(rows), "trainings": rows}
             arguments.result.parent.mkdir(parents=True, exist_ok=True)
-            arguments.result.write_text(json.dumps(result, indent=1) + "\n")
+            arguments.result.write_text(json.dumps(stamped(result), indent=1) + "\n")
     for line in summary(rows):
         print(
             f"S/B {100 * line['fraction']:g} %: best AUC {line['median_best_auc']:.3f} (goal {line['goal_best_auc']}), "

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from stamp import stamped
 
 import bumphunt
 from bumphunt.events import FEATURES
@@ -196,7 +197,7 @@ def main() -> None:
             "cores": os.cpu_count(),
         }
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(stamped(result, seed=1), indent=1) + "\n")
 
 
 if __name__ == "__main__":

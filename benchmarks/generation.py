@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+from stamp import stamped
 
 from bumphunt.generation.distributions import continuous_distributions, rank_distributions
 
@@ -85,7 +86,7 @@ def main() -> None:
             print(f"{text:42} {name:9} {row['seconds']:7.2f} s  {row['fitted']:3} fitted, best {row['best']}, "
                   f"KS {row['ks']:.4f}", flush=True)  # fmt: skip
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(stamped(results), indent=1) + "\n")
 
 
 if __name__ == "__main__":

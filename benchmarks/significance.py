@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from stamp import stamped
 
 import bumphunt
 
@@ -223,7 +224,7 @@ def main() -> None:
     if arguments.json:
         result |= {"python": platform.python_version(), "bumphunt": bumphunt.__version__, "cores": os.cpu_count()}
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(stamped(result), indent=1) + "\n")
 
 
 if __name__ == "__main__":

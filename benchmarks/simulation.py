@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from stamp import stamped
 
 from bumphunt.features.dijets import dijet_table, joined
 from bumphunt.simulation import pythia
@@ -178,7 +179,7 @@ def main() -> None:
         result["memory"] = memory(events=options.events, seed=options.seed)
     print(json.dumps(result, indent=2))
     if options.json:
-        options.json.write_text(json.dumps(result, indent=2) + "\n")
+        options.json.write_text(json.dumps(stamped(result, seed=options.seed), indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from stamp import stamped
 
 import bumphunt
 from bumphunt.events import drop_truth, feature_matrix, feature_names
@@ -227,7 +228,7 @@ def main() -> None:
             "bumphunt": bumphunt.__version__,
         }
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(stamped(result), indent=1) + "\n")
 
 
 if __name__ == "__main__":

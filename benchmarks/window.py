@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from stamp import stamped
 
 from bumphunt.config import config_from_dict
 from bumphunt.events import BlindEvents, drop_truth
@@ -129,7 +130,7 @@ def main() -> None:
     }
     print(json.dumps(found, indent=1))
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(stamped(found), indent=1) + "\n")
 
 
 if __name__ == "__main__":

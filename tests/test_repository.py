@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import json
 import re
 import shutil
 import subprocess
@@ -269,3 +270,20 @@ def test_the_version_stands_in_one_place():
     citation = (ROOT / "CITATION.cff").read_text("utf-8")
     assert re.search(rf"^version: \"?{re.escape(bumphunt.__version__)}\"?$", citation, re.M)
     assert f"\n## {bumphunt.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+RESULTS = sorted((ROOT / "analysis/results").rglob("*.json"))
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
+def test_every_stored_result_says_where_it_comes_from(path):
+    stored = json.loads(path.read_text("utf-8"))
+    assert {"commit", "config", "seed", "command"} <= set(stored)
+    assert re.fullmatch(r"[0-9a-f]{7,40}", stored["commit"])
+    assert re.match(r"(make|python) \S+", stored["command"])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "analysis/results").rglob("*.jsonl")), ids=lambda path: path.stem)
+def test_every_line_of_a_study_says_where_it_comes_from(path):
+    for line in path.read_text("utf-8").splitlines():
+        assert {"commit", "config", "seed", "command"} <= set(json.loads(line))

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from bumphunt.spectrum.signal_shapes import voigt_fractions
 @pytest.fixture(scope="module")
 def study():
     path = Path(__file__).resolve().parents[2] / "analysis/real_spectra.py"
+    sys.path.append(str(path.parent))  # for its own imports
     spec = importlib.util.spec_from_file_location("real_spectra", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
