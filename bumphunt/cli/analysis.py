@@ -1,5 +1,6 @@
 """The whole analysis: run it, configure it, calibrate it, draw its report again."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from bumphunt.cli.group import (
     events_argument,
     json_option,
     main,
-    output_option,
+    output_file_option,
+    output_folder_option,
     path_type,
     positive,
     read_config,
@@ -19,6 +21,7 @@ from bumphunt.cli.group import (
     seed_option,
     show,
     show_progress,
+    show_written,
     workers_option,
 )
 from bumphunt.errors import InputError
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
 @main.command()
 @events_argument
-@output_option
+@output_folder_option
 @config_option
 @seed_option
 @workers_option
@@ -146,26 +149,33 @@ def run(
 
 @main.command()
 @click.argument("config_path", metavar="CONFIG", type=path_type)
-@output_option
+@output_file_option
 @seed_option
-def freeze(config_path: Path, output: Path, seed: int) -> None:
+@json_option
+def freeze(config_path: Path, output: Path, seed: int, as_json: bool) -> None:
     """Fix searches, windows, cuts and checks of CONFIG with a hash, before the data are opened."""
     from bumphunt.jobs.plan import freeze as freeze_plan
+    from bumphunt.jobs.plan import plan_hash
 
-    click.echo(f"wrote {freeze_plan(read_config(config_path), output, seed=seed)}")
+    config = read_config(config_path)
+    show_written(freeze_plan(config, output, seed=seed), as_json, hash=plan_hash(config, seed))
 
 
 @main.command("config")
-def show_config() -> None:
+@json_option
+def show_config(as_json: bool) -> None:
     """Print the commented default configuration."""
-    from bumphunt.config import default_yaml
+    from bumphunt.config import AnalysisConfig, default_yaml
 
-    click.echo(default_yaml(), nl=False)
+    if as_json:
+        click.echo(json.dumps(AnalysisConfig().model_dump(mode="json")))
+    else:
+        click.echo(default_yaml(), nl=False)
 
 
 @main.command()
 @click.argument("pool", type=path_type)
-@output_option
+@output_folder_option
 @click.option("--null", type=click.IntRange(min=0), default=20, show_default=True, help="Boxes without signal.")
 @click.option(
     "--masses",
@@ -240,8 +250,9 @@ def calibrate(
 
 @main.command()
 @click.argument("directory", type=path_type)
-def report(directory: Path) -> None:
+@json_option
+def report(directory: Path, as_json: bool) -> None:
     """Draw the figures and report of a finished run in DIRECTORY again."""
     from bumphunt.report.html import write_report
 
-    click.echo(f"wrote {write_report(directory)}")
+    show_written(write_report(directory), as_json)

@@ -73,7 +73,12 @@ bad_rows_option = click.option(
     show_default=True,
     help="Part of the rows that may be dropped for NaN or impossible values.",
 )
-output_option = click.option("--output", type=path_type, required=True, help="What to write.")
+output_folder_option = click.option(
+    "--output", type=path_type, required=True, metavar="FOLDER", help="Folder to write into; made if missing."
+)
+output_file_option = click.option(
+    "--output", type=path_type, required=True, metavar="FILE", help="File to write; its ending says in which format."
+)
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the run.")
 config_option = click.option("--config", "config_path", type=path_type, help="YAML; see `bumphunt config`.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
@@ -209,6 +214,11 @@ def read_config(path: Path | None) -> "AnalysisConfig":
 def show(result: Any, as_json: bool) -> None:
     """Print a result as text, or as JSON."""
     click.echo(json.dumps(result.to_dict()) if as_json else str(result))
+
+
+def show_written(path: Path, as_json: bool, **more: Any) -> None:
+    """Say which file was written, as text or as JSON with what else is known of it."""
+    click.echo(json.dumps({"path": str(path), **more}) if as_json else f"wrote {path}")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -9,7 +9,7 @@ from bumphunt.cli.group import (
     config_option,
     json_option,
     main,
-    output_option,
+    output_folder_option,
     path_type,
     positive,
     read_config,
@@ -24,7 +24,7 @@ from bumphunt.cli.group import (
 @main.command()
 @click.argument("events", type=path_type)
 @click.argument("signals", type=path_type, nargs=-1, metavar="SIGNAL...")
-@output_option
+@output_folder_option
 @click.option(
     "--masses",
     nargs=3,

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from bumphunt.cli.group import json_option, main, output_option, path_type
+from bumphunt.cli.group import json_option, main, output_file_option, path_type
 
 
 @main.command()
 @click.argument("signal", type=path_type, nargs=-1, required=True, metavar="SIGNAL...")
-@output_option
+@output_file_option
 @click.option("--varied", type=path_type, multiple=True, help="Signal of another detector, at some of the masses.")
 @click.option(
     "--events", type=click.IntRange(min=1), default=5000, show_default=True, help="Events kept of each point."

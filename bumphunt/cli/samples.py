@@ -1,24 +1,27 @@
 """Events: simulate them, make features of particles, fetch public files."""
 
+import json
 from pathlib import Path
 
 import click
 
 from bumphunt.cli.group import (
+    json_option,
     main,
-    output_option,
+    output_file_option,
     path_type,
     positive,
     scheduler_option,
     seed_option,
     show_progress,
+    show_written,
     workers_option,
 )
 from bumphunt.errors import InputError
 
 
 @main.command()
-@output_option
+@output_file_option
 @click.option(
     "--preset", type=click.Choice(["lhco-rnd", "blackbox-like", "empty-box", "shifted"]), help="A known sample."
 )
@@ -38,6 +41,7 @@ from bumphunt.errors import InputError
 @scheduler_option
 @click.option("--raw", is_flag=True, help="Write particles in the LHC Olympics raw layout.")
 @click.option("--hide-truth", is_flag=True, help="Leave out the label column; truth goes to a JSON beside the file.")
+@json_option
 def simulate(
     output: Path,
     preset: str | None,
@@ -51,6 +55,7 @@ def simulate(
     scheduler: str | None,
     raw: bool,
     hide_truth: bool,
+    as_json: bool,
 ) -> None:
     """Simulate dijet events; an interrupted run goes on when repeated."""
     from bumphunt.simulation.presets import PRESETS
@@ -76,27 +81,30 @@ def simulate(
         detector=(chosen or nominal).detector,
         shower=(chosen or nominal).shower,
     )
-    click.echo(f"wrote {path}")
+    show_written(path, as_json)
 
 
 @main.command()
 @click.argument("raw", type=path_type, nargs=-1, required=True, metavar="RAW...")
-@output_option
+@output_file_option
 @workers_option
 @scheduler_option
-def features(raw: tuple[Path, ...], output: Path, workers: int, scheduler: str | None) -> None:
+@json_option
+def features(raw: tuple[Path, ...], output: Path, workers: int, scheduler: str | None, as_json: bool) -> None:
     """Cluster RAW particles of the LHC Olympics layout into an event table."""
     from bumphunt.jobs.ingest import write_features
 
     written = write_features(raw, output, workers=workers, scheduler=scheduler, progress=show_progress())
-    click.echo(f"wrote {written}")
+    show_written(Path(written), as_json)
 
 
 @main.command()
 @click.argument("name")
 @click.option("--cache", type=path_type, help="Folder for downloads; otherwise $BUMPHUNT_CACHE or the user's cache.")
-def fetch(name: str, cache: Path | None) -> None:
+@json_option
+def fetch(name: str, cache: Path | None, as_json: bool) -> None:
     """Download the public sample NAME and check its sum."""
     from bumphunt.sources.registry import fetch as fetch_file
 
-    click.echo(str(fetch_file(name, cache=cache, progress=show_progress())))
+    path = fetch_file(name, cache=cache, progress=show_progress())
+    click.echo(json.dumps({"path": str(path)}) if as_json else str(path))

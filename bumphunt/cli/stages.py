@@ -12,12 +12,13 @@ from bumphunt.cli.group import (
     events_argument,
     json_option,
     main,
-    output_option,
+    output_file_option,
     path_type,
     positive,
     read_config,
     seed_option,
     show,
+    show_written,
     window_option,
     workers_option,
 )
@@ -26,7 +27,7 @@ from bumphunt.errors import InputError
 
 @main.command()
 @events_argument
-@output_option
+@output_file_option
 @click.option("--window", nargs=2, type=positive, metavar="LOW HIGH", help="Signal region in GeV, to train on EVENTS.")
 @click.option("--models", type=path_type, help="Models of `bumphunt run --save-models`, in place of training.")
 @click.option("--same-events", is_flag=True, help="EVENTS are those of the models' run: give its scores bit for bit.")
@@ -66,8 +67,7 @@ def score(
         scored = score_events(events, window=window, config=read_config(config_path), seed=seed)
     path = write_table(scored, output)
     n_scored = int(scored["anomaly_score"].notna().sum())
-    done = {"path": str(path), "rows": len(scored), "scored": n_scored, "columns": list(scored.columns)}
-    click.echo(json.dumps(done) if as_json else f"wrote {path}")
+    show_written(path, as_json, rows=len(scored), scored=n_scored, columns=list(scored.columns))
 
 
 @main.command()
@@ -155,7 +155,7 @@ def masses(
 
 @main.command()
 @click.argument("events", type=path_type)
-@output_option
+@output_file_option
 @click.option("--number", type=click.IntRange(min=1), help="Events to draw; as many as trained on otherwise.")
 @click.option(
     "--method",
@@ -167,8 +167,16 @@ def masses(
 @config_option
 @seed_option
 @workers_option
+@json_option
 def generate(
-    events: Path, output: Path, number: int | None, method: str, config_path: Path | None, seed: int, workers: int
+    events: Path,
+    output: Path,
+    number: int | None,
+    method: str,
+    config_path: Path | None,
+    seed: int,
+    workers: int,
+    as_json: bool,
 ) -> None:
     """Draw new events from a VAE trained on EVENTS."""
     from bumphunt.jobs.generation import generate_events
@@ -178,5 +186,7 @@ def generate(
     config = None if config_path is None else read_config(config_path)
     drawn, fit = generate_events(events, n_events=number, method=method, config=config, seed=seed, workers=workers)
     worst = max(fit["distances"], key=fit["distances"].get)
-    click.echo(f"latent space: {fit['name']}; largest KS distance {fit['distances'][worst]:.4f} ({worst})")
-    click.echo(f"wrote {write_table(drawn, output)}")
+    path = write_table(drawn, output)
+    if not as_json:
+        click.echo(f"latent space: {fit['name']}; largest KS distance {fit['distances'][worst]:.4f} ({worst})")
+    show_written(path, as_json, rows=len(drawn), latent_space=fit["name"], ks_distances=fit["distances"])

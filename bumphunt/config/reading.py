@@ -77,13 +77,15 @@ def _told(problem: Any) -> str:
 
 def _closest(parts: list[str]) -> str:
     known = _keys(parts[:-1])
-    everywhere = {key: path for path, key in _all_keys()}
+    everywhere: dict[str, list[str]] = {}
+    for path, key in _all_keys():
+        everywhere.setdefault(key, []).append(path)
     near = difflib.get_close_matches(parts[-1], known, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {'.'.join([*parts[:-1], near[0]])}?"
     elsewhere = difflib.get_close_matches(parts[-1], everywhere, n=1, cutoff=0.8)
     if elsewhere:
-        return f"; did you mean {everywhere[elsewhere[0]]}?"
+        return f"; did you mean {' or '.join(everywhere[elsewhere[0]])}?"
     return f" (known here: {', '.join(known)})"
 
 

@@ -129,8 +129,9 @@ def window_on_grid(edges: FloatArray, low: float, high: float, *, sideband: int)
     """
     first, last = (int(np.argmin(np.abs(edges - mass))) for mass in (low, high))
     if not low < high or last <= first:
+        hint = " (is it in TeV?)" if edges[0] <= 1e3 * low < 1e3 * high <= edges[-1] else ""
         raise InputError(
-            f"the window {low:g}-{high:g} GeV holds no bin; "
+            f"the window {low:g}-{high:g} GeV holds no bin{hint}; "
             f"give low < high between {mass_range(edges[0], edges[-1], ' and ')} GeV, the searched range"
         )
     if first < 1 or last > len(edges) - 2:

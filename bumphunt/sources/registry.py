@@ -1,6 +1,7 @@
 """Public samples: where they are, and the checksum that a download must have."""
 
 import contextlib
+import difflib
 import logging
 import os
 import re
@@ -132,7 +133,9 @@ def fetch(name: str, *, cache: str | Path | None = None, base_url: str | None = 
     by_file = {entry.file: entry for entry in PUBLIC_FILES.values()}
     entry = PUBLIC_FILES.get(name) or by_file.get(name)
     if entry is None:
-        raise InputError(f"no public sample is called {name!r}; known are {', '.join(PUBLIC_FILES)}")
+        near = difflib.get_close_matches(name, PUBLIC_FILES, n=1)
+        meant = f"did you mean {near[0]!r}? Known" if near else "known"
+        raise InputError(f"no public sample is called {name!r}; {meant} are {', '.join(PUBLIC_FILES)}")
     folder = cache_folder(cache).expanduser().resolve()
     url = f"{(base_url or entry.record).rstrip('/')}/{entry.file}"
     target = folder / entry.file

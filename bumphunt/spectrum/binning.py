@@ -127,6 +127,11 @@ def _peak(mjj: FloatArray) -> float:
     strong resonance further up may be higher still, and is not what is looked for.
     """
     low, high = (float(end) for end in np.quantile(mjj, PEAK_QUANTILES))
+    if not low < high:
+        raise InputError(
+            f"nearly all of the {len(mjj)} events have the mass {low:g}; there is no spectrum to search: "
+            "check the column of the resonance"
+        )
     counts, edges = np.histogram(mjj, bins=np.geomspace(low, high, PEAK_BINS))
     smooth = np.convolve(counts, np.ones(3) / 3, mode="same")
     best = 0

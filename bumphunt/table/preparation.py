@@ -288,7 +288,7 @@ def _unusable(
     if int(bad.sum()) <= max_bad_rows * rows:
         return bad
     values = changed[worst]
-    limit = f"at most {max_bad_rows:.3g} of the rows may be dropped (max_bad_rows)"
+    limit = f"at most {max_bad_rows:.3g} of the rows may be dropped (--max-bad-rows)"
     infinite = ~np.isfinite(values)
     if infinite.any():
         raise InputError(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.table.columns import LABEL
+from bumphunt.table.columns import LABEL, closest_column
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -109,7 +109,9 @@ class _Evaluator:
             raise InputError(f"select: {LABEL!r} is truth and must not choose events; use another column")
         if column not in self.table.columns:
             found = ", ".join(map(str, self.table.columns))
-            raise InputError(f"{self.name}: select names {column!r}, which is not a column (found: {found})")
+            near = closest_column(column, map(str, self.table.columns))
+            meant = "" if near is None else f"; did you mean {near!r}?"
+            raise InputError(f"{self.name}: select names {column!r}, which is not a column (found: {found}){meant}")
         values = self.table[column]
         if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_complex_dtype(values):
             raise InputError(f"{self.name}: select names {column!r}, which does not hold numbers ({values.dtype})")

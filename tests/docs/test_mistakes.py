@@ -1,0 +1,167 @@
+"""Realistic mistakes at the command line: each ends in one line that says what is wrong, and what to do."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from bumphunt.cli import main
+
+RUN = ("run", "events.parquet", "--output", "out")
+CONFIGURED = (*RUN, "--config", "my.yaml")
+WINDOW = ("--window", "3300", "3700")
+
+
+def spectrum(counts: list[float], edges: list[float]) -> str:
+    return json.dumps({"counts": counts, "edges": edges})
+
+
+EDGES = [3000.0 * 1.03**i for i in range(21)]
+COUNTS = [float(round(10_000 * 0.8**i)) for i in range(20)]
+
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+TABLES: dict[str, tuple[Change, tuple[str, ...]]] = {
+    # name: what was done to the table, what the line says
+    "resonance under another name": (lambda t: t.rename(columns={"mjj": "m_jj"}), ("'mjj'", "did you mean 'm_jj'")),
+    "jet mass under another name": (lambda t: t.rename(columns={"mj1": "mjet1"}), ("'mj1'", "did you mean 'mjet1'")),
+    "capital letters": (lambda t: t.rename(columns={"mjj": "MJJ"}), ("'mjj'", "'MJJ'")),
+    "no jet masses": (lambda t: t[["mjj"]], ("'mj1'", "missing")),
+    "TeV": (lambda t: t.assign(mjj=t.mjj / 1e3, mj1=t.mj1 / 1e3, mj2=t.mj2 / 1e3), ("TeV", "1000")),
+    "MeV": (lambda t: t.assign(mjj=t.mjj * 1e3, mj1=t.mj1 * 1e3, mj2=t.mj2 * 1e3), ("MeV",)),
+    "jets in another unit": (lambda t: t.assign(mj1=t.mj1 / 1e3, mj2=t.mj2 / 1e3), ("mj1", "GeV")),
+    "squared masses": (lambda t: t.assign(mjj=t.mjj**2), ("'mjj'",)),
+    "many NaN": (lambda t: t.assign(mjj=t.mjj.where(t.index % 5 > 0)), ("NaN", "--max-bad-rows")),
+    "negative masses": (lambda t: t.assign(mjj=-t.mjj), ("'mjj'", "outside")),
+    "words": (lambda t: t.assign(mj2="light"), ("'mj2'", "not numeric")),
+    "no rows": (lambda t: t.iloc[:0], ("no events",)),
+    "twenty rows": (lambda t: t.iloc[:20], ("few",)),
+    "event weights": (lambda t: t.assign(weight=1.0 + 0.1 * t.index % 3), ("weight",)),
+    "one mass only": (lambda t: t.assign(mjj=3500.0), ("3500", "column of the resonance")),
+}
+
+
+def refused(arguments: tuple[str, ...], *words: str) -> str:
+    done = CliRunner().invoke(main, list(arguments))
+    lines = done.stderr.splitlines()
+    assert done.exit_code == 2, (done.exit_code, done.stdout, done.stderr, done.exception)
+    told = [line for line in lines if not line.startswith("warning: ")]
+    assert len(told) == 1, done.stderr
+    assert told[0].startswith("bumphunt: ")
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in told[0], told[0]
+    return told[0]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_events: Any) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BUMPHUNT_CACHE", str(tmp_path / "cache"))
+    make_events(2_000).to_parquet("events.parquet")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table(here: Path, make_events: Any, name: str) -> None:
+    change, words = TABLES[name]
+    change(make_events(2_000, label=False)).to_parquet("events.parquet")
+    refused(RUN, *words)
+    assert not Path("out").exists()
+
+
+CONFIGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "misspelt section": ("serach: {low: 3000}", ("serach", "did you mean search")),
+    "misspelt key": ("search: {lwo: 3000}", ("search.lwo", "did you mean search.low")),
+    "key of another section": ("search: {repeats: 3}", ("repeats", "cwola.repeats")),
+    "TeV": ("search: {low: 3}", ("search.low", "TeV")),
+    "reversed window": ("search: {windows: [[3700, 3300]]}", ("3700 must be below 3300",)),
+    "one window without a list": ("search: {windows: [3300, 3700]}", ("search.windows",)),
+    "percent": ("search: {cut_fractions: [1, 5]}", ("search.cut_fractions",)),
+    "words for a number": ("cwola: {folds: three}", ("cwola.folds", "three")),
+    "1e3 as YAML reads it": ("search: {low: 3e3}", ("search.low", "3000")),
+    "yes": ("vae: {enabled: yess}", ("vae.enabled", "yess")),
+    "unknown family": ("search: {family: dijett3}", ("dijett3", "did you mean 'dijet3'")),
+    "unknown classifier": ("cwola: {classifier: tree}", ("cwola.classifier", "trees")),
+    "unknown feature": ("features: [mj1, tau12_1]", ("tau12_1", "did you mean 'tau21_")),
+    "truth as a feature": ("features: [mj1, label]", ("label", "cannot be a feature")),
+    "the mass as a feature": ("features: [mjj, mj1]", ("mjj", "cannot be a feature")),
+    "one fold": ("cwola: {folds: 1}", ("cwola.folds",)),
+    "a call in select": ("select: mjj.max() > 1", ("select",)),
+    "an unknown column in select": ("select: m_jj > 3000", ("m_jj", "did you mean 'mjj'")),
+    "nothing selected": ("select: mjj < 0", ("select", "0")),
+    "tabs": ("search:\n\tlow: 3000", ("YAML",)),
+    "a list": ("- search", ("sections",)),
+    "no response there": ("masses: {response: nothing.npz}", ("nothing.npz",)),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_configuration(here: Path, name: str) -> None:
+    text, words = CONFIGS[name]
+    Path("my.yaml").write_text(text, "utf-8")
+    refused(CONFIGURED, *words)
+    assert not Path("out").exists()
+
+
+COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "no such file": (("run", "event.parquet", "--output", "out"), ("event.parquet", "no such file")),
+    "no output": (("run", "events.parquet"), ("--output",)),
+    "no such verb": (("hunt", "events.parquet"), ("hunt",)),
+    "misspelt verb": (("scna", "events.parquet"), ("scna", "scan")),
+    "misspelt option": ((*RUN, "--worker", "2"), ("--worker", "--workers")),
+    "output is a file": (("run", "events.parquet", "--output", "events.parquet"), ("is a file",)),
+    "folder for a file": (("score", "events.parquet", "--output", "out", *WINDOW), ("out",)),
+    "no workers": ((*RUN, "--workers", "0"), ("--workers",)),
+    "negative seed": ((*RUN, "--seed", "-1"), ("--seed",)),
+    "window in TeV": (("masses", "events.parquet", "--window", "3.3", "3.7"), ("TeV",)),
+    "one end of a window": (("masses", "events.parquet", "--window", "3300"), ("--window",)),
+    "window outside": (("masses", "events.parquet", "--window", "9000", "9500"), ("9000",)),
+    "config is no file": ((*RUN, "--config", "my.yml"), ("my.yml",)),
+    "unknown family": (("scan", "events.parquet", "--family", "dijet33"), ("dijet33", "did you mean 'dijet3'")),
+    "unknown sample": (("fetch", "lhco-rnd-feature"), ("lhco-rnd-feature", "did you mean 'lhco-rnd-features'")),
+    "report of nothing": (("report", "out"), ("out",)),
+    "signal without masses": (("simulate", "--output", "x.parquet", "--signal", "5"), ("masses",)),
+    "heavy daughters": (
+        ("simulate", "--output", "x.parquet", "--signal", "5", "--masses", "3500", "3000", "900"),
+        ("3000",),
+    ),
+    "unknown format": (("generate", "events.parquet", "--output", "x.xlsx"), (".xlsx", ".parquet")),
+    "events as particles": (("features", "events.parquet", "--output", "x.parquet"), ("raw",)),
+    "pool is missing": (("calibrate", "pool.parquet", "--output", "out"), ("pool.parquet",)),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command(here: Path, name: str) -> None:
+    arguments, words = COMMANDS[name]
+    refused(arguments, *words)
+
+
+SPECTRA: dict[str, tuple[str, tuple[str, ...]]] = {
+    "as many edges as counts": (spectrum(COUNTS, EDGES[:-1]), ("edge",)),
+    "edges in TeV": (spectrum(COUNTS, [edge / 1e3 for edge in EDGES]), ("TeV",)),
+    "rates instead of counts": (
+        spectrum([count / 137.5 for count in COUNTS], EDGES),
+        ("unscaled",),
+    ),
+    "no counts": (json.dumps({"edges": EDGES}), ("counts",)),
+    "cut off": (spectrum(COUNTS, EDGES)[:-9], ("JSON",)),
+    "negative": (spectrum([-1.0, *COUNTS[1:]], EDGES), ("negative",)),
+}
+
+
+@pytest.mark.parametrize("name", SPECTRA)
+def test_a_spectrum(here: Path, name: str) -> None:
+    text, words = SPECTRA[name]
+    Path("counts.json").write_text(text, "utf-8")
+    refused(("scan", "counts.json"), *words)
+
+
+def test_there_are_fifty() -> None:
+    assert sum(map(len, (TABLES, CONFIGS, COMMANDS, SPECTRA))) >= 50
+    assert np.all(np.diff(EDGES) > 0)
