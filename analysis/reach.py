@@ -21,6 +21,7 @@ from power import signal_file
 
 import bumphunt
 from bumphunt.calibration.pseudo_data import subsample_box, with_signal
+from bumphunt.config import config_from_dict
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.prior_search import PriorFindings, PriorSettings, covered_windows, search_prior
 from bumphunt.preprocessing.splits import MassWindow, mass_windows
@@ -30,9 +31,20 @@ MODELS = {
     "rnd": ((3500.0, 500.0, 100.0), 2),
     "off_grid": ((4500.0, 400.0, 250.0), 2),
     "three_prong": ((4000.0, 500.0, 200.0), 3),
+    "black_box": ((3823.0, 732.0, 378.0), 2),
+    "equal": ((4200.0, 350.0, 350.0), 2),
+    "plain_jet": ((3500.0, 500.0, 100.0), 2),
 }
+PLAIN = "plain_jet"
+"""Signal whose lighter jet is one of background: nothing that the prior knows."""
 HALF_WINDOW = 0.057
 """Half of the window, relative to the resonance, in which S/sqrt(B) counts: 3.3-3.7 TeV for 3.5 TeV."""
+BOTH = {
+    "searches": ["cwola", "prior"],
+    "vae": {"enabled": False},
+    "autoencoder": {"enabled": False},
+    "limit": {"enabled": False},
+}
 LEAST = 100
 """Events in a window's region and either sideband, as the package asks."""
 
@@ -52,7 +64,7 @@ def tasks(
 
 @lru_cache
 def _blind(path: Path) -> BlindEvents:
-    return bumphunt.drop_truth(bumphunt.read_events(path))
+    return bumphunt.events.drop_truth(bumphunt.read_events(path))
 
 
 def _near(mjj: np.ndarray, resonance: float) -> np.ndarray:
@@ -69,10 +81,21 @@ def make_box(task: dict[str, Any]) -> tuple[BlindEvents, int]:
     inside = float(_near(signal["mjj"].to_numpy(), masses[0]).mean())
     background = float(_near(box["mjj"].to_numpy(), masses[0]).sum())
     injected = round(task["strength"] * background**0.5 / inside)
+    if task["model"] == PLAIN:
+        signal = _with_plain_jet(signal, pool, rng)
     events = with_signal(box, signal, number=injected, rng=rng)
     if task["follow"]:
         events = events.assign(**{name: events[name] + task["follow"] * events["mjj"] for name in ("mj1", "mj2")})
     return BlindEvents(events), injected
+
+
+def _with_plain_jet(signal: BlindEvents, pool: BlindEvents, rng: np.random.Generator) -> BlindEvents:
+    """Return signal whose lighter jet is that of a background event of about the same mjj, if it is the lighter."""
+    near = pool[_near(pool["mjj"].to_numpy(), float(signal["mjj"].median()))]
+    drawn = near.iloc[rng.integers(len(near), size=len(signal))].reset_index(drop=True)
+    names = [name for name in signal.columns if name.endswith("2") and name in drawn.columns]
+    changed = signal.reset_index(drop=True).assign(**{name: drawn[name].to_numpy() for name in names})
+    return BlindEvents(changed[changed["mj2"] <= changed["mj1"]].reset_index(drop=True))
 
 
 def content_folds(events: BlindEvents, folds: int) -> np.ndarray:
@@ -95,6 +118,25 @@ def search(events: BlindEvents, settings: PriorSettings, *, seed: int) -> PriorF
     every = mass_windows(edges, width=config.window_bins, step=config.window_step, sideband=config.sideband_bins)
     windows = [window for window in covered_windows(every) if filled(window)]
     return search_prior(events, windows, edges, content_folds(events, 2), seed=seed, settings=settings)
+
+
+def both_searches(task: dict[str, Any]) -> dict[str, Any]:
+    """Hunt in one box with both searches, at default settings but for what is no part of the answer."""
+    events, injected = make_box(task)
+    begun = time.process_time()
+    answers = bumphunt.hunt(events, config=BOTH, seed=1).answers
+    return {
+        "injected": injected,
+        "z_global": round(answers.z_global, 3),
+        "found_by": answers.search,
+        "per_search": {
+            name: {key: round(value, 3) for key, value in found.items()} for name, found in answers.per_search.items()
+        },
+        "status": answers.status,
+        "masses": [None if each is None else round(each.value, 1) for each in (answers.m_x, answers.m_y)],
+        "n_signal": None if answers.n_signal is None else round(answers.n_signal.value, 1),
+        "seconds": round(time.process_time() - begun, 1),
+    }
 
 
 def one_box(task: dict[str, Any]) -> dict[str, Any]:
@@ -146,6 +188,7 @@ def main() -> None:
     parser.add_argument("--strengths", nargs="+", type=float, default=[0.0, 0.4, 0.55, 0.8, 1.2])
     parser.add_argument("--boxes", type=int, default=10, help="of each kind")
     parser.add_argument("--follow", type=float, default=0.0, help="add this part of mjj to both jet masses")
+    parser.add_argument("--both", action="store_true", help="hunt with both searches, and write reach_both.jsonl")
     arguments = parser.parse_args()
     arguments.scratch.mkdir(parents=True, exist_ok=True)
     background_pool(arguments.scratch / "pool.parquet", workers=arguments.workers)
@@ -155,6 +198,11 @@ def main() -> None:
         todo += tasks(
             arguments.scratch, chosen, arguments.sizes, arguments.strengths, arguments.boxes, follow=arguments.follow
         )
+    if arguments.both:
+        origin = boxes.stamp(config_from_dict(BOTH), seed=1)
+        path = arguments.result.with_name("reach_both.jsonl")
+        boxes.grow(path, both_searches, todo, origin=origin, workers=arguments.workers)
+        return
     origin = boxes.stamp(bumphunt.AnalysisConfig(), seed=1)
     boxes.grow(arguments.result, one_box, todo, origin=origin, workers=arguments.workers)
     print(table(boxes.read(arguments.result)).to_string(index=False))
