@@ -193,6 +193,8 @@ def reach_verdict(
     selection: Selection | None
     if finder == "prior" and prior is not None and prior.findings is not None:
         selection = prior_selection(search, prior.findings)
+        # its features are always decorrelated, whatever those of the other search are
+        config = config.model_copy(update={"cwola": config.cwola.model_copy(update={"decorrelate": True})})
     else:
         selection = window_selection(search, best.task, threads=threads)
     mass_fit, cut = estimate_masses(search, best.task, best.outcome, best.result, config, selection=selection)
