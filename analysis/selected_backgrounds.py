@@ -92,6 +92,11 @@ def table(lines: list[dict[str, Any]]) -> pd.DataFrame:
                 if line["injected"] == strength and widths
             ]
             rows.append({"way": way, "injected": strength, "boxes": len(best), "median": round(np.median(best), 2)})
+    signals = [line["found"] for line in lines if line["injected"]]
+    if signals:
+        gain = np.array([max(row[4] for row in found) - max(row[3] for row in found) for found in signals])
+        error = gain.std(ddof=1) / len(gain) ** 0.5
+        print(f"largest z of a box with signal, efficiency minus form: {gain.mean():+.2f} ± {error:.2f}")
     return pd.DataFrame(rows)
 
 
