@@ -6,7 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock docs notebooks fidelity response mass-calibration null-experiments injections power limit-coverage nulls chaos fuzz mutants mass-stability test-kernels other-simulation fit-calibration real-spectra cwola-quality vae-quality studies paper benchmarks clean
+.PHONY: help install run test lint lock docs notebooks fidelity response mass-calibration null-experiments injections power limit-coverage nulls chaos fuzz mutants mass-stability test-kernels other-simulation fit-calibration real-spectra cwola-quality vae-quality figures studies paper benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -96,6 +96,9 @@ fit-calibration: install  ## are p-values, intervals and limits of the fits true
 
 real-spectra: install  ## fit published CMS spectra, the Z and the Upsilon (a minute; needs ../shared/data)
 	$(BIN)/python analysis/real_spectra.py
+
+figures: install  ## redraw the figures that stored results are enough for (seconds)
+	$(BIN)/python analysis/figures.py
 
 studies: install  ## repeat the studies of the seed documents; what is up to date is left alone (20 minutes)
 	$(BIN)/python -W ignore analysis/studies.py --workers $(WORKERS)

@@ -175,10 +175,10 @@ def masses(events: pd.DataFrame, order: np.ndarray, settings: Settings) -> objec
             axes.stairs(np.histogram(events[name].to_numpy()[order[:number]], edges)[0], edges, color=BLUE, fill=True,
                         alpha=0.35)  # fmt: skip
             axes.set_xlim(low, high)
-            axes.tick_params(labelsize=8)
+            axes.tick_params(labelsize=9)
             if row_ == len(taken) - 1:
                 axes.set_xlabel(SYMBOLS[name])
-        grid[row_, 0].set_ylabel(f"N = {number}", fontsize=9)
+        grid[row_, 0].set_ylabel(f"N = {number}\nEvents / bin", fontsize=9.5)
     return figure
 
 

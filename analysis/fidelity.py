@@ -279,7 +279,7 @@ def draw(shown: list[tuple[str, Array, Array]], title: str, file: Path) -> None:
         axes = figure.subplots(6, 3, height_ratios=[3, 1] * 3, squeeze=False)
         for place, (label, points, line) in enumerate(shown):
             row, column = divmod(place, 3)
-            _panel(axes[2 * row, column], axes[2 * row + 1, column], points, line, label, BLUE)
+            _panel(axes[2 * row, column], axes[2 * row + 1, column], points, line, label, BLUE, first=column == 0)
         for spare in (axes[4, 2], axes[5, 2]):
             spare.set_axis_off()
         handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -287,15 +287,15 @@ def draw(shown: list[tuple[str, Array, Array]], title: str, file: Path) -> None:
         figure.savefig(file, dpi=100, metadata={"Software": None})
 
 
-def _panel(top: Any, bottom: Any, points: Array, line: Array, label: str, colour: str) -> None:
+def _panel(top: Any, bottom: Any, points: Array, line: Array, label: str, colour: str, *, first: bool) -> None:
     low, high = np.quantile(line, [0.002, 0.998])
     logarithmic = label.startswith("particle $p_T$")
     edges = np.geomspace(low, high, 31) if logarithmic else np.linspace(low, high, 31)
     counts, expected = np.histogram(points, edges)[0], np.histogram(line, edges)[0]
     expected = expected * (len(points) / len(line))
     centre = np.sqrt(edges[1:] * edges[:-1]) if logarithmic else 0.5 * (edges[1:] + edges[:-1])
-    top.stairs(expected, edges, color=colour, label="simulated")
-    top.errorbar(centre, counts, np.sqrt(counts), fmt="k.", markersize=4, linewidth=0.8, label="real")
+    top.stairs(expected, edges, color=colour, label="Simulated")
+    top.errorbar(centre, counts, np.sqrt(counts), fmt="ko", markersize=3, linewidth=0.9, label="Real")
     some = expected > 0
     ratio, error = counts[some] / expected[some], np.sqrt(counts[some]) / expected[some]
     bottom.errorbar(centre[some], ratio, error, fmt="k.", markersize=4, linewidth=0.8)
@@ -307,6 +307,9 @@ def _panel(top: Any, bottom: Any, points: Array, line: Array, label: str, colour
             axes.set_xscale("log")
     top.tick_params(labelbottom=False)
     top.set_ylim(bottom=0)
+    if first:
+        top.set_ylabel("Events / bin")
+        bottom.set_ylabel("Real / sim.", loc="center")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ eight minutes of one core; writes analysis/results/fit_calibration.json and .png
 
 import argparse
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -231,56 +232,66 @@ def spurious(events: Path) -> dict[str, Any]:
     return {"events": int(counts.sum()), "signal": signal, "window": window}
 
 
+WORDS = {
+    "dijet3": "dijet, 3 par.",
+    "dijet4": "dijet, 4 par.",
+    "dijet5": "dijet, 5 par.",
+    "powexp": "power × exp.",
+    "gp": "Gaussian pr.",
+    "envelope": "envelope",
+}
+
+
 def draw(result: dict[str, Any], path: Path) -> None:
     """Draw the four answers that fit into a figure."""
     from bumphunt.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, new_figure, style
 
     with style():
-        figure = new_figure(8.6, width=11.0)
+        figure = new_figure(8.2, width=9.6)
         alarms, trials, pulls, bias = figure.subplots(2, 2).ravel()
-        named = {f"Likelihood ratio, {name}": part for name, part in result["profile_likelihood"].items()}
+        named = {f"Likelihood, {name}": part for name, part in result["profile_likelihood"].items()}
         named |= {f"Counting, {name}": part for name, part in result["counting"].items()}
         colours = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
         for shift, (name, part) in enumerate(named.items()):
             rows = part["rates"]
             alarms.errorbar(
-                [row["sigma"] + 0.04 * shift for row in rows], [row["ratio"] for row in rows],
+                [row["sigma"] + 0.04 * (shift - 2) for row in rows], [row["ratio"] for row in rows],
                 [row["error"] for row in rows], fmt="os^Dv"[shift % 5], markersize=4, color=colours[shift % 7],
-                label=name.replace("_", " "),
+                label=re.sub(r"(\d)(000)\b", "\\1\u2009\\2", name.replace("gp(1,10)", "Gaussian process")),
             )  # fmt: skip
-        alarms.axhline(1.0, color=GREY)
-        alarms.axhline(1.1, color=GREY, linestyle=":")
-        alarms.set(xlabel="Level [σ]", ylabel="False alarms / nominal", ylim=(0, 1.3))
+        alarms.axhline(1.0, color=GREY, linewidth=1.0)
+        alarms.set(xlabel="Nominal significance [σ]", ylabel="False alarms / nominal", ylim=(0, 2.0))
         alarms.set_title("Local p-values without signal")
-        alarms.legend(fontsize="small", loc="lower left")
+        alarms.legend(fontsize="small", loc="upper left")
         rows = result["global_p_values"]["rows"]
         trials.errorbar(
             [row["z_global"] for row in rows], [row["toys_over_bound"] for row in rows],
             [row["error"] for row in rows], fmt="o", color=BLUE,
         )  # fmt: skip
-        trials.axhline(1.0, color=GREY)
-        trials.set(xlabel="Global significance by Gross and Vitells [σ]", ylabel="Toys / bound", ylim=(0, 1.5))
+        trials.axhline(1.0, color=GREY, linewidth=1.0)
+        trials.set(xlabel="Global significance, Gross and Vitells [σ]", ylabel="Rate in toys / bound", ylim=(0, 1.5))
         trials.set_title("Global p-values")
         rows = result["injected"]
         at = [row["injected_sigma"] for row in rows]
         means, widths = [row["pull_mean"] for row in rows], [row["pull_spread"] for row in rows]
         pulls.errorbar(at, means, widths, fmt="o", color=BLUE, capsize=3)
         for level in (-1, 0, 1):
-            pulls.axhline(level, color=GREY, linestyle="-" if level == 0 else ":")
-        pulls.set(xlabel="Injected signal [σ]", ylabel="Pull: mean and spread", ylim=(-1.6, 1.6))
+            pulls.axhline(level, color=GREY, linewidth=1.0, linestyle="-" if level == 0 else ":")
+        pulls.set(xlabel="Injected signal [σ]", ylabel="Mean and spread of pulls [σ]", ylim=(-1.6, 1.6))
         pulls.set_title("Fitted signal")
         table = np.array([[result["spurious"]["window"][truth][family] for family in FAMILIES] for truth in TRUTHS])
         bias.imshow(table, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
-        bias.set_xticks(range(len(FAMILIES)), FAMILIES)
-        bias.set_yticks(range(len(TRUTHS)), TRUTHS)
-        bias.tick_params(which="both", length=0)
+        bias.set_xticks(range(len(FAMILIES)), [WORDS.get(name, name) for name in FAMILIES], rotation=35, ha="right")
+        bias.set_yticks(range(len(TRUTHS)), [WORDS.get(name, name) for name in TRUTHS])
+        bias.tick_params(which="both", length=0, labelsize="small")
         for (row, column), value in np.ndenumerate(table):
             colour = "white" if value > 0.6 else "black"
             bias.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize="small", color=colour)
-        bias.set(xlabel="Fitted family", ylabel="True family")
+        bias.set_xlabel("Fitted family")
+        bias.set_ylabel("True family", loc="center")
         bias.set_title("Largest bias of a window [σ]")
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=100, metadata={"Software": None})
+        figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
 def main() -> None:

@@ -172,9 +172,19 @@ def main() -> None:
     # a line for each box, not one for each number
     text = re.sub(r"\[\s+((?:-?[\d.]+,\s+)*-?[\d.]+)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text)
     arguments.result.write_text(text + "\n")
+    draw(summary, arguments.result.with_suffix(".png"))
+
+
+def draw(summary: dict[str, Any], path: Path) -> None:
+    """Draw the statistical pulls of every box, from what is stored of it."""
+    drawn = {}
+    for place, name in enumerate(QUANTITIES):
+        rows = [row for row in summary["each"] if row[name] is not None]
+        found = [bumphunt.results.Interval(value=row[name][2], low=row[name][1], high=row[name][3]) for row in rows]
+        drawn[name] = pulls_of(found, [[*row["masses"], summary["signal_per_box"]][place] for row in rows])
     with style():
-        figure, _ = pulls({name: pulls_of(*parts[:2]) for name, parts in by_name.items()})
-        figure.savefig(arguments.result.with_suffix(".png"), dpi=130, metadata={"Software": None})
+        figure, _ = pulls(drawn)
+        figure.savefig(path, dpi=130, metadata={"Software": None})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from panels import BLUE, GREY, RED, TRUTH, legend, limits, new_figure, styled, variables
+from panels import BLACK, BLUE, GREY, RED, TRUTH, legend, limits, new_figure, styled, variables
 from records import FEATURES, MASSES, SYMBOLS, Findings, Settings
 
 import bumphunt
@@ -147,7 +147,7 @@ def more_events(events: pd.DataFrame, truth: np.ndarray, score: np.ndarray, titl
     """Draw the three masses of the most anomalous N events, for growing N."""
     order = np.argsort(-score, kind="stable")
     taken = settings.pick((50, 200, 800), (300, 1000, 3000, 10_000))
-    figure = new_figure(1.4 * len(taken) + 0.6, width=8.0)
+    figure = new_figure(1.6 * len(taken) + 0.8, width=8.4)
     grid = figure.subplots(len(taken), 3, sharex="col")
     for row, number in enumerate(taken):
         part = order[:number]
@@ -162,18 +162,19 @@ def more_events(events: pd.DataFrame, truth: np.ndarray, score: np.ndarray, titl
                 edges,
                 color=RED,
                 fill=True,
-                alpha=0.4,
+                alpha=0.7,
                 label="of them signal",
             )
-            axes.axvline(TRUTH[name], color=RED, linewidth=0.8, linestyle=":")
+            axes.axvline(TRUTH[name], color=BLACK, linewidth=1.3, linestyle="--", label="True mass")
             axes.set_xlim(low, high)
             axes.set_ylim(bottom=0)
-            axes.tick_params(labelsize=8)
+            axes.tick_params(labelsize=9)
             if row == len(taken) - 1:
                 axes.set_xlabel(SYMBOLS[name])
-        grid[row, 0].set_ylabel(f"N = {number}", fontsize=9)
-    legend(grid[0, 2], size=8)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+        grid[row, 0].set_ylabel(f"N = {number}\nEvents / bin", fontsize=9.5)
+    handles, names = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper right", ncols=3)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure
 
 

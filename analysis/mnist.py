@@ -153,20 +153,19 @@ def loss_curves(losses: dict[int, np.ndarray]) -> object:
 
 @styled
 def planes(latent: dict[str, np.ndarray], labels: np.ndarray) -> object:
-    import matplotlib
-
-    figure = new_figure(4.4, width=6.0 if len(latent) == 1 else 9.0)
+    figure = new_figure(4.6, width=6.4 if len(latent) == 1 else 9.6)
     grid = figure.subplots(1, len(latent), squeeze=False)[0]
-    colours = matplotlib.colormaps["tab10"]
     for axes, (text, points) in zip(grid, latent.items(), strict=True):
         for digit in range(10):
             of_digit = points[labels == digit]
-            axes.scatter(*of_digit.T, s=4, color=colours(digit), label=str(digit), linewidths=0, alpha=0.7)
+            # the shape tells the digit, so that nothing hangs on colour
+            axes.scatter(*of_digit.T, s=16, marker=f"${digit}$", color=COLOURS[digit % 5], label=str(digit),
+                         linewidths=0, alpha=0.8)  # fmt: skip
         axes.set_title(text)
         axes.set_xlabel(r"$z_1$")
         axes.set_ylabel(r"$z_2$")
     handles, names = grid[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside right center", title="Digit", markerscale=3)
+    figure.legend(handles, names, loc="outside right center", title="Digit", markerscale=2)
     return figure
 
 

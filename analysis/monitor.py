@@ -135,9 +135,10 @@ def run_chart(pulls: np.ndarray, labels: list[str | None]) -> object:
     axes.plot(places[~fine], pulls[~fine], "s", color=RED, markersize=6, label="Faulty run")
     for place, value, label in zip(places, pulls, labels, strict=True):
         if label is not None:
-            axes.annotate(label, (place, value), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=9)
+            axes.annotate(label, (place, value), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=10)
     axes.set_yscale("symlog", linthresh=4)
     axes.set_ylim(-8, 4 * max(10.0, float(pulls.max())))
+    axes.set_xlim(-1, len(pulls) + 4)  # room for the name of a fault in the last runs
     axes.set_xlabel("Run number")
     axes.set_ylabel("Mean error, standard errors from normal")
     legend(axes, loc="upper left")

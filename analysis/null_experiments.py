@@ -12,6 +12,7 @@ windows, two cuts. Finished experiments are kept under --output and not repeated
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -107,9 +108,14 @@ def main() -> None:
         ]
         summary[name] = {"events_per_box": arguments.size, **found.to_dict()["null"], "z_local": local}
         arguments.result.write_text(json.dumps(stamped(summary, seed=arguments.seed)) + "\n")
+    draw(summary, arguments.result.with_suffix(".png"))
+
+
+def draw(summary: dict[str, Any], path: Path) -> None:
+    """Draw the rates of local significances of each set."""
     with style():
-        figure, _ = null_rates({TITLES[name]: part["z_local"] for name, part in summary.items()})
-        figure.savefig(arguments.result.with_suffix(".png"), dpi=130, metadata={"Software": None})
+        figure, _ = null_rates({text: summary[name]["z_local"] for name, text in TITLES.items() if name in summary})
+        figure.savefig(path, dpi=130, metadata={"Software": None})
 
 
 if __name__ == "__main__":

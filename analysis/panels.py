@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
 from records import SYMBOLS
 
 from bumphunt.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, new_figure, styled
 
+SMALL, LARGE = 9.5, 11.0
+"""Points of tick labels and of names in small panels: still read when a page shows the figure at half its width."""
 COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, BLACK)
 TRUTH = {"mjj": 3500.0, "mj1": 500.0, "mj2": 100.0}
 RANGES = {"mjj": (2800.0, 5000.0), "mj1": (0.0, 800.0), "mj2": (0.0, 500.0)}
@@ -56,7 +59,7 @@ def variables(
     """
     columns = 4 if len(names) > 3 else len(names)
     rows = -(-len(names) // columns)
-    figure = new_figure(0.7 + 2.05 * rows, width=2.35 * columns + 0.6)
+    figure = new_figure(0.7 + 2.1 * rows, width=2.1 * columns + 0.6)
     grid = figure.subplots(rows, columns, squeeze=False)
     handles: dict[str, object] = {}
     for axes, name in zip(grid.ravel(), names, strict=False):
@@ -76,20 +79,26 @@ def variables(
                 highest = min(max(highest, float(counts.max())), 2.5 * first)
             else:
                 target.set_ylim(0, 1.1 * counts.max())
-            target.tick_params(axis="y", labelsize=7, colors=colour if second_axis is not None else BLACK)
+            target.tick_params(axis="y", labelsize=SMALL, colors=colour if second_axis is not None else BLACK)
+            target.yaxis.set_major_locator(MaxNLocator(4))
+            if not density:
+                target.yaxis.set_major_formatter(EngFormatter(sep="", places=None))
             handles.setdefault(sample + (" (right axis)" if sample == second_axis else ""), drawn)
         axes.set_ylim(0, 1.1 * highest)
         if marks and name in marks:
-            axes.axvline(marks[name], color=BLACK, linestyle=":", linewidth=1.0)
+            handles.setdefault(
+                "true mass", axes.axvline(marks[name], color=BLACK, linestyle="--", linewidth=1.2, zorder=5)
+            )
         axes.set_xlim(low, high)
-        axes.set_xlabel(SYMBOLS.get(name, name) + (" (quantile)" if unit else ""), fontsize=9)
-        axes.tick_params(axis="x", labelsize=8)
+        axes.set_xlabel(SYMBOLS.get(name, name) + (" (quantile)" if unit else ""), fontsize=LARGE)
+        axes.tick_params(axis="x", labelsize=SMALL)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
     for axes in grid.ravel()[len(names) :]:
         axes.set_visible(False)
-    grid[0, 0].set_ylabel("Part of the events / bin" if density else "Events / bin", fontsize=9)
-    figure.legend(list(handles.values()), list(handles), loc="outside upper right", ncols=len(handles), fontsize=9)
+    grid[0, 0].set_ylabel("Part of the events / bin" if density else "Events / bin", fontsize=LARGE)
+    figure.legend(list(handles.values()), list(handles), loc="outside upper right", ncols=len(handles), fontsize=LARGE)
     if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=LARGE)
     return figure
 
 

@@ -163,44 +163,64 @@ def upsilon(path: Path) -> list[dict[str, float | str]]:
 
 
 NAMES = {
-    "dijet": "Dijets",
-    "dijet_pair": "Pairs of dijets",
-    "trijet": "Trijets",
-    "diphoton": "Diphotons",
-    "dimuon": "Dimuons",
+    "dijet": "Dijet mass",
+    "dijet_pair": "Mass of two pairs of jets",
+    "trijet": "Trijet mass",
+    "diphoton": "Diphoton mass",
+    "dimuon": "Dimuon mass",
 }
+STATUS = {"dijet": "CMS, 137 fb⁻¹", "dijet_pair": "CMS, 137 fb⁻¹"}
 
 
 def draw(data: Path, result: dict[str, Any], path: Path) -> None:
-    """Draw the five spectra with their chosen fit, and the pulls."""
-    from bumphunt.plots.marks import draw_counts, signed_pulls
-    from bumphunt.plots.style import BLUE, GREY, new_figure, style
+    """Draw the five spectra with their chosen fit and pulls, and the Upsilon against the hardness of the cut."""
+    from bumphunt.plots.marks import draw_counts, draw_pulls, per_bin, status_label
+    from bumphunt.plots.spectra import FAMILIES as IN_WORDS
+    from bumphunt.plots.style import BLUE, new_figure, style
 
     names = list(result["spectra"])
     with style():
-        figure = new_figure(8.4, width=11.0)
-        parts = figure.subfigures(2, 3).ravel()
+        figure = new_figure(12.6, width=9.6)
+        parts = figure.subfigures(3, 2).ravel()
         for part, name in zip(parts, names, strict=False):
             counts, edges = published(data, name)
             fit = bumphunt.spectrum.fit_spectrum(counts, edges, family=result["spectra"][name]["family"])
-            above, below = part.subplots(2, 1, sharex=True, height_ratios=(2.5, 1))
+            above, below = part.subplots(2, 1, sharex=True, height_ratios=(2.8, 1))
             above.set_yscale("log")
-            above.stairs(fit.expected, edges, baseline=None, color=BLUE, label=f"Fit ({fit.family})")
-            draw_counts(above, counts, edges, text="CMS")
-            above.set_ylim(0.3, 5.0 * counts.max())
-            above.set_ylabel("Events / bin")
-            above.set_title(NAMES.get(name, name), loc="left")
-            above.set_title(f"χ²/ndf {fit.chi2:.0f}/{fit.ndf}, p = {fit.p_value:.2f}", loc="right", fontsize="small")
-            above.legend(loc="upper right")
-            below.plot(0.5 * (edges[1:] + edges[:-1]), signed_pulls(counts, fit.expected), "ko", markersize=3.0)
-            for level in (-2.0, 0.0, 2.0):
-                below.axhline(
-                    level, color=BLUE if level == 0 else GREY, linewidth=0.9, linestyle="-" if not level else ":"
-                )
-            below.set(ylim=(-4, 4), xlim=(edges[0], edges[-1]), xlabel="Mass [GeV]")
-            below.set_ylabel("Pull [σ]", loc="center")
+            text = f"{IN_WORDS.get(fit.family, fit.family)}\nχ²/ndf = {fit.chi2:.0f}/{fit.ndf}, p = {fit.p_value:.2f}"
+            above.stairs(fit.expected, edges, baseline=None, color=BLUE, label=text)
+            draw_counts(above, counts, edges, text=f"Data ({counts.sum():,.0f} events)".replace(",", "\u2009"))
+            above.set_ylim(0.3, 30.0 * counts.max())
+            above.set_ylabel(per_bin(edges))
+            status_label(above, STATUS.get(name, "CMS"))
+            handles, texts = above.get_legend_handles_labels()
+            above.legend(handles[::-1], texts[::-1], loc="upper right", fontsize="small")
+            draw_pulls(below, counts, fit.expected, edges)
+            below.set(xlim=(edges[0], edges[-1]), xlabel=f"{NAMES.get(name, name)} [GeV]")
+        draw_upsilon(parts[len(names)].subplots(), result["upsilon"])
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=100, metadata={"Software": None})
+        figure.savefig(path, dpi=110, metadata={"Software": None})
+
+
+def draw_upsilon(axes: Any, rows: list[dict[str, Any]]) -> None:
+    """Draw the significance in 9.0-10.6 GeV against the part of background kept, by both background forms."""
+    from bumphunt.plots.marks import status_label
+    from bumphunt.plots.style import BLACK, BLUE, RED
+
+    rates = [row["false_positive_rate"] for row in rows]
+    for family, text, colour, form in (("dijet4", "dijet function, 4 parameters", BLUE, "o-"),
+                                       ("gp", "Gaussian process", RED, "s--")):  # fmt: skip
+        axes.plot(rates, [row[f"z_{family}"] for row in rows], form, color=colour, markersize=4.5, label=text)
+    for level in (3.0, 5.0):
+        axes.axhline(level, color=BLACK, linewidth=1.0, linestyle="--", zorder=0)
+    axes.set_xscale("log")
+    axes.invert_xaxis()
+    top = max(5.0, *(row[f"z_{family}"] for row in rows for family in ("dijet4", "gp")))
+    axes.set_ylim(min(0.0, *(row[f"z_{family}"] for row in rows for family in ("dijet4", "gp"))) - 0.3, 1.35 * top)
+    axes.set_xlabel("Part of the background kept by the cut")
+    axes.set_ylabel("Local significance, 9.0–10.6 GeV [σ]")
+    status_label(axes, "CMS, Υ → μμ")
+    axes.legend(loc="upper left", fontsize="small")
 
 
 def main() -> None:

@@ -142,10 +142,19 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+WORDS = {
+    "z": "latent mean",
+    "z2": "latent mean squared",
+    "log_var": "log of latent variance",
+    "kl": "Kullback–Leibler part",
+    "reconstruction_error": "reconstruction error",
+}
+
+
 @styled
 def figure(rows: list[dict[str, Any]]) -> Any:
     """Draw AUC against the epoch of one training, and every seed's AUC beside the choice without labels."""
-    drawn = new_figure(3.3, width=7.8)
+    drawn = new_figure(4.2, width=8.6)
     left, right = drawn.subplots(1, 2)
     names = list(rows[0]["auc"])
     colours = dict(zip(names, (BLUE, SKY, GREEN, ORANGE, PURPLE), strict=False))
@@ -154,18 +163,17 @@ def figure(rows: list[dict[str, Any]]) -> Any:
         values = np.array(first["auc_per_epoch"][name])
         # one orientation for the whole curve: that of its end
         values = values if values[-1] >= 0.5 else 1.0 - values
-        left.plot(first["epochs"], values, color=colours[name], label=name.replace("_", " "))
+        left.plot(first["epochs"], values, color=colours[name], label=WORDS.get(name, name.replace("_", " ")))
     left.axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
     left.set_xlabel("Epoch [passes over the mixture]")
     left.set_ylabel("AUC [dimensionless]")
     left.set_title(f"One training, S/B = {100 * first['fraction']:g} %")
-    left.legend(loc="lower right", fontsize=7.5, ncols=2)
     for place, fraction in enumerate(FRACTIONS):
         ours = [row for row in rows if row["fraction"] == fraction]
         for number, name in enumerate(names):
             values = [row["auc"][name] for row in ours]
             at = np.full(len(values), place + 0.11 * (number - 2))
-            right.plot(at, values, "o", markersize=4, color=colours[name])
+            right.plot(at, values, "os^Dv"[number % 5], markersize=4, color=colours[name])
         chosen = [row["chosen_auc"] for row in ours]
         right.plot(
             np.full(len(chosen), place + 0.36), chosen, "x", color=RED, label=None if place else "chosen blindly"
@@ -175,7 +183,9 @@ def figure(rows: list[dict[str, Any]]) -> Any:
     right.tick_params(axis="x", which="both", bottom=False, top=False)
     right.set_ylabel("AUC [dimensionless]")
     right.set_title("Each seed; dashed: the goal")
-    right.legend(loc="lower right", fontsize=8.5)
+    handles, texts = left.get_legend_handles_labels()
+    more, said = right.get_legend_handles_labels()
+    drawn.legend([*handles, *more], [*texts, *said], loc="outside upper center", ncols=3, fontsize="small")
     return drawn
 
 
@@ -211,7 +221,12 @@ def main() -> None:
             f"the choice loses {line['median_loss_of_choice']:.3f} (goal {LOSS_GOAL}); others "
             + ", ".join(f"{name} {auc:.3f}" for name, auc in line["median_auc_of_others"].items())
         )
-    _, picture = save(figure(rows), arguments.result.with_suffix(""))
+    draw(rows, arguments.result.with_suffix(".png"))
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Draw the trainings into a PNG."""
+    _, picture = save(figure(rows), path.with_suffix(""))
     picture.with_suffix(".pdf").unlink()
 
 

@@ -60,6 +60,7 @@ def peak_scan(
     )
     grid = np.asarray(flat, dtype=object).reshape(n, 2)
     fitted = {} if mass_fit is None else _intervals(mass_fit)
+    places = _estimates(result, fitted=bool(fitted))
     used = (result.n_taken >= result.take_low) & (result.n_taken <= result.take_high)
     for i, variable in enumerate(result.variables):
         main, side = grid[i]
@@ -68,20 +69,30 @@ def peak_scan(
         if result.kernel is not None:
             main.plot(result.n_taken, result.kernel[:, i], "-", linewidth=1.3, color=PURPLE, label="Kernel mode")
         main.hlines(result.mean[i], result.take_low, result.take_high, color=BLACK, linestyle="--", label="Mean")
-        side.errorbar([0], [result.mean[i]], yerr=[result.spread[i]], fmt="s", color=BLACK, fillstyle="none", capsize=3)
+        side.errorbar(
+            [places["mean"]],
+            [result.mean[i]],
+            yerr=[result.spread[i]],
+            fmt="s",
+            color=BLACK,
+            fillstyle="none",
+            capsize=3,
+        )
         shown = [result.mean[i] - result.spread[i], result.mean[i] + result.spread[i], *result.modes[used, i]]
         if result.robust is not None and result.robust_error is not None:
             middle, error = float(result.robust[i]), float(result.robust_error[i])
-            side.errorbar([1], [middle], yerr=[error], fmt="D", markersize=5, color=PURPLE, capsize=3)
+            side.errorbar([places["kernel"]], [middle], yerr=[error], fmt="D", markersize=5, color=PURPLE, capsize=3)
             shown += [middle - error, middle + error]
         if result.seed_mean is not None and result.seed_spread is not None:
             seed = [float(result.seed_mean[i])], [float(result.seed_spread[i])]
-            side.errorbar([3], seed[0], yerr=seed[1], fmt="v", color=GREY, fillstyle="none", capsize=3)
+            side.errorbar(
+                [places["N to 1300"]], seed[0], yerr=seed[1], fmt="v", color=GREY, fillstyle="none", capsize=3
+            )
         if variable in fitted:
             interval = fitted[variable]
             down, up = interval.value - interval.low, interval.high - interval.value
             main.axhline(interval.value, color=RED, linewidth=1.2, linestyle="-.", label="Mass fit")
-            side.errorbar([2], [interval.value], yerr=[[down], [up]], fmt="o", color=RED, capsize=3)
+            side.errorbar([places["fit"]], [interval.value], yerr=[[down], [up]], fmt="o", color=RED, capsize=3)
             shown += [interval.low, interval.high]
         if truth is not None and variable in truth:
             for axes in (main, side):
@@ -90,18 +101,27 @@ def peak_scan(
         main.set_ylabel(label(variable, short=True), loc="center")
         _limit(main, np.asarray(shown, dtype=np.float64), np.asarray(result.modes[:, i], dtype=np.float64))
         side.tick_params(axis="x", which="minor", bottom=False, top=False)
-        side.set_xlim(-0.6, 3.6)
-        names = ["mean", "kernel" if result.robust_error is not None else "", "fit" if fitted else ""]
-        names.append("N to 1300" if result.seed_mean is not None else "")
-        side.set_xticks([0, 1, 2, 3], names, rotation=90, fontsize="x-small")
+        side.set_xlim(-0.6, len(places) - 0.4)
+        side.set_xticks(list(places.values()), list(places), rotation=90, fontsize="x-small")
     if len(result.n_taken):
         grid[0, 0].set_xlim(0, 1.02 * float(result.n_taken.max()))
     legend_above(figure, grid[0, 0], own=ax is None, columns=3)
     grid[-1, 0].set_xlabel("Number of most anomalous events taken")
     for axes in grid[:, 1]:
-        for place in (0.5, 1.5, 2.5):
-            axes.axvline(place, color=GREY, linewidth=0.4)
+        for place in range(1, len(places)):
+            axes.axvline(place - 0.5, color=GREY, linewidth=0.4)
     return figure, (*grid[:, 0], *grid[:, 1])
+
+
+def _estimates(result: PeakScan, *, fitted: bool) -> dict[str, int]:
+    """Return the places of the estimates beside a panel, by name: no column for what there is not."""
+    present = {
+        "mean": True,
+        "kernel": result.robust is not None and result.robust_error is not None,
+        "fit": fitted,
+        "N to 1300": result.seed_mean is not None and result.seed_spread is not None,
+    }
+    return {name: place for place, name in enumerate(name for name, there in present.items() if there)}
 
 
 def _by_rows(ax: Sequence[Axes] | None) -> Sequence[Axes] | None:
