@@ -137,7 +137,11 @@ def run_chart(pulls: np.ndarray, labels: list[str | None]) -> object:
         if label is not None:
             axes.annotate(label, (place, value), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=10)
     axes.set_yscale("symlog", linthresh=4)
-    axes.set_ylim(-8, 4 * max(10.0, float(pulls.max())))
+    top = 4 * max(10.0, float(pulls.max()))
+    axes.set_ylim(-8, top)
+    axes.set_yticks([level for level in (-5, -3, -1, 0, 1, 3, 5, 10, 30, 100, 300, 1000) if level < top])
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.tick_params(axis="y", which="minor", left=False, right=False)
     axes.set_xlim(-1, len(pulls) + 4)  # room for the name of a fault in the last runs
     axes.set_xlabel("Run number")
     axes.set_ylabel("Mean error, standard errors from normal")

@@ -37,9 +37,9 @@ def sigma(z: float) -> str:
     return MISSING if not math.isfinite(z) else f"{z:.1f}{NARROW}σ".replace("-", "−")
 
 
-def count(n: float) -> str:
-    """Return a whole number in groups of three digits."""
-    return MISSING if not math.isfinite(n) else f"{n:,.0f}".replace(",", NARROW).replace("-", "−")
+def count(n: float | None) -> str:
+    """Return a whole number in groups of three digits; None is what a saved result has in place of infinity."""
+    return MISSING if n is None or not math.isfinite(n) else f"{n:,.0f}".replace(",", NARROW).replace("-", "−")
 
 
 def number(value: float, digits: int = 3) -> str:

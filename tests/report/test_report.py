@@ -347,6 +347,16 @@ def test_a_check_of_another_time_tells_its_own_failure(factory: Any) -> None:
     assert "masses or a yield that the excess does not have" in text
 
 
+def test_a_limit_that_is_infinite_is_missing_and_no_fault(factory: Any) -> None:
+    result = factory.result("none")
+    limit = {"n_signal_95": None, "mass": 3815.0, "expected": [1.0, 2.0, 3000.0, None, 5.0],
+             "selected": {"n_signal_95": None, "cut_fraction": 0.01, "expected": [1.0, 2.0]}}  # fmt: skip
+    answers = dataclasses.replace(result.answers, upper_limit=limit)
+    text = page_of(dataclasses.replace(result, answers=answers), factory.products("none")).text
+    assert "at most –" in text
+    assert "3 000 events (68 %: 2 to –)" in text
+
+
 def test_systematics_are_listed_as_far_as_they_are_known(factory: Any) -> None:
     result, products = factory.result("discovery"), factory.products("discovery")
     old = page_of(result, products).text
