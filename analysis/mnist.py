@@ -159,7 +159,7 @@ def planes(latent: dict[str, np.ndarray], labels: np.ndarray) -> object:
         for digit in range(10):
             of_digit = points[labels == digit]
             # the shape tells the digit, so that nothing hangs on colour
-            axes.scatter(*of_digit.T, s=16, marker=f"${digit}$", color=COLOURS[digit % 5], label=str(digit),
+            axes.scatter(*of_digit.T, s=22, marker=f"${digit}$", color=COLOURS[digit % 5], label=str(digit),
                          linewidths=0, alpha=0.8)  # fmt: skip
         axes.set_title(text)
         axes.set_xlabel(r"$z_1$")
