@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from bumphunt.plots.marks import FEATURES
 from bumphunt.plots.style import BLACK, BLUE, GREY, RED, legend_above, one_panel, plain
 from bumphunt.results import FloatArray, TrainingHistory
 
@@ -189,7 +190,7 @@ def importance(result: Importance, *, ax: Axes | None = None) -> tuple[Figure, A
         result.mean[order], np.arange(len(order)), xerr=result.spread[order], fmt="none", color=BLACK, capsize=2.5
     )
     axes.axvline(0.0, color=BLACK, linewidth=0.9)
-    axes.set_yticks(range(len(order)), [plain(result.names[i]) for i in order])
+    axes.set_yticks(range(len(order)), [FEATURES.get(result.names[i], plain(result.names[i])) for i in order])
     axes.tick_params(axis="y", which="both", left=False, right=False)
     axes.set_ylim(len(order) - 0.4, -0.6)
     name = METRICS.get(result.metric, plain(result.metric))

@@ -24,6 +24,16 @@ OUTSIDE = 0.5 * math.erfc(1.0 / math.sqrt(2.0))
 """Probability below, and above, a central interval of one standard deviation."""
 THIN = "\u2009"
 """Thin space, between groups of three digits."""
+FEATURES = {
+    "mj1": "Mass, heavier jet",
+    "mj2": "Mass, lighter jet",
+    **{
+        f"{name}_{number}": f"{words}, {which} jet"
+        for name, words in (("tau21", r"$\tau_2/\tau_1$"), ("tau32", r"$\tau_3/\tau_2$"), ("massdrop", "Mass drop"))
+        for number, which in ((1, "heavier"), (2, "lighter"))
+    },
+}
+"""Features of dijets in words."""
 SYMBOLS = {"mjj": "$m_{jj}$ [GeV]", "mj1": "$m_{j1}$ [GeV]", "mj2": "$m_{j2}$ [GeV]"}
 
 

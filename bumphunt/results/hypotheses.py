@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
 from bumphunt.results.base import FloatArray, Result
 from bumphunt.results.maps import HypothesisMap
@@ -45,6 +44,8 @@ class HypothesisScan(Result):
     @property
     def map(self) -> HypothesisMap:
         """The same plane as a map of local p-values, cut at the middle of the window."""
+        from scipy.special import ndtr  # heavy, and results are loaded to draw
+
         z = self.z_local.T
         p = np.where(np.isfinite(z), ndtr(-z), np.nan)
         return HypothesisMap(m_x=self.m_x, m_y=self.m_y, p_local=p, z_local=z, m_resonance=self.centre)

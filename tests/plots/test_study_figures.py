@@ -75,7 +75,9 @@ def test_labels_and_settings(name: str) -> None:
 
 def test_the_most_important_feature_is_on_top() -> None:
     _, axes = importance(RESULTS["importance"])
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["mj1", "tau21_1", r"a\$b^c\$"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == [
+        "Mass, heavier jet", r"$\tau_2/\tau_1$, heavier jet", r"a\$b^c\$",
+    ]  # fmt: skip
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
 
 
