@@ -1,6 +1,8 @@
 """Injected signal: what is trained on, who is asked, and what a limit makes of it."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,3 +147,11 @@ def test_limit_falls_with_efficiency_and_covers_what_is_seen(prepared):
     assert low.gain == pytest.approx(1.0)
     assert low.mean == signal_limit.NULL_MEAN
     assert low.width > 1.0
+
+
+def test_mean_of_the_null_is_the_measured_one():
+    lines = (Path(__file__).resolve().parents[2] / "analysis/results/nulls.jsonl").read_text("utf-8").splitlines()
+    found = [json.loads(line) for line in lines]
+    z = [row[2] for line in found if line["set"] == "default" for row in line["found"] if row[1] < 1.0]
+    # forty boxes of a dozen windows that overlap: the mean is known to about 0.1
+    assert np.mean(z) == pytest.approx(signal_limit.NULL_MEAN, abs=0.1)
