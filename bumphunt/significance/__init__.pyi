@@ -11,6 +11,7 @@ from .likelihood_scan import likelihood_scan as likelihood_scan
 from .likelihood_scan import signal_shapes as signal_shapes
 from .likelihood_scan import signed_roots as signed_roots
 from .likelihood_scan import signed_sqrt_q0 as signed_sqrt_q0
+from .limit_grid import limit_between as limit_between
 from .limits import spectrum_limits as spectrum_limits
 from .limits import window_limits as window_limits
 from .p_values import counting_p_value as counting_p_value

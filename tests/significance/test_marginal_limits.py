@@ -5,6 +5,7 @@ import pytest
 
 from bumphunt.errors import InputError
 from bumphunt.significance.efficiency import fit_efficiency
+from bumphunt.significance.limit_grid import limit_between
 from bumphunt.significance.limits import expected_window_limits, poisson_limits, window_limits
 from bumphunt.significance.marginal_limits import SelectedCount
 
@@ -98,3 +99,19 @@ def test_fewer_repeats_are_not_counted_twice():
     part = fit_efficiency(strengths, found, probes, excess_variance=0.03)
     assert (part.spread < 0.7 * whole.spread).all()
     assert part.error == pytest.approx(whole.error)
+
+
+def test_limits_between_points_of_a_grid():
+    grid = np.array([[3500.0, x, y] for x, y in ((300, 100), (500, 100), (500, 300), (300, 250))])
+    values = np.exp(1.0 + grid[:, 1] / 200.0 - grid[:, 2] / 300.0)
+    wanted = np.array([[3500.0, 420.0, 150.0], [3500.0, 900.0, 100.0], [3600.0, 420.0, 150.0]])
+    found = limit_between(grid, values, wanted)
+    assert found[0] == pytest.approx(np.exp(1.0 + 420.0 / 200.0 - 150.0 / 300.0))
+    assert np.isnan(found[1:]).all()  # outside the daughters' masses, and at another resonance
+
+
+@pytest.mark.parametrize("x", [[300, 400, 500], [300, 300, 300]])
+def test_points_in_line_are_no_grid(x):
+    grid = np.array([[3500.0, mass, mass / 2] for mass in x])
+    with pytest.raises(InputError, match="points"):
+        limit_between(grid, np.array([1.0, 2.0, 3.0]), grid[0])
