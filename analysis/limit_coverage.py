@@ -35,7 +35,6 @@ from bumphunt.pipeline.signal_limit import (
     windows_of,
 )
 from bumphunt.pipeline.windows import search_window
-from bumphunt.results import LESS_SENSITIVE
 
 LIGHT = {"cwola": {"repeats": 4}, "limit": {"repeats": 2, "draws": 2}}
 SIZE = 40_000
@@ -72,7 +71,7 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
     trainings = [inject(each) for each in injections_of(window, sample, strengths_of(window, inclusive, sample))]
     outcome = search_window(window)
     selected = selected_limits(window, outcome, trainings, n_events=len(box))
-    choice = choose(inclusive, selected, less_sensitive=LESS_SENSITIVE)
+    choice = choose(inclusive, selected)
     places = [config.search.cut_fractions.index(each.cut_fraction) for each in selected]
     counted = [
         selected_count(window, outcome.frequency[place], trainings, place=place, form=0.0, n_events=len(box))

@@ -39,7 +39,7 @@ from bumphunt.pipeline.signal_limit import (
     with_threads,
 )
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, search_window
-from bumphunt.results import LESS_SENSITIVE, ModelLimit, SignalLimits
+from bumphunt.results import ModelLimit, SignalLimits
 from bumphunt.significance.limits import check_luminosity
 
 SCHEMA = "1"
@@ -47,7 +47,6 @@ SEARCHES = ("cwola",)
 """Searches whose selection can be trained with injected signal."""
 
 Signal = pd.DataFrame | str | Path
-Watch = partial[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +248,7 @@ def _point(work: _Work, model: ModelEvents, *, search: str, windows: int, lumino
             injections = injections_of(task, signal, strengths_of(task, inclusive, signal), name=model.name)
             trained = work.train(injections, model.name)
             selected = selected_limits(task, work.outcome(task), trained, n_events=work.n_events)
-            choice = choose(inclusive, selected, less_sensitive=LESS_SENSITIVE)
+            choice = choose(inclusive, selected)
             tried.append(
                 ModelLimit(
                     name=model.name,

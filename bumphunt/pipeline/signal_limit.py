@@ -20,7 +20,7 @@ from bumphunt.pipeline.fold_selection import models_can_be_kept
 from bumphunt.pipeline.injections import Injection, InjectionResult, SignalSample
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, before_the_cut, effective_spectrum
-from bumphunt.results import MethodLimit
+from bumphunt.results import LESS_SENSITIVE, MethodLimit
 from bumphunt.significance.efficiency import EfficiencyCurve, fit_efficiency
 from bumphunt.significance.form import form_difference
 from bumphunt.significance.marginal_limits import SelectedCount
@@ -262,33 +262,26 @@ class Choice:
     notes: tuple[str, ...]
 
 
-def without_limit(name: str, cut_fraction: float | None) -> MethodLimit:
-    """Return the limit of a way to look that sets none."""
-    return MethodLimit(name=name, cut_fraction=cut_fraction, n_signal_95=np.inf, expected=np.full(5, np.inf))
-
-
-def choose(inclusive: MethodLimit | None, selected: tuple[MethodLimit, ...], *, less_sensitive: str) -> Choice:
+def choose(inclusive: MethodLimit | None, selected: tuple[MethodLimit, ...]) -> Choice:
     """Choose the way to look with the lowest expected limit; observed limits have no say.
 
     Parameters
     ----------
     inclusive, selected
-        The limits.
-    less_sensitive : str
-        What is said where no selection is expected to exclude more than the inclusive spectrum does.
+        The limits; None where the inclusive spectrum could not be fitted.
     """
-    whole = inclusive or without_limit("inclusive", None)
+    whole = inclusive or MethodLimit(
+        name="inclusive", cut_fraction=None, n_signal_95=np.inf, expected=np.full(5, np.inf)
+    )
     chosen = min((whole, *selected), key=lambda each: float(each.expected[2]))
     notes = []
     if not selected:
         notes.append("no cut leaves enough events to fit a background; more events, or looser search.cut_fractions")
     elif chosen is whole:
-        notes.append(f"after selection: {less_sensitive}")
-    rows = selected and selected[0].efficiency is not None
-    if rows and chosen is not whole and chosen.efficiency is not None:
-        top = float(chosen.efficiency[-1, 0])
-        if np.isfinite(chosen.n_signal_95) and chosen.n_signal_95 > top:
-            notes.append(f"the limit lies above the {top:.0f} events injected at most, where the efficiency is held")
+        notes.append(f"after selection: {LESS_SENSITIVE}")
+    top = np.inf if chosen.efficiency is None else float(chosen.efficiency[-1, 0])
+    if top < chosen.n_signal_95 < np.inf:
+        notes.append(f"the limit lies above the {top:.0f} events injected at most, where the efficiency is held")
     return Choice(inclusive=whole, selected=selected, chosen=chosen.name, notes=tuple(notes))
 
 

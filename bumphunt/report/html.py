@@ -52,6 +52,9 @@ def write_report(directory: str | Path) -> Path:
     folder = Path(directory)
     result, products = read_results(folder)
     limits = read_limits(folder)
+    if limits is not None and limits.input.get("content") != result.input.get("content"):
+        logger.warning("limits.json is of other events than the run and is left out; set limits again")
+        limits = None
     pictures = draw_figures(result, products, folder / "figures", limits=limits)
     page = render(result, products, pictures, limits=limits)
     target = write_text(folder / "report.html", page)

@@ -1,7 +1,7 @@
 """Limits on signal models by training with injected signal: one model, and a grid of them."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -142,7 +142,6 @@ class SignalLimits(Result):
     versions: dict[str, str]
     config: dict[str, Any]
     points: tuple[ModelLimit, ...]
-    looks: dict[str, Any] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """Return the answers as plain data: those of one model, or ``points`` of several."""

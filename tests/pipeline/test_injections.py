@@ -111,8 +111,8 @@ def test_only_what_is_expected_chooses():
 
     inclusive = method("inclusive", 10.0, 100.0)
     lucky, good = method("selected 1 %", 5.0, 120.0), method("selected 2 %", 500.0, 40.0)
-    assert signal_limit.choose(inclusive, (lucky, good), less_sensitive="less").chosen == "selected 2 %"
-    worse = signal_limit.choose(inclusive, (lucky,), less_sensitive="less sensitive than the inclusive limit")
+    assert signal_limit.choose(inclusive, (lucky, good)).chosen == "selected 2 %"
+    worse = signal_limit.choose(inclusive, (lucky,))
     assert worse.chosen == "inclusive"
     assert "less sensitive than the inclusive limit" in worse.notes[0]
 

@@ -108,6 +108,9 @@ def test_report_takes_limits_from_beside_the_run(factory, tmp_path, monkeypatch)
     assert "4200/500/100: a note" in page
     assert drawn == ["model_limits", "limit_plane_3500"]
     assert all(f'id="{name}"' in page for name in drawn)
+    other = GRID.to_dict() | {"input": {"content": "other events"}}
+    (folder / "limits.json").write_text(json.dumps(other))
+    assert "No limits on signal models" in html.write_report(folder).read_text("utf-8")
     (folder / "limits.json").write_text('{"points": 3}')
     with pytest.raises(InputError, match=r"limits.json is damaged .*bumphunt limits"):
         read_limits(folder)
