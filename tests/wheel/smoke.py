@@ -11,7 +11,6 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path = [place for place in sys.path if place and Path(place).resolve() != ROOT]
 CONFIG = """
 search: {windows: [[3300.0, 3700.0]], high: 5500.0}
 cwola: {repeats: 1, folds: 2, max_iter: 15}
@@ -22,6 +21,7 @@ autoencoder: {enabled: false}
 
 def main() -> None:
     """Raise where something does not work."""
+    sys.path = [place for place in sys.path if place and Path(place).resolve() != ROOT]
     import numpy as np
     import pandas as pd
 
