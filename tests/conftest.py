@@ -1,7 +1,9 @@
 """What many tests share: where the development data lie, and event tables made in milliseconds."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -72,6 +74,16 @@ def make_table(
         columns = {name: np.concatenate([values, extra[name]]) for name, values in columns.items()}
     table = pd.DataFrame(columns).iloc[rng.permutation(background + signal)].reset_index(drop=True)
     return table if label else table.drop(columns="label")
+
+
+@pytest.fixture(scope="session")
+def pyhs3() -> ModuleType:
+    """The independent reader of HS3; on import it switches off every logger there is, which is taken back."""
+    before = {name: logging.getLogger(name).disabled for name in logging.root.manager.loggerDict}
+    module = pytest.importorskip("pyhs3")
+    for name, disabled in before.items():
+        logging.getLogger(name).disabled = disabled
+    return module
 
 
 @pytest.fixture(scope="session")

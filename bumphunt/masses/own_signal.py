@@ -56,7 +56,8 @@ def masses_in_name(name: str) -> Masses | None:
         numbers = [float(number) for number in re.findall(_NUMBER, stem)]
         last = [(numbers[k], numbers[k + 1], numbers[k + 2]) for k in range(len(numbers) - 2)]
         found = [masses for masses in last if _possible(masses)]
-    return found[-1] if found else None
+    # a version behind the masses makes triples of its own; the resonance is the heaviest that is meant
+    return max(found) if found else None
 
 
 def _three(part: "re.Match[str]") -> Masses:

@@ -24,6 +24,7 @@ POINTS = 512
 """Points of the unknowns over which is averaged, evenly spread rather than random: results have no noise."""
 
 _GRID = 60
+"""Numbers of signal events among which the limit is bracketed before it is found exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

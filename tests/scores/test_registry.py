@@ -52,7 +52,7 @@ def test_settings_that_do_not_apply_are_refused_when_changed():
     check_settings("network", {**defaults, "learning_rate": 0.01, "members": 3}, defaults)
     for key in settings_that_do_not_apply("network"):
         with pytest.raises(ConfigError, match=f"cwola.{key} is .*no such setting; leave it out, or choose trees"):
-            check_settings("network", {**defaults, key: defaults[key] + 1}, defaults)
+            check_settings("network", {**defaults, key: (defaults[key] or 0) + 1}, defaults)
     assert settings_that_do_not_apply("trees") == ()
 
 

@@ -29,8 +29,7 @@ def workspace_of(fit, edges, *, channel="mjj_selected", label="0123abcd"):
     return labelled(build_workspace(fit, signal, channel=channel, efficiency_error=0.1), label)
 
 
-def test_an_independent_reader_finds_the_likelihood_of_pyhf(pyhf, edges, fit):
-    pyhs3 = pytest.importorskip("pyhs3")
+def test_an_independent_reader_finds_the_likelihood_of_pyhf(pyhf, pyhs3, edges, fit):
     from pytensor import function
     from pytensor.graph.traversal import explicit_graph_inputs
 
