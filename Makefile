@@ -6,7 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock docs notebooks fidelity response mass-calibration null-experiments injections power limit-coverage nulls chaos fuzz mutants mass-stability test-kernels other-simulation fit-calibration real-spectra cwola-quality vae-quality figures studies paper benchmarks clean
+.PHONY: help install run test lint lock docs notebooks fidelity response null-experiments injections power limit-coverage nulls chaos fuzz mutants mass-stability test-kernels other-simulation fit-calibration real-spectra cwola-quality vae-quality figures studies paper benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -49,9 +49,6 @@ fidelity: install  ## compare simulated with real LHC Olympics events (4 minutes
 response: install  ## simulate the signal grid: bumphunt/masses/signal_events.npz (15 minutes)
 	$(BIN)/python analysis/signal_response.py
 
-mass-calibration: install  ## pulls and coverage of masses and yield for a frozen score (30 minutes)
-	$(BIN)/python analysis/mass_calibration.py --workers $(WORKERS)
-
 null-experiments: install  ## run the whole analysis 500 times where there is no signal (25 minutes; resumable)
 	$(BIN)/python analysis/null_experiments.py --workers $(WORKERS)
 
@@ -82,8 +79,8 @@ limit-coverage: install  ## do limits on signal models cover, and what do they g
 power: install  ## thirty fixed boxes with signal: median z, verified share, interval lengths (10 minutes)
 	$(BIN)/python analysis/power.py --workers $(WORKERS)
 
-other-simulation: install  ## analyse boxes of another simulation, with and without signal (5 minutes; needs ../shared/data)
-	$(BIN)/python analysis/other_simulation.py --workers $(WORKERS)
+other-simulation: install  ## masses and yields in light boxes of four detectors, a line a box (15 minutes; grows)
+	$(BIN)/python analysis/other_simulation.py
 
 vae-quality: install  ## how well the VAE's scores separate signal, and the choice among them without labels (5 minutes)
 	$(BIN)/python analysis/vae_quality.py

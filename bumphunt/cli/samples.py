@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from bumphunt.cli.group import (
+    Number,
     json_option,
     main,
     output_file_option,
@@ -23,7 +24,9 @@ from bumphunt.errors import InputError
 @main.command()
 @output_file_option
 @click.option(
-    "--preset", type=click.Choice(["lhco-rnd", "blackbox-like", "empty-box", "shifted"]), help="A known sample."
+    "--preset",
+    type=click.Choice(["lhco-rnd", "blackbox-like", "empty-box", "shifted", "blackbox3-like"]),
+    help="A known sample.",
 )
 @click.option("--background", type=click.IntRange(min=0), help="QCD events after the trigger.")
 @click.option("--signal", type=click.IntRange(min=0), help="Signal events after the trigger.")
@@ -35,6 +38,11 @@ from bumphunt.errors import InputError
     type=positive,
     metavar="WZ WX WY",
     help="Widths of Z', X and Y over their masses, up to 0.3; those of the official R&D sample otherwise.",
+)
+@click.option(
+    "--dijet",
+    type=Number(min=0, max=1),
+    help="Part of the signal that decays to two quarks without X and Y; 0 otherwise.",
 )
 @seed_option
 @workers_option
@@ -50,6 +58,7 @@ def simulate(
     masses: tuple[float, float, float] | None,
     prongs: int,
     widths: tuple[float, float, float] | None,
+    dijet: float | None,
     seed: int,
     workers: int,
     scheduler: str | None,
@@ -75,6 +84,7 @@ def simulate(
         scheduler=scheduler,
         prongs=prongs,
         widths=widths,
+        dijet=dijet if dijet is not None else (chosen.dijet if chosen else 0.0),
         raw=raw,
         hide_truth=hide_truth or (chosen.hide_truth if chosen else False),
         progress=show_progress(),

@@ -62,7 +62,7 @@ class SignalDraws:
         if widening == 1.0:
             return self
         heavy, light = (
-            jet.shape.mode + from_nominal(ratio - jet.shape.mode, widening, JET_CORE)
+            jet.shape.peak(widening) + from_nominal(ratio - jet.shape.mode, widening, JET_CORE)
             for jet, ratio in ((model.heavy, self.heavy), (model.light, self.light))
         )
         return replace(self, heavy=heavy, light=light)

@@ -10,15 +10,19 @@ from bumphunt.masses.constants import (
     GRID_MARGIN,
     JET_MASS_RATIOS,
     LARGEST_LOG_SCALE,
+    LOST_BELOW,
     MAX_SCALE_PULL,
+    MAX_SHARPER_PULL,
     MAX_YIELD_PULL,
     MIN_FIT_P_VALUE,
     MIN_YIELD_SIGNIFICANCE,
+    MOST_LOST,
     TAU21_PRIOR,
     WIDTH_PRIOR,
 )
+from bumphunt.masses.response import jet_response
 from bumphunt.masses.signal_table import SignalTable
-from bumphunt.results import Check, Interval, MassFit
+from bumphunt.results import Check, FloatArray, Interval, MassFit
 
 
 def mass_checks(fit: MassFit, *, n_events: int, jet_ratio: float, table: SignalTable) -> tuple[Check, ...]:
@@ -50,6 +54,13 @@ def mass_checks(fit: MassFit, *, n_events: int, jet_ratio: float, table: SignalT
             "threshold",
         ),
         _check(
+            "jets_hold_decays",
+            part_lost(fit, table),
+            at_most=MOST_LOST,
+            meaning="part of the jets of a daughter of the fitted mass that lose more than a quarter of its decay, in "
+            "simulation, at most the threshold: a heavier daughter is no peak in the mass of one jet",
+        ),
+        _check(
             "yield_within_file",
             fit.n_signal.high / max(n_events, 1),
             at_most=1.0,
@@ -77,10 +88,10 @@ def mass_checks(fit: MassFit, *, n_events: int, jet_ratio: float, table: SignalT
         found.append(
             _check(
                 "resolutions",
-                float(np.abs(fit.log_widths).max() / WIDTH_PRIOR),
-                at_most=MAX_SCALE_PULL,
-                meaning="fitted resolutions against the nominal ones, in errors of what is assumed of them, at most "
-                "the threshold",
+                _beyond_resolutions(fit.log_widths),
+                at_most=1.0,
+                meaning=f"fitted resolutions against the nominal ones, as a part of what is accepted: "
+                f"{MAX_SCALE_PULL:g} errors of what is assumed if worse, {MAX_SHARPER_PULL:g} if better; at most 1",
             )
         )
     if fit.n_signal_box is not None and fit.acceptance_known:
@@ -118,6 +129,12 @@ def outside_grid(fit: MassFit, table: SignalTable) -> float:
         np.log(daughters.min() / max(m_y, 1e-9)),
     ]
     return max(float(max(distances)), 0.0)
+
+
+def part_lost(fit: MassFit, table: SignalTable) -> float:
+    """Return the part of simulated jets of the fitted daughters that lose much of the decay, that of the worse one."""
+    m_resonance, m_x, m_y = table.nearest((fit.m_resonance.value, fit.m_x.value, fit.m_y.value))
+    return max(float(jet_response(table, mass, m_resonance).shape.below(LOST_BELOW)) for mass in (m_x, m_y))
 
 
 def assumptions(fit: MassFit, *, table: SignalTable, response: str = "shipped", varied: bool = True) -> tuple[str, ...]:
@@ -182,6 +199,12 @@ def _check(
         meaning=meaning,
         applies_to="masses",
     )
+
+
+def _beyond_resolutions(log_widths: FloatArray) -> float:
+    """Return the resolution that is farthest from the nominal one, over what is accepted on its side."""
+    accepted = np.where(log_widths > 0.0, MAX_SCALE_PULL, MAX_SHARPER_PULL) * WIDTH_PRIOR
+    return float((np.abs(log_widths) / accepted).max())
 
 
 def _units(jet_ratio: float) -> Check:

@@ -12,7 +12,11 @@ TAU21_PRIOR = 0.08
 """Prior uncertainty of the logarithm of the scale of tau21, data over simulation."""
 DETECTOR_PRIOR = 0.5
 """One standard deviation of the detector as a part of the difference between the nominal and the varied simulation."""
-SCORE_EFFICIENCY_ERROR = 0.08
+OFFSET_FOLLOWS = 1.0
+"""Part of a jet's offset above its particle's mass that shrinks and grows with the fitted resolution of jet masses."""
+OFFSET_PRIOR = 0.25
+"""One standard deviation of what is left of that offset, as a part of it: 0.7 percent at 100 GeV, none at 500."""
+SCORE_EFFICIENCY_ERROR = 0.10
 """Relative error of the score's efficiency for signal, declared: what is left when the resolutions and the scale of
 tau21 have been found in the data. See ``make other-simulation`` for yields on another simulation."""
 RESPONSE_ERROR = (0.0010, 0.0025, 0.0035, 0.02)
@@ -158,6 +162,14 @@ MIN_FIT_P_VALUE = 0.001
 """Goodness of fit, at least: one true signal in a thousand fails."""
 MAX_SCALE_PULL = 3.0
 """The scale of tau21 and the resolutions, in errors of what is assumed of them, at most."""
+MAX_SHARPER_PULL = 5.0
+"""Resolutions better than the nominal ones, in errors of what is assumed, at most: they are found in the data, and
+masses hold on a detector with cores half as wide (``make other-simulation``)."""
+MOST_LOST = 0.8
+"""Part of the jets of either daughter, at most, that lose more than a quarter of its decay: what a fit finds of the
+rest is no peak at the particle's mass."""
+LOST_BELOW = -0.3
+"""Logarithm of jet over particle mass below which more than a quarter of the decay is lost."""
 MAX_YIELD_PULL = 3.0
 """Difference of two counts of the same signal in standard deviations, at most."""
 MIN_YIELD_SIGNIFICANCE = 2.0

@@ -17,6 +17,7 @@ from bumphunt.masses.constants import (
     MAX_ROUNDS,
     MAX_YIELD_MISMATCH,
     MINIMUM_SIDEBAND,
+    OFFSET_PRIOR,
     RESPONSE_ERROR,
     RESPONSE_SPACING,
     SCORE_EFFICIENCY_ERROR,
@@ -233,6 +234,10 @@ def _result(
     names = ["m_resonance", "m_x", "m_y"] if at.m_x >= at.m_y else ["m_resonance", "m_y", "m_x"]
     relative = {} if shift is None else shift.relative(DETECTOR_PRIOR)
     shifts = {name: relative.get(name, 0.0) for name in ANSWERED}
+    if shift is not None:
+        model = best.likelihood.signal.model
+        for name, jet in (("m_x", model.heavy), ("m_y", model.light)):
+            shifts[name] = float(np.hypot(shifts[name], OFFSET_PRIOR * max(jet.shape.mode, 0.0)))
     own_efficiency = EFFICIENCY_ERROR if scale is None else SCORE_EFFICIENCY_ERROR
     shifts["n_signal"] = float(np.hypot(np.hypot(shifts["n_signal"], own_efficiency), known.prior))
     efficiency = best.likelihood.selected_signal(at)[1]

@@ -32,7 +32,7 @@ def jet_pairs(model: SignalModel, *, widening: float = 1.0) -> JetPairs:
     """Return every pair of the quantiles of both jets' masses, their resolution scaled by ``widening``."""
     parts = (np.arange(QUANTILES) + 0.5) / QUANTILES
     ratios = [
-        jet.shape.mode + from_nominal(jet.shape.quantile(parts) - jet.shape.mode, widening, JET_CORE)
+        jet.shape.peak(widening) + from_nominal(jet.shape.quantile(parts) - jet.shape.mode, widening, JET_CORE)
         for jet in (model.heavy, model.light)
     ]
     heavy, light = (part.ravel() for part in np.meshgrid(*ratios, indexing="ij"))

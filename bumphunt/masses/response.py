@@ -29,6 +29,7 @@ from bumphunt.masses.constants import (
     MJJ_CLIP,
     MOST_EVENTS,
     MOST_JETS,
+    OFFSET_FOLLOWS,
     PAIR_SCALES,
     RESONANCE_CORE,
     SMOOTHING,
@@ -129,9 +130,13 @@ class Shape:
         """Return the logarithm of the density at ``x``."""
         return self.smooth(x)
 
+    def peak(self, widening: float) -> float:
+        """Return where a jet's mass is highest when its core is wider: soft particles make both offset and width."""
+        return self.mode + OFFSET_FOLLOWS * max(self.mode, 0.0) * (widening - 1.0)
+
     def widened(self, x: FloatArray, widening: float) -> FloatArray:
         """Return the logarithm of the density at ``x`` when its core is wider by a factor."""
-        offset, derivative = to_nominal(x - self.mode, widening, JET_CORE)
+        offset, derivative = to_nominal(x - self.peak(widening), widening, JET_CORE)
         return self.log_at(self.mode + offset) + np.log(derivative)
 
     def below(self, x: npt.ArrayLike) -> FloatArray:

@@ -61,6 +61,7 @@ def box_yield(
     varied: SignalTable | None = None,
     nominal: SignalTable | None = None,
     detector_prior: float = 0.5,
+    widening: tuple[float, float] = (1.0, 1.0),
     widths: float = 2.5,
     family: str = "dijet3",
     sqrt_s: float | None,
@@ -83,6 +84,8 @@ def box_yield(
         The same of another detector: the difference of the efficiencies times ``detector_prior`` enters the interval.
     nominal : SignalTable, optional
         What ``varied`` is compared with, where it is not ``table``.
+    widening : (float, float)
+        Factors on the resolutions of mjj and of the jet masses, as the data ask: they change what the box holds.
     widths : float
         Half-size of the box in widths of the core of each jet's mass.
     family : str
@@ -95,13 +98,11 @@ def box_yield(
     counts = count(mjj[chosen], edges)
     fit = fit_spectrum(counts, edges, family=family, masked=masked, window=window, sqrt_s=sqrt_s)
     ends = float(edges[:-1][window].min()), float(edges[1:][window].max())
-    efficiency = _efficiency(model, model, masses, ends, widths)
+    efficiency = _efficiency(model, model, masses, ends, widths, widening)
     relative = EFFICIENCY_ERROR
     if varied is not None:
-        nominal_model = model if nominal is None else signal_model(nominal, masses)
-        base, other = (
-            _efficiency(one, model, masses, ends, widths) for one in (nominal_model, signal_model(varied, masses))
-        )
+        models = model if nominal is None else signal_model(nominal, masses), signal_model(varied, masses)
+        base, other = (_efficiency(one, model, masses, ends, widths, widening) for one in models)
         relative = float(np.hypot(relative, detector_prior * (other / base - 1.0)))
     observed = float(counts[window].sum())
     value = (observed - fit.window_expected) / efficiency
@@ -124,10 +125,15 @@ def box_yield(
 
 
 def _efficiency(
-    model: SignalModel, box: SignalModel, masses: Masses, ends: tuple[float, float], widths: float
+    model: SignalModel,
+    box: SignalModel,
+    masses: Masses,
+    ends: tuple[float, float],
+    widths: float,
+    widening: tuple[float, float],
 ) -> float:
     """Return the part of drawn signal that lies in the box and in the window, at least one in ten thousand."""
-    draws = draw_signal(model, rng=np.random.default_rng(0))
+    draws = draw_signal(model, rng=np.random.default_rng(0)).measured(model, widening)
     mjj = masses[0] * np.exp(draws.log_resonance)
     inside = in_box(*draws.jet_masses(masses), model=box, masses=masses, widths=widths)
     return max(float((inside & (mjj >= ends[0]) & (mjj < ends[1])).mean()), 1e-4)

@@ -94,6 +94,7 @@ def estimate_masses(
                 varied=response.varied,
                 nominal=response.table,
                 detector_prior=DETECTOR_PRIOR,
+                widening=_widening(fit),
                 widths=config.masses.box_widths,
                 sqrt_s=config.sqrt_s,
             )
@@ -104,6 +105,14 @@ def estimate_masses(
             fit = replace(fit, n_signal=box.n_signal, efficiency=box.efficiency, efficiency_error=box.efficiency_error)
         return replace(fit, n_signal=_at_most(fit.n_signal, len(search.mjj)), n_signal_box=box.n_signal), fraction
     return None, None
+
+
+def _widening(fit: MassFit) -> tuple[float, float]:
+    """Return the fitted resolutions of mjj and of the jet masses over the nominal ones."""
+    if fit.log_widths is None:
+        return 1.0, 1.0
+    mjj, jets = np.exp(fit.log_widths).tolist()
+    return mjj, jets
 
 
 def _at_most(interval: Interval, number: int) -> Interval:

@@ -42,6 +42,7 @@ class Block:
     seed: int
     prongs: int
     widths: tuple[float, float, float] | None = None
+    dijet: float = 0.0
     detector: DetectorResponse
     shower: tuple[str, ...]
     raw: bool
@@ -89,6 +90,7 @@ def make_block(block: Block) -> int:
         prongs=block.prongs,
         widths=block.widths,
         shower=block.shower,
+        dijet=block.dijet,
     )
     rng = generator(block.seed, "detector", block.kind, block.index)
     kept: list[ak.Array] = []

@@ -18,6 +18,7 @@ class Preset:
     hide_truth: bool
     detector: DetectorResponse = NOMINAL_DETECTOR
     shower: tuple[str, ...] = ()
+    dijet: float = 0.0
 
 
 def towards_shifted(part: float) -> tuple[DetectorResponse, tuple[str, ...]]:
@@ -50,5 +51,13 @@ PRESETS: dict[str, Preset] = {
         detector=SHIFTED_DETECTOR,
         shower=SHIFTED_SHOWER,
     ),
+    "blackbox3-like": Preset(
+        background=996_800,
+        signal=3_200,
+        masses=(4200.0, 2217.0, 30.0),
+        hide_truth=True,
+        dijet=0.375,
+    ),
 }
-"""The samples of the LHC Olympics by resemblance; ``shifted`` has another detector and shower."""
+"""The samples of the LHC Olympics by resemblance; ``shifted`` has another detector and shower, ``blackbox3-like`` a
+resonance of two decay modes: to two jets, and through a lighter resonance to three."""

@@ -52,6 +52,7 @@ def generator(
     prongs: int = 2,
     widths: tuple[float, float, float] | None = None,
     shower: Sequence[str] = (),
+    dijet: float = 0.0,
 ) -> Any:
     """Return an initialised Pythia for QCD dijets or, with ``masses``, for the resonance.
 
@@ -67,6 +68,9 @@ def generator(
         Widths of Z', X and Y over their masses; otherwise those of the official R&D sample.
     shower : sequence of str
         Further Pythia settings, applied last.
+    dijet : float
+        Part of the decays of Z' that go to two quarks without X and Y: a resonance of two decay modes, as in the third
+        black box of the LHC Olympics. With a heavy X and a light Y the other mode has three jets.
 
     Notes
     -----
@@ -91,12 +95,12 @@ def generator(
         import pythia8mc
     except ImportError as error:
         raise MissingExtraError("pythia8mc", "simulation", "simulating events") from error
-    check_request(masses=masses, prongs=prongs, widths=widths)
+    check_request(masses=masses, prongs=prongs, widths=widths, dijet=dijet)
     settings = [*_COMMON, "Random:setSeed = on", f"Random:seed = {1 + seed % _SEEDS}"]
     settings += (
         ["HardQCD:all = on", f"PhaseSpace:pTHatMin = {PTHAT_MIN}"]
         if masses is None
-        else _resonance(masses, prongs=prongs, widths=widths)
+        else _resonance(masses, prongs=prongs, widths=widths, dijet=dijet)
     )
     pythia = pythia8mc.Pythia("", False)
     for setting in (*settings, *shower):
@@ -107,7 +111,9 @@ def generator(
     return pythia
 
 
-def check_request(*, masses: Sequence[float] | None, prongs: int, widths: Sequence[float] | None = None) -> None:
+def check_request(
+    *, masses: Sequence[float] | None, prongs: int, widths: Sequence[float] | None = None, dijet: float = 0.0
+) -> None:
     """Raise :class:`InputError` unless the resonance can be made."""
     if prongs not in (2, 3):
         raise InputError(f"prongs is {prongs}; use 2 or 3")
@@ -116,6 +122,8 @@ def check_request(*, masses: Sequence[float] | None, prongs: int, widths: Sequen
             f"widths are {tuple(widths)}; give three fractions of the masses of Z', X and Y above 0 and up to "
             f"{MAX_WIDTH:g} (0.01 is 1 %), since a broader state has no peak"
         )
+    if not 0 <= dijet <= 1:
+        raise InputError(f"the part of decays to two quarks is {dijet:g}; give a fraction from 0 to 1")
     if masses is None:
         return
     if len(masses) != 3 or not all(np.isfinite(m) and m > 0 for m in masses):
@@ -140,11 +148,16 @@ def check_request(*, masses: Sequence[float] | None, prongs: int, widths: Sequen
 
 
 def _resonance(
-    masses: tuple[float, float, float], *, prongs: int, widths: tuple[float, float, float] | None
+    masses: tuple[float, float, float],
+    *,
+    prongs: int,
+    widths: tuple[float, float, float] | None,
+    dijet: float = 0.0,
 ) -> list[str]:
-    if prongs == 2:
+    if prongs == 2 and dijet == 0.0:
         return _two_prongs(masses, widths)
-    return _phase_space(masses, widths or THREE_PRONG_WIDTHS, x_quarks=("2 2 1",), y_quarks=("-2 -1 -3",))
+    x_quarks, y_quarks = (("2 -1",), ("2 -2", "1 -1")) if prongs == 2 else (("2 2 1",), ("-2 -1 -3",))
+    return _phase_space(masses, widths or THREE_PRONG_WIDTHS, x_quarks=x_quarks, y_quarks=y_quarks, dijet=dijet)
 
 
 def _two_prongs(masses: tuple[float, float, float], widths: tuple[float, float, float] | None) -> list[str]:
@@ -165,6 +178,7 @@ def _phase_space(
     *,
     x_quarks: Sequence[str],
     y_quarks: Sequence[str],
+    dijet: float = 0.0,
 ) -> list[str]:
     """W' to a charged X and a neutral Y that are new to Pythia, so that no angular weight applies.
 
@@ -177,6 +191,11 @@ def _phase_space(
         for index, products in enumerate(channels):
             verb = "add" if index else "one"
             settings.append(f"{code}:{verb}Channel = 1 {1 / len(channels)} 101 {products}")
+    if dijet > 0.0:  # both modes as wide as their share says, whatever else could be
+        settings += [
+            f"34:oneChannel = 1 {1.0 - dijet} 101 {_X} {_Y}",
+            f"34:addChannel = 1 {dijet} 101 2 -1",
+        ]
     # Light ones would otherwise decay only after the shower, as hadrons do.
     settings += [f"{_X}:isResonance = on", f"{_Y}:isResonance = on"]
     return settings + _lines((34, _X, _Y), masses, widths, cut=True)

@@ -51,6 +51,7 @@ def simulate_sample(
     shower: tuple[str, ...] = (),
     prongs: int = 2,
     widths: tuple[float, float, float] | None = None,
+    dijet: float = 0.0,
     raw: bool = False,
     hide_truth: bool = False,
     progress: bool = False,
@@ -79,6 +80,8 @@ def simulate_sample(
         Quarks per daughter, 2 or 3; the models are those of :func:`bumphunt.simulation.pythia.generator`.
     widths : tuple of float, optional
         Widths of Z', X and Y over their masses, up to 0.3; those of the official R&D sample otherwise.
+    dijet : float
+        Part of the signal's decays that go to two quarks without X and Y.
     raw : bool
         Write particles instead of the event table.
     hide_truth : bool
@@ -112,13 +115,14 @@ def simulate_sample(
         masses=masses,
         prongs=prongs,
         widths=widths,
+        dijet=dijet,
         seed=seed,
         block=block,
         output=output,
     )
     if not raw:
         writer_for(output)  # a bad name should be refused before the work, not after
-    request = {
+    request: dict[str, Any] = {
         "background": background,
         "signal": signal,
         "masses": list(masses) if masses is not None and signal else None,
@@ -131,6 +135,8 @@ def simulate_sample(
         "shower": list(shower),
         "versions": _versions(),
     }
+    if dijet > 0.0:  # requests of before stay what they were
+        request["dijet"] = dijet
     parts = output.with_name(f"{output.name}.parts")
     _make_parts(parts)
     refusal = f"{parts} is in use by another process of bumphunt; wait for it, or choose another --output"
@@ -146,6 +152,7 @@ def simulate_sample(
                 seed=seed,
                 prongs=prongs,
                 widths=widths,
+                dijet=dijet if kind == "signal" else 0.0,
                 detector=detector,
                 shower=tuple(shower),
                 raw=raw,
@@ -178,6 +185,7 @@ def _check(
     masses: tuple[float, float, float] | None,
     prongs: int,
     widths: tuple[float, float, float] | None,
+    dijet: float,
     seed: int,
     block: int,
     output: Path,
@@ -194,7 +202,7 @@ def _check(
     if block < 1:
         raise InputError(f"block is {block}; give at least 1")
     check_output_file(output)
-    pythia.check_request(masses=masses if signal else None, prongs=prongs, widths=widths)
+    pythia.check_request(masses=masses if signal else None, prongs=prongs, widths=widths, dijet=dijet)
 
 
 def _versions() -> dict[str, str]:

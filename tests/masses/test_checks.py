@@ -36,7 +36,7 @@ def test_signal_like_the_response_passes_every_check(fit, table):
     checks = mass_checks(fit, n_events=40_000, jet_ratio=0.08, table=table)
     assert {check.applies_to for check in checks} == {"masses"}
     assert [check.name for check in checks if not check.passed] == []
-    assert len(checks) == 9
+    assert len(checks) == 10
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,7 @@ def test_signal_like_the_response_passes_every_check(fit, table):
         ({"p_value": float("nan")}, "mass_fit_p_value"),
         ({"m_resonance": interval(9_400.0, 60.0)}, "inside_response_grid"),
         ({"m_x": interval(1_300.0, 10.0)}, "inside_response_grid"),
+        ({"m_x": interval(900.0, 10.0)}, "jets_hold_decays"),
         ({"m_y": interval(30.0, 2.0)}, "inside_response_grid"),
         ({"n_signal": interval(30_000.0, 32_000.0)}, "yield_within_file"),
         ({"n_signal": Interval(value=0.0, low=0.0, high=110.0, stat_low=0.0, stat_high=110.0)}, "yield_significance"),

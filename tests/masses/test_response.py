@@ -82,6 +82,21 @@ def test_draws_are_an_event_table(table):
     assert events["tau21_1"].median() < events["tau21_2"].median()
 
 
+def test_a_sharper_detector_has_less_of_a_jets_offset(table):
+    model = signal_model(table, MASSES)
+    light = model.light.shape
+    assert light.mode > 0.015
+    assert light.peak(0.5) == pytest.approx(0.5 * light.mode)
+    assert light.peak(1.0) == light.mode
+    # density and draws go together
+    grid = np.linspace(-0.3, 0.3, 6001)
+    density = np.exp(light.widened(grid, 0.5))
+    assert grid[density.argmax()] == pytest.approx(0.5 * light.mode, abs=0.01)
+    drawn = draw_signal(model, 20_000, rng=np.random.default_rng(0)).widened(model, 0.5).light
+    core = np.abs(drawn) < 0.3
+    assert np.mean(drawn[core]) == pytest.approx(np.average(grid, weights=density), abs=0.006)
+
+
 def test_weights_reproduce_what_is_linear():
     rng = np.random.default_rng(3)
     offsets = rng.uniform(-1, 1, (200, 2)) + np.array([0.2, -0.1])

@@ -70,3 +70,10 @@ def test_the_interval_holds_three_percent_for_the_efficiency(table, signal, back
     assert found.stat_high - found.value == pytest.approx(statistical)
     assert found.high - found.value == pytest.approx(np.hypot(statistical, 0.03 * found.value))
     assert found.value - found.low == pytest.approx(np.hypot(statistical, 0.03 * found.value))
+
+
+def test_a_sharper_detector_leaves_more_of_the_signal_in_the_box(table, signal, background):
+    events = experiment(signal, background, 300, np.random.default_rng(8))
+    nominal, sharper = (measured(table, events, widening=(width, width)) for width in (1.0, 0.5))
+    assert sharper.efficiency > 1.1 * nominal.efficiency
+    assert sharper.n_signal.value < nominal.n_signal.value
