@@ -174,7 +174,7 @@ def test_the_answers_say_how_they_were_reached(signal_box, light_hunt):
     assert name == "cwola"
     assert (own["z_local"], own["z_global"]) == (answers.z_local, answers.z_global)
     assert own["low"] < 3500 < own["high"]
-    assert answers.z_stat >= answers.z_global
+    assert answers.z_stat >= answers.z_global - 1e-9  # one went through its p-value
     assert 0 < answers.z_spread < 3
     assert set(answers.calibration) == {"method", "n", "width", "mean"}
     assert (answers.tested_to is None) == (answers.calibration["n"] == 0)

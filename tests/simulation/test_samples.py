@@ -224,7 +224,7 @@ def test_without_pythia(monkeypatch):
 
 
 def test_presets():
-    assert set(PRESETS) == {"lhco-rnd", "blackbox-like", "empty-box", "shifted"}
+    assert set(PRESETS) == {"lhco-rnd", "blackbox-like", "empty-box", "shifted", "blackbox3-like"}
     assert PRESETS["empty-box"].signal == 0
     assert PRESETS["blackbox-like"].hide_truth
     assert PRESETS["shifted"].detector != PRESETS["blackbox-like"].detector
