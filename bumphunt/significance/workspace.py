@@ -215,10 +215,10 @@ def upper_limit(workspace: dict[str, Any], *, mass: float, width: float, level: 
     with _pyhf() as pyhf:
         model, data = _open(pyhf, workspace)
         try:
-            # at mu = 0 exactly both statistics vanish, and rounding may leave 0/0: begin just above
             _, high = model.config.suggested_bounds()[model.config.poi_index]
+            low = _lower_end(pyhf, data, model, high)
             observed, expected = pyhf.infer.intervals.upper_limits.toms748_scan(
-                data, model, 1e-4 * high, high, level=level, rtol=1e-4
+                data, model, low, high, level=level, rtol=1e-4
             )
         except (pyhf.exceptions.FailedMinimization, ValueError) as error:
             raise FitError(f"pyhf found no upper limit at {mass_text(mass)} GeV ({error})") from error
@@ -231,6 +231,23 @@ def upper_limit(workspace: dict[str, Any], *, mass: float, width: float, level: 
         q0_p_value=p_value,
         best_fit=best,
     )
+
+
+LOWER_ENDS = (1e-4, 1e-3, 1e-2)
+"""Where the search for a limit may begin, in parts of the largest signal strength."""
+
+
+def _lower_end(pyhf: Any, data: Any, model: Any, high: float) -> float:
+    """Return a small signal strength at which CLs is a number.
+
+    At zero both statistics vanish; near it the likelihoods of large counts differ by less than their rounding, and a
+    difference below zero has no root.
+    """
+    for part in LOWER_ENDS[:-1]:
+        observed, expected = pyhf.infer.hypotest(part * high, data, model, return_expected_set=True)
+        if np.isfinite([float(value) for value in (observed, *expected)]).all():
+            return part * high
+    return LOWER_ENDS[-1] * high
 
 
 def _open(pyhf: Any, workspace: dict[str, Any]) -> tuple[Any, Any]:

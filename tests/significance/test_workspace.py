@@ -219,3 +219,43 @@ def test_a_window_without_a_fit_still_makes_a_workspace():
     p_value, best = discovery_p_value(workspace)
     assert p_value < 1e-6
     assert best == pytest.approx(40 / 0.9, rel=0.1)
+
+
+def test_a_million_events_have_a_limit():
+    """Near zero signal the likelihoods of so many events differ by less than their rounding, and CLs is no number."""
+    background = np.array([42_029.2, 37_805.6, 33_767.6, 29_949.6])
+    shifts = np.array([[-181.3, -173.3, -153.3, -127.0], [-28.4, -9.3, 7.6, 21.4], [-3.1, 2.7, 2.1, -2.0]])
+    systematics = [
+        {
+            "name": f"eigen_{n}",
+            "type": "histosys",
+            "data": {"hi_data": list(background + d), "lo_data": list(background - d)},
+        }
+        for n, d in enumerate(shifts)
+    ]
+    workspace = {
+        "channels": [
+            {
+                "name": "mjj",
+                "samples": [
+                    {
+                        "name": "signal",
+                        "data": [14.1, 26.5, 25.5, 11.7],
+                        "modifiers": [{"name": "mu", "type": "normfactor", "data": None}],
+                    },
+                    {"name": "background", "data": list(background), "modifiers": systematics},
+                ],
+            }
+        ],
+        "observations": [{"name": "mjj", "data": [42_686.0, 37_796.0, 33_853.0, 30_274.0]}],
+        "measurements": [
+            {
+                "name": "search",
+                "config": {"poi": "mu", "parameters": [{"name": "mu", "bounds": [[0.0, 137.0]], "inits": [1.0]}]},
+            }
+        ],
+        "version": "1.0.0",
+    }
+    found = upper_limit(workspace, mass=3_494.0, width=0.033)
+    assert found.expected[2] == pytest.approx(1_300.0, rel=0.3)
+    assert np.all(np.diff(found.expected) > 0)
