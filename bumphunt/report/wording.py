@@ -52,6 +52,7 @@ FAILURES = {
     "jet_mass_units": "jet masses a thousand times too large or small for their dijet mass, as MeV beside GeV",
     "tau21_scale": "signal jets of another substructure than two prongs, for which nothing was calibrated",
     "resolutions": "a peak much wider or sharper than the detector makes one, as of a broad resonance",
+    "jets_hold_decays": "a daughter so heavy that its decay leaves the jet: there is no peak to read its mass off",
     "box_yield_agrees": "two counts of the same signal, with and without the score, differ by more than their errors",
     "yield_against_excess": "the fit claims more or less signal than the window holds above its background",
 }
