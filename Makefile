@@ -97,7 +97,7 @@ real-spectra: install  ## fit published CMS spectra, the Z and the Upsilon (a mi
 figures: install  ## redraw the figures that stored results are enough for (seconds)
 	$(BIN)/python analysis/figures.py
 
-studies: install  ## repeat the studies of the seed documents; what is up to date is left alone (20 minutes)
+studies: install  ## repeat the studies of the lectures the package grew out of; what is up to date is left alone (20 minutes)
 	$(BIN)/python -W ignore analysis/studies.py --workers $(WORKERS)
 
 paper: install  ## write paper/generated from the last results and out/paper/main.pdf (needs LaTeX)

@@ -1,4 +1,4 @@
-"""Analyse a black box as any user would, beside the seed document's procedure and, where it is known, the truth.
+"""Analyse a black box as any user would, beside the procedure of Vaupotič's report and, where it is known, the truth.
 
     python analysis/blackbox.py data/blackbox.parquet --output out/blackbox --workers 2
 
@@ -49,10 +49,10 @@ def main() -> None:
         seed=arguments.seed, workers=arguments.workers,
     )  # fmt: skip
     if in_region(arguments.events) < 100:
-        print("too few events between 3.6 and 4 TeV for the seed document's procedure")
+        print("too few events between 3.6 and 4 TeV for Vaupotič's procedure")
         return
     record = perform(import_module("blackbox"), settings)
-    print(f"\n{'':12} {'seed document':>18} {'package':>16} {'truth':>8} {'pull':>6}")
+    print(f"\n{'':12} {'Vaupotič':>18} {'package':>16} {'truth':>8} {'pull':>6}")
     for name in ANSWERS:
         print(row(name, record["numbers"], result))
 
@@ -63,7 +63,7 @@ def in_region(events: Path) -> int:
 
 
 def row(name: str, numbers: dict[str, Any], result: bumphunt.results.AnalysisResult) -> str:
-    """Return one line: the document's way, the package's answer, truth, and their distance in intervals."""
+    """Return one line: Vaupotič's way, the package's answer, truth, and their distance in intervals."""
     way = numbers["seed"][numbers["followed"]]
     seed = way.get(name)
     interval, value = getattr(result.answers, name), (numbers["truth"] or {}).get(name)
@@ -156,7 +156,7 @@ def run(settings: Settings) -> Findings:
 
 
 def blind_way(scores: dict[str, np.ndarray], mjj: np.ndarray) -> str:
-    """Return z with the end that the signal region prefers to its sidebands: what the document did by eye."""
+    """Return z with the end that the signal region prefers to its sidebands: what Vaupotič did by eye."""
     in_sr = (mjj > REGION[0]) & (mjj < REGION[1])
     in_sb = ~in_sr & (mjj > REGION[0] - 400) & (mjj < REGION[1] + 600)
     return "z, high end" if bumphunt.scores.orient(scores["z"], in_sr, in_sb) > 0 else "z, low end"

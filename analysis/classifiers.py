@@ -1,4 +1,4 @@
-"""Decision tree, boosted trees and networks on labelled jets: what the other seed documents teach, repeated here.
+"""Decision tree, boosted trees and networks on labelled jets: what the other lectures teach, repeated here.
 
     python analysis/studies.py --only classifiers
 

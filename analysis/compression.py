@@ -1,4 +1,4 @@
-"""The autoencoder beside principal components, and as a remover of noise (introduction of the main seed document).
+"""The autoencoder beside principal components, and as a remover of noise (introduction of Vaupotič's report).
 
 python analysis/studies.py --only compression
 """

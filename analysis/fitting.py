@@ -1,4 +1,4 @@
-"""Fit a function with powers, sines and a small network, inside and outside the training range (seed document 004).
+"""Fit a function with powers, sines and a small network, inside and outside the training range (Kalinowski).
 
 python analysis/studies.py --only fitting
 """
@@ -61,7 +61,7 @@ def sines(x: np.ndarray, y: np.ndarray, order: int, period: float) -> Any:
 
 
 def network(x: np.ndarray, y: np.ndarray, settings: Settings, activation: str) -> Any:
-    """Train the document's network: two hidden layers of 32, mean squared error, 150 epochs."""
+    """Train the lecture's network: two hidden layers of 32, mean squared error, 150 epochs."""
     from sklearn.neural_network import MLPRegressor
 
     model = MLPRegressor(

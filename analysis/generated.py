@@ -1,4 +1,4 @@
-"""New events from the latent space: the main seed document's way and a closer one (its figures 14 to 18).
+"""New events from the latent space: Vaupotič's way and a closer one (figures 14 to 18 of that report).
 
     python analysis/studies.py --only generated
 
@@ -54,8 +54,8 @@ def run(settings: Settings) -> Findings:
         )
         drawn[name] = pd.DataFrame(made, columns=names)
 
-    draw("seed, Gaussian", line, gauss)
-    draw("seed, best fit", line, best)
+    draw("report, Gaussian", line, gauss)
+    draw("report, best fit", line, best)
     wide = bumphunt.scores.VariationalAutoencoder(
         hidden=(128, 128, 128), latent_dim=len(names), zeta=2000.0, optimizer="adam", learning_rate=1e-3,
         batch_size=settings.pick(200, 500), epochs=settings.pick(6, 12), seed=settings.seed,
@@ -82,17 +82,17 @@ def run(settings: Settings) -> Findings:
     rebuilt = pd.DataFrame(line.reconstruct(unit), columns=names)
     as_unit = {
         "training events": pd.DataFrame(unit, columns=names),
-        "drawn, seed's way": pd.DataFrame(front_end.transform(drawn["seed, best fit"]), columns=names),
+        "drawn, report's way": pd.DataFrame(front_end.transform(drawn["report, best fit"]), columns=names),
         "drawn, mixture": pd.DataFrame(front_end.transform(drawn[best_way]), columns=names),
     }
     physical = {
         "training events": rows,
-        "drawn, seed's way": drawn["seed, best fit"],
+        "drawn, report's way": drawn["report, best fit"],
         "drawn, mixture": drawn[best_way],
     }
     outputs = {
         "input": as_unit["training events"],
-        "output, seed's VAE": rebuilt,
+        "output, report's VAE": rebuilt,
         "output, wide VAE": pd.DataFrame(wide.reconstruct(unit), columns=names),
     }
     order = [*names[::2], *names[1::2]]

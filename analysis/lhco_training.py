@@ -1,4 +1,4 @@
-"""How optimiser and learning rate decide what the seed document's autoencoder sees (figure 10 of the main document).
+"""How optimiser and learning rate decide what Vaupotič's autoencoder sees (figure 10 of that report).
 
     python analysis/studies.py --only lhco_training
 
@@ -38,7 +38,7 @@ def scan_training(
 ) -> dict[tuple[str, str, float], dict[str, list[float]]]:
     """Train with each optimiser and rate, and return the AUC against the epoch, on events that did not train.
 
-    Either end of a score counts as the anomalous one, as in the document: an AUC below one half is turned round.
+    Either end of a score counts as the anomalous one, as in the report: an AUC below one half is turned round.
     """
     number = settings.pick(1500, 25_000)
     signal, background = np.flatnonzero(truth), np.flatnonzero(~truth)

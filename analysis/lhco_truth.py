@@ -1,8 +1,8 @@
-"""The main seed document's test data: 10 % and 0.1 % of signal, with truth (its figures 7 to 9 and 11 to 13).
+"""Vaupotič's test data: 10 % and 0.1 % of signal, with truth (figures 7 to 9 and 11 to 13 of that report).
 
     python analysis/studies.py --only lhco_truth
 
-Trains the document's variational autoencoder without truth and judges it with truth. In full mode the
+Trains the report's variational autoencoder without truth and judges it with truth. In full mode the
 package's own analysis also runs on the sample with 0.1 % of signal.
 """
 
@@ -118,7 +118,7 @@ def classify(
 
 
 def best_end(score: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return the score with its anomalous end up, as the document chose it: with truth."""
+    """Return the score with its anomalous end up, as the report chose it: with truth."""
     return score if bumphunt.scores.roc(score, truth).auc >= 0.5 else -score
 
 
@@ -179,7 +179,7 @@ def more_events(events: pd.DataFrame, truth: np.ndarray, score: np.ndarray, titl
 
 
 def peaks(events: pd.DataFrame, score: np.ndarray, settings: Settings) -> dict[str, list[float]]:
-    """Return the document's estimates: mean and spread of each histogram's maximum over a range of N."""
+    """Return the report's estimates: mean and spread of each histogram's maximum over a range of N."""
     found = bumphunt.masses.peak_scan(
         score, {name: events[name].to_numpy(dtype=float) for name in MASSES},
         bin_widths={"mjj": 50.0, "mj1": 20.0, "mj2": 10.0}, take=settings.pick((30, 200), (100, 1300)),

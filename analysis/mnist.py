@@ -1,4 +1,4 @@
-"""The first part of the main seed document: a variational autoencoder on handwritten digits (its figures 1 to 6).
+"""The first part of Vaupotič's report: a variational autoencoder on handwritten digits (figures 1 to 6 there).
 
     python analysis/studies.py --only mnist [--mnist PATH]
 
@@ -113,7 +113,7 @@ def kolmogorov_normal(values: np.ndarray) -> float:
 
 @styled
 def reparametrisation() -> object:
-    """Draw what both forms of the trick give for one event: the right one is its Gaussian, the seed's is not."""
+    """Draw what both forms of the trick give for one event: the right one is its Gaussian, the printed one is not."""
     from scipy import stats
 
     mean, log_variance = 1.0, -1.0

@@ -1,4 +1,4 @@
-"""An autoencoder as anomaly detector and as monitor of data quality (seed document 001).
+"""An autoencoder as anomaly detector and as monitor of data quality (Pedro).
 
     python analysis/studies.py --only monitor
 

@@ -121,10 +121,10 @@ def derived(found: Results) -> dict[str, str]:
     for name, (value, spread) in followed(found).items():
         made[key("blackbox", "seed_way", name)] = spreading(value, spread)
     for name in MASS_OF:
-        value, spread = found["literature"]["seed_box"][name]
-        made[key("literature", "seed_box", name)] = rf"${value:g} \pm {spread:g}$"
+        value, spread = found["literature"]["report"][name]
+        made[key("literature", "report", name)] = rf"${value:g} \pm {spread:g}$"
         truth = found["literature"]["box_one"][name]
-        made[key("literature", "seed_pull", name)] = f"{abs(value - truth) / spread:.1f}"
+        made[key("literature", "report_pull", name)] = f"{abs(value - truth) / spread:.1f}"
     if "generation_speed" in found:
         rows = found["generation_speed"]["rows"]
         for theirs, ours, text in ((rows[0], rows[1], "all"), (rows[2], rows[3], "many")):
@@ -142,7 +142,7 @@ def spreading(value: float, spread: float) -> str:
 
 
 def box_table(found: Results) -> str | None:
-    """Return seed document's procedure, this package and truth, for the box of this repository."""
+    """Return the report's procedure, this package and truth, for the box of this repository."""
     box = found.get("blackbox")
     if box is None or not box.get("package") or not box.get("truth"):
         return None
@@ -159,20 +159,20 @@ def box_table(found: Results) -> str | None:
                 signed(package["pulls"][name]) if answer else "--",
             ]
         )
-    return table(["", "seed's procedure", "this package", "truth", "pull"], loose(rows))
+    return table(["", "the report's procedure", "this package", "truth", "pull"], loose(rows))
 
 
 def published_table(found: Results) -> str:
-    """Return what the seed document gave for the Olympics' first black box, and the truth published later."""
+    """Return what Vaupotič's report gave for the Olympics' first black box, and the truth published later."""
     literature = found["literature"]
     rows = []
     for name in MASS_OF:
-        value, spread = literature["seed_box"][name]
+        value, spread = literature["report"][name]
         truth = literature["box_one"][name]
         rows.append(
             [QUANTITIES[name] + " [GeV]", rf"${value:g} \pm {spread:g}$", truth, signed((value - truth) / spread)]
         )
-    return table(["", "seed", "truth", "off by (its own errors)"], loose(rows))
+    return table(["", "report", "truth", "off by (its own errors)"], loose(rows))
 
 
 def test_table(found: Results) -> str | None:
@@ -280,7 +280,7 @@ def comparison_table(found: Results) -> str:
     if study is not None:
         for ratio in ("10 %", "0.1 %"):
             best = max(study[ratio]["max_sic"].items(), key=lambda item: item[1] or 0.0)
-            rows.append(["seed's VAE, here", f"simulated, S/B {ratio}, {best[0].replace('log_var', 'log σ²')}",
+            rows.append(["the report's VAE, here", f"simulated, S/B {ratio}, {best[0].replace('log_var', 'log σ²')}",
                          "max SIC", f"{best[1]:.1f}"])  # fmt: skip
         package = study.get("package") or {}
         if package:

@@ -1,10 +1,10 @@
-"""Repeat every study of the seed documents; what is up to date is left alone.
+"""Repeat every study of the lectures that the package grew out of; what is up to date is left alone.
 
     make studies
     python analysis/studies.py --quick
 
-Each study writes a JSON of its numbers and its figures; analysis/README.md says which figure answers to which of the
-documents. The full studies leave out what was made by the same code, settings and inputs, so an interrupted
+Each study writes a JSON of its numbers and its figures; analysis/README.md says which figure answers to which of
+theirs. The full studies leave out what was made by the same code, settings and inputs, so an interrupted
 run goes on where it broke off.
 """
 

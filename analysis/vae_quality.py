@@ -1,4 +1,4 @@
-"""How well the seed's VAE separates signal, which of its scores is best, and whether that is found without labels.
+"""How well the praktikum's VAE separates signal, which of its scores is best, and whether that is found without labels.
 
     make vae-quality
 

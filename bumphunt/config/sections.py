@@ -129,7 +129,7 @@ class CwolaConfig(Section):
 
 
 class VaeConfig(Section):
-    """A second opinion: the variational autoencoder of the seed document, loss zeta L_R + xi L_KL."""
+    """A second opinion: the variational autoencoder of Vaupotič's report, loss zeta L_R + xi L_KL."""
 
     enabled: bool = Field(
         True, description="train it and report its scores beside the primary one; false: no latent classifier either"

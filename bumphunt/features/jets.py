@@ -131,7 +131,7 @@ def cluster(momenta: Momenta, *, algorithm: str, radius: float, strategy: str = 
 
 
 def recluster(momenta: Momenta, *, algorithm: str) -> Any:
-    """Return the cluster sequences that unite each whole jet, for :func:`exclusive`."""
+    """Return the cluster sequences that unite all of each jet, for :func:`exclusive`."""
     # at a radius beyond all distances the tiles of the other strategies are of no use
     return cluster(momenta, algorithm=algorithm, radius=REUNITE_RADIUS, strategy="N2Plain")
 

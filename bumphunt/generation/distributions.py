@@ -1,4 +1,4 @@
-"""Which continuous distribution of scipy.stats does one latent variable follow? The seed document's search.
+"""Which continuous distribution of scipy.stats does one latent variable follow? The search of Vaupotič's report.
 
 A standard Gaussian is the prior of a variational autoencoder, but the latent means of real events
 do not follow it. Every distribution is fitted by maximum likelihood under a time limit and ranked.
@@ -47,8 +47,8 @@ class DistributionFit(Result):
     aic : float
         Akaike's criterion, 2 × parameters − 2 log L; comparable within one sample only.
     squared_error : float
-        Sum over 200 bins of the squared difference between density histogram and density, the seed
-        document's measure. It depends on the binning and on the unit of the variable.
+        Sum over 200 bins of the squared difference between density histogram and density,
+        Vaupotič's measure. It depends on the binning and on the unit of the variable.
     n_events : int
         Events fitted.
     """
@@ -96,7 +96,7 @@ def rank_distributions(
     names : sequence of str, optional
         Names in :mod:`scipy.stats`; all of :func:`continuous_distributions` by default.
     by : {"ks", "aic", "squared_error"}
-        The measure to rank by, smallest first. The squared error is the seed document's: it weighs the
+        The measure to rank by, smallest first. The squared error is Vaupotič's: it weighs the
         mode of the histogram most and the tails hardly at all.
     workers : int
         Local processes, one distribution a task.

@@ -64,7 +64,7 @@ def generate_events(
         Events to draw; as many as trained on otherwise.
     method : {"mixture", "distribution"}
         ``mixture`` draws from a Gaussian mixture in a latent space of several dimensions and gives each event
-        the spread that the decoder leaves out. ``distribution`` is the seed document's way: one latent
+        the spread that the decoder leaves out. ``distribution`` is the way of Vaupotič's report: one latent
         variable, the best of scipy's distributions, the decoder's mean. Its events lie on a curve.
     config : AnalysisConfig, optional
         Its section ``vae`` describes the network. By default that of the method.

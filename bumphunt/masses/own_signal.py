@@ -131,7 +131,7 @@ def jets_exchanged(mj1: FloatArray, mj2: FloatArray, masses: Masses) -> BoolArra
 
     Examples
     --------
-    Two whole jets, and a jet of X that has lost most of its decay:
+    Two contained jets, and a jet of X that has lost most of its decay:
 
     >>> import numpy as np
     >>> jets_exchanged(np.array([510.0, 105.0]), np.array([103.0, 70.0]), (3500.0, 500.0, 100.0)).tolist()

@@ -1,4 +1,7 @@
-"""The seed document's peak scan: where the histogram's maximum lies as ever more events are taken."""
+"""Vaupotič's peak scan: where the histogram's maximum lies as ever more events are taken.
+
+Domen Vaupotič, *Praktikum strojnega učenja v fiziki*, section 4.4.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +15,8 @@ from bumphunt.results import PeakScan
 
 FloatArray = npt.NDArray[np.float64]
 
-SEED_RANGE = (100, 1300)
-"""Numbers of events that the seed document averages over."""
+PUBLISHED_RANGE = (100, 1300)
+"""Numbers of events that the report averages over."""
 KERNEL_WIDTHS = {"mjj": 0.025}
 """Kernel of the kernel mode as a fraction of the mass; 0.05 for other variables: two thirds of the resolutions."""
 _REPLICAS = 40
@@ -45,9 +48,9 @@ def peak_scan(
 ) -> PeakScan:
     """Follow the position of each mass histogram's maximum while the number of events taken grows.
 
-    The average over a range of N is the seed document's estimate of the mass. Its spread over that
+    The average over a range of N is the report's estimate of the mass. Its spread over that
     range is no uncertainty: successive steps share nearly all their events, and a bias common to
-    all steps never shows (the seed's m_X of 617 ± 19 GeV stood against a truth of 732). Beside it stand two
+    all steps never shows (its m_X of 617 ± 19 GeV stood against a truth of 732). Beside it stand two
     modes that need no bins, the kernel mode with the background of ``sideband`` taken off, and a bootstrap error of its
     average: whole events are drawn anew, so that all steps move together.
 
@@ -105,7 +108,7 @@ def peak_scan(
 def seed_estimate(
     score: FloatArray, variables: Mapping[str, FloatArray], *, bin_widths: Mapping[str, float]
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Return the seed document's own estimate: mean and spread of the maxima for 100 <= N <= 1300, or None.
+    """Return the report's own estimate: mean and spread of the maxima for 100 <= N <= 1300, or None.
 
     Parameters
     ----------
@@ -117,9 +120,9 @@ def seed_estimate(
     (mean, spread) or None
         Arrays of shape (variables,) in GeV; None where there are fewer than 100 events.
     """
-    if len(score) < SEED_RANGE[0]:
+    if len(score) < PUBLISHED_RANGE[0]:
         return None
-    found = peak_scan(score, variables, bin_widths=bin_widths, take=SEED_RANGE, steps=121)
+    found = peak_scan(score, variables, bin_widths=bin_widths, take=PUBLISHED_RANGE, steps=121)
     return found.mean, found.spread
 
 

@@ -207,7 +207,7 @@ def resonance_alone(task: WindowTask, outcome: WindowOutcome, best: WindowResult
 def describe_peaks(
     search: Search, task: WindowTask, outcome: WindowOutcome, best: WindowResult, config: AnalysisConfig
 ) -> tuple[PeakScan | None, JetPlane | None]:
-    """Return the seed document's peak scan in the window, and the selected events in the plane of jet masses.
+    """Return Vaupotič's peak scan in the window, and the selected events in the plane of jet masses.
 
     Neither for another final state than dijets.
     """

@@ -41,7 +41,7 @@ def peak_scan(
     ----------
     result : PeakScan
         Modes; the range over which they are averaged is shaded. Where there is a kernel mode, it is drawn too, and
-        its average with the bootstrap error beside the panel, as is the seed document's own average and spread.
+        its average with the bootstrap error beside the panel, as is the average and spread over N = 100 to 1300.
     ax : sequence of Axes, optional
         Two for each variable: first the large panels, then the narrow ones.
     mass_fit : MassFit, optional

@@ -59,13 +59,13 @@ class Interval(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PeakScan(Result):
-    """Position of the histogram maximum against the number of events taken, as in the seed document.
+    """Position of the histogram maximum against the number of events taken, as in Vaupotič's report.
 
     ``n_taken`` (steps,); ``modes`` (steps, 3) for mjj, mj1 and mj2 in GeV. ``mean`` and ``spread``
     are over the steps with ``take_low <= n_taken <= take_high``: the spread is *not* an uncertainty,
     since neighbouring steps share their events. ``half_sample`` and ``kernel`` (steps, 3) are modes without bins, the
     latter less background; ``robust`` (3,) is its average and ``robust_error`` the bootstrap error of that.
-    ``seed_mean`` and ``seed_spread`` (3,) are those of the seed's own range of N.
+    ``seed_mean`` and ``seed_spread`` (3,) are those over N = 100 to 1300, as printed there.
     """
 
     variables: tuple[str, ...]

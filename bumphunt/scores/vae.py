@@ -1,4 +1,7 @@
-r"""The variational autoencoder of the seed document, with the loss :math:`\zeta L_R + \xi L_{KL}`."""
+r"""The variational autoencoder of the praktikum, with the loss :math:`\zeta L_R + \xi L_{KL}`.
+
+Domen Vaupotič, *Praktikum strojnega učenja v fiziki*; "the report" below.
+"""
 
 from collections.abc import Sequence
 
@@ -26,8 +29,8 @@ class VariationalAutoencoder(EncoderDecoderEstimator):
     latent_dim : int
         Dimensions of the latent space.
     zeta, xi : float
-        Weights of the reconstruction and of the KL part of the loss. 5000 and 1 are the seed
-        document's for jets, 784 and 1 its choice for 28 × 28 images.
+        Weights of the reconstruction and of the KL part of the loss. 5000 and 1 are the
+        report's for jets, 784 and 1 its choice for 28 × 28 images.
     reconstruction : {"mse", "binary_crossentropy"}
         Reconstruction loss of an event, averaged over features.
     activation, optimizer : str
@@ -46,15 +49,15 @@ class VariationalAutoencoder(EncoderDecoderEstimator):
 
     Notes
     -----
-    The defaults follow the seed document where it was right to train gently: with Adadelta the
+    The defaults follow the report where it was right to train gently: with Adadelta the
     latent line passes through the bulk of the events once, and events far along it stand out. Trained
     harder (Adam at 0.001, or many more steps) the line coils until it fills the feature space:
     the loss falls and the separation with it. Where that balance is not to depend on the number of
     steps, a smaller ``zeta`` (about 50) with Adam converges to a line that does not coil.
 
     In training :math:`z = \mu + \varepsilon \exp(\tfrac12 \log\sigma^2)` with standard normal
-    :math:`\varepsilon` (arXiv:1312.6114). The encoder's second output is :math:`\log\sigma^2`. The seed
-    document prints the formula wrongly, as :math:`\mu + \exp(\varepsilon \log\sigma / 2)`: that is not
+    :math:`\varepsilon` (arXiv:1312.6114). The encoder's second output is :math:`\log\sigma^2`. The
+    report prints the formula wrongly, as :math:`\mu + \exp(\varepsilon \log\sigma / 2)`: that is not
     Gaussian, and it is not centred on :math:`\mu`.
     """
 

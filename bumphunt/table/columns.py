@@ -68,7 +68,7 @@ COLUMNS: dict[str, Column] = {
 
 REQUIRED = tuple(column.name for column in COLUMNS.values() if column.required)
 FEATURES = ("mj1", "mj2", *(f"{name}_{i}" for name in _SUBSTRUCTURE for i in (1, 2)))
-"""The eight observables of the seed document, in the order written to files."""
+"""The eight observables of Vaupotič's report, in the order written to files."""
 IDENTIFIERS = ("run", "event")
 _ALIASES = {
     "mjj": ("mjj", "dijetmass", "mdijet", "invariantmass", "massjj", "jjmass", "invmass", "mass", "m12"),

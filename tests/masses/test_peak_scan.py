@@ -1,4 +1,4 @@
-"""The seed document's peak scan, by hand."""
+"""Vaupotič's peak scan, by hand."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bumphunt.errors import InputError
 from bumphunt.masses.modes import half_sample_mode, histogram_mode, kernel_mode
-from bumphunt.masses.peak_scan import SEED_RANGE, Sideband, default_take, peak_scan, seed_estimate
+from bumphunt.masses.peak_scan import PUBLISHED_RANGE, Sideband, default_take, peak_scan, seed_estimate
 
 
 def test_the_maximum_is_followed_as_more_events_are_taken():
@@ -71,7 +71,7 @@ def test_background_is_taken_off_and_the_bootstrap_error_is_the_spread_of_experi
     errors = np.array([one.robust_error[0] for one in found])
     assert np.mean(errors) == pytest.approx(robust.std(), rel=0.5)
     assert (np.abs(robust - 500.0) < errors).mean() > 0.4
-    # the seed's spread over N is another thing
+    # the report's spread over N is another thing
     assert all(one.kernel.shape == one.modes.shape == one.half_sample.shape for one in found)
 
 
@@ -79,7 +79,7 @@ def test_the_seed_document_averages_over_its_own_range():
     rng = np.random.default_rng(1)
     score, mass, _ = sample(rng, n_background=3_000)
     mean, spread = seed_estimate(score, {"mj1": mass}, bin_widths={"mj1": 20.0})
-    found = peak_scan(score, {"mj1": mass}, bin_widths={"mj1": 20.0}, take=SEED_RANGE, steps=121)
+    found = peak_scan(score, {"mj1": mass}, bin_widths={"mj1": 20.0}, take=PUBLISHED_RANGE, steps=121)
     assert (mean[0], spread[0]) == (found.mean[0], found.spread[0])
     assert seed_estimate(score[:99], {"mj1": mass[:99]}, bin_widths={"mj1": 20.0}) is None
 

@@ -94,7 +94,7 @@ def test_figures_and_references_exist():
 
 def test_published_numbers_name_their_source():
     for name, entry in json.loads((PAPER / "literature.json").read_text("utf-8")).items():
-        assert re.search(r"arXiv:\d{4}\.\d{5}|seed document", entry["source"]), name
+        assert re.search(r"arXiv:\d{4}\.\d{5}|Vaupotič", entry["source"]), name
 
 
 @pytest.mark.skipif(shutil.which("latexmk") is None, reason="LaTeX is not installed")

@@ -21,7 +21,7 @@ from bumphunt.scores.supervised.networks import MlpClassifier
 from bumphunt.scores.supervised.trees import check_labelled
 
 EPSILON = 0.01
-"""The adversarial shift of the seed document, in standard deviations of each feature."""
+"""The adversarial shift of Kalinowski's lecture, in standard deviations of each feature."""
 
 RESERVED = ("clean", "attacked")
 

@@ -1,4 +1,4 @@
-"""The supervised network of the seed documents, with adversarial training. For studies only.
+"""The supervised network of the lectures of Soares and Kalinowski, with adversarial training. For studies only.
 
 Standardised features, rotated to their principal axes; balanced samples; dense layers whose width falls
 by a step a layer, with dropout; the weights with the best validation loss are kept.
@@ -62,7 +62,7 @@ class MlpClassifier(SupervisedClassifier):
         Rotate to the principal axes.
     fgsm_epsilon : float
         Size of the adversarial shift, in standard deviations of each feature; 0 trains without it, and 0.01 is
-        the choice of the seed document.
+        the choice of Kalinowski's lecture.
     fgsm_share : float
         Weight of the shifted events in the loss, in (0, 1]: 0.5 is that of arXiv:1412.6572 (section 6), 1 trains
         on shifted events only.

@@ -1,4 +1,4 @@
-"""The seed document's network on simulated dijets with 10 % of signal, from features to a blind choice."""
+"""The network of Vaupotič's report on simulated dijets with 10 % of signal, from features to a blind choice."""
 
 from pathlib import Path
 
