@@ -219,9 +219,10 @@ def all_fits(z: np.ndarray, fits: list[Any]) -> object:
         for fit in fits[5:]:
             density = getattr(stats, fit.name).pdf(grid, *fit.parameters)
             axes.plot(grid, density, color=GREY, linewidth=0.4, alpha=0.6)
-        for fit, colour in zip(fits[:5], COLOURS, strict=False):
+        dashes = ("-", "--", "-.", ":", (0, (6, 1, 1, 1)))
+        for fit, colour, dash in zip(fits[:5], COLOURS, dashes, strict=False):
             density = getattr(stats, fit.name).pdf(grid, *fit.parameters)
-            axes.plot(grid, density, color=colour, linewidth=1.2, label=f"{fit.name}: KS {fit.ks:.4f}")
+            axes.plot(grid, density, color=colour, linestyle=dash, linewidth=1.6, label=f"{fit.name}: KS {fit.ks:.4f}")
     axes.set_ylim(0, 1.5 * counts.max())
     axes.set_xlim(low, high)
     axes.set_xlabel("Latent mean $z$")

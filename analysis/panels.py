@@ -70,7 +70,11 @@ def variables(
             target = axes.twinx() if sample == second_axis else axes
             counts = np.histogram(columns_of[name], edges)[0] / (len(columns_of[name]) if density else 1)
             colour = COLOURS[number % len(COLOURS)]
-            drawn = target.stairs(counts, edges, color=colour, linewidth=1.3, zorder=3 - number)
+            # later samples lie on top, dashed where they may hide one that they agree with
+            dashes = "-" if number < 2 else (0, (4, 2))
+            drawn = target.stairs(
+                counts, edges, baseline=None, color=colour, linewidth=1.3, linestyle=dashes, zorder=3 + number
+            )
             if number == 0:
                 target.stairs(counts, edges, color=colour, fill=True, alpha=0.18, linewidth=0)
                 first = highest = float(counts.max())
@@ -87,10 +91,11 @@ def variables(
         axes.set_ylim(0, 1.1 * highest)
         if marks and name in marks:
             handles.setdefault(
-                "true mass", axes.axvline(marks[name], color=BLACK, linestyle="--", linewidth=1.2, zorder=5)
+                "true mass", axes.axvline(marks[name], color=BLACK, linestyle="--", linewidth=1.2, zorder=9)
             )
         axes.set_xlim(low, high)
-        axes.set_xlabel(SYMBOLS.get(name, name) + (" (quantile)" if unit else ""), fontsize=LARGE)
+        symbol = SYMBOLS.get(name, name)
+        axes.set_xlabel(f"{symbol.removesuffix(' [GeV]')}, quantile" if unit else symbol, fontsize=LARGE)
         axes.tick_params(axis="x", labelsize=SMALL)
         axes.xaxis.set_major_locator(MaxNLocator(4))
     for axes in grid.ravel()[len(names) :]:
