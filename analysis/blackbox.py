@@ -45,7 +45,7 @@ def main() -> None:
     )
     print(result)
     settings = Settings(
-        box=arguments.events, box_run=arguments.output, output=arguments.output / "seed_document",
+        box=arguments.events, box_run=arguments.output, output=arguments.output / "praktikum",
         seed=arguments.seed, workers=arguments.workers,
     )  # fmt: skip
     if in_region(arguments.events) < 100:

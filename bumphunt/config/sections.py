@@ -6,7 +6,7 @@ A number that is not finite, or absurdly large, is refused here and not met late
 import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 
 def _as_tuple(value: Any) -> Any:
@@ -45,7 +45,15 @@ class ResonanceConfig(Section):
 
     column: Name = Field("mjj", description="column of the resonance's mass")
     unit: Name = Field("GeV", description="its unit, and that of every mass in this file")
-    label: Name = Field("dijet mass", description="its name in figures and messages")
+    label: Name = Field("dijet mass", description="its name in figures, tables and the report; else that of the column")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _label_of_the_column(cls, given: Any) -> Any:
+        """Another column than that of dijets is no dijet mass: its own name is its label where none is given."""
+        if isinstance(given, dict) and isinstance(given.get("column"), str) and "label" not in given:
+            return given if given["column"] == "mjj" else {**given, "label": given["column"]}
+        return given
 
 
 class SearchConfig(Section):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,9 @@ def _expect(
         config=settings.model_dump(mode="json"),
         blind=True,
         answers=dict.fromkeys(Answers.__dataclass_fields__) | {"status": "blinded", "discovery": False},
-        expected=tuple(window for index in sorted(found) for window in found[index]),
+        expected=tuple(
+            replace(window, mass_unit=settings.resonance.unit) for index in sorted(found) for window in found[index]
+        ),
     )
     write_json(folder / "result.json", result.to_dict())
     return result

@@ -287,7 +287,7 @@ def hunt_and_keep(
         answers=findings.answers,
         checks=findings.verdict.checks,
         stages=findings.stages,
-        signals=tuple(each.answers() for each in findings.further),
+        signals=tuple(replace(each.answers(), mass_unit=config.resonance.unit) for each in findings.further),
         data_quality=intake.quality.to_dict(),
     )
     return Hunt(

@@ -26,7 +26,7 @@ from bumphunt.pipeline.prior_answer import run_prior
 from bumphunt.pipeline.search import Search, prepare_search
 from bumphunt.pipeline.verdict import Verdict, reach_verdict
 from bumphunt.pipeline.windows import WindowOutcome, search_window
-from bumphunt.results import Answers, CrossCheck, Products, TrainingHistory, UpperLimit
+from bumphunt.results import Answers, CrossCheck, Products, TrainingHistory, UpperLimit, mass_named, name_mass
 
 logger = logging.getLogger(__name__)
 
@@ -169,11 +169,12 @@ def hunt_events(
             maps = prior.findings.maps
             products = replace(products, hypotheses=maps[prior.findings.best].map, hypothesis_scans=maps)
     workspaces = {"selected": selected} | ({} if inclusive is None else {"inclusive": inclusive})
+    label, unit = mass_named(config.model_dump(include={"resonance"}))
     return Findings(
         search=search,
         verdict=verdict,
-        answers=verdict.answers(limit),
-        products=products,
+        answers=name_mass(verdict.answers(limit), label=label, unit=unit),
+        products=name_mass(products, label=label, unit=unit),
         workspaces=workspaces,
         stages=clock.stages,
         further=further.verdicts,

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bumphunt.plots.style import BLACK, BLUE, GREY, RED, plain
-from bumphunt.results import BoolArray, FloatArray
+from bumphunt.results import DIJET_MASS, BoolArray, FloatArray
 
 LABELS = {
     "mjj": "Dijet mass $m_{jj}$ [GeV]",
@@ -35,6 +35,20 @@ FEATURES = {
 }
 """Features of dijets in words."""
 SYMBOLS = {"mjj": "$m_{jj}$ [GeV]", "mj1": "$m_{j1}$ [GeV]", "mj2": "$m_{j2}$ [GeV]"}
+
+
+def mass_axis(label: str, unit: str, *, short: bool = False) -> str:
+    r"""Return the axis label of the searched mass from its name and unit.
+
+    Examples
+    --------
+    >>> mass_axis("dimuon mass", "GeV"), mass_axis("dijet mass", "GeV", short=True)
+    ('Dimuon mass [GeV]', '$m_{jj}$ [GeV]')
+    """
+    if (label, unit) == (DIJET_MASS, "GeV"):
+        return SYMBOLS["mjj"] if short else LABELS["mjj"]
+    name = plain(label if short else label[:1].upper() + label[1:])
+    return f"{name} [{plain(unit)}]" if unit else name
 
 
 def label(variable: str, *, short: bool = False) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bumphunt.plots.marks import SYMBOLS, p_text, status_label, tail_probability
+from bumphunt.plots.marks import mass_axis, p_text, status_label, tail_probability
 from bumphunt.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, legend_above, one_panel, plain
 from bumphunt.results import CrossCheck, HypothesisMap, ScanResult, WindowResult
 from bumphunt.results.rounding import mass_text
@@ -21,7 +21,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 
 
 def scan(
-    result: ScanResult, *, ax: Axes | None = None, status: str = "", variable: str = SYMBOLS["mjj"]
+    result: ScanResult, *, ax: Axes | None = None, status: str = "", variable: str | None = None
 ) -> tuple[Figure, Axes]:
     """Draw the local p-value against the middle of the window, one line per cut, and write the global one.
 
@@ -36,7 +36,7 @@ def scan(
     status : str
         What the data are, above the figure, on the right.
     variable : str
-        Short label of the mass axis.
+        Short label of the mass axis; by default the name of the mass that the result knows.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def scan(
             fillstyle="none",
             markeredgewidth=1.8,
             color=RED,
-            label=f"Best: {_window(best)}, {best.z_local:.1f} σ",
+            label=f"Best: {_window(best)} {result.mass_unit}, {best.z_local:.1f} σ",
         )
     axes.set_ylim(min(smallest, tail_probability(3.0)) / 6.0, 2.0)
     _significance_lines(axes)
@@ -80,6 +80,7 @@ def scan(
         axes.set_xlim(min(w.low for w in result.windows), max(w.high for w in result.windows))
     else:
         axes.text(0.5, 0.5, "No window was searched", transform=axes.transAxes, ha="center")
+    variable = mass_axis(result.mass_label, result.mass_unit, short=True) if variable is None else variable
     axes.set_xlabel(f"Middle of the window in {variable}")
     axes.set_ylabel("Local p-value (one-sided)")
     status_label(axes, status)
@@ -93,7 +94,7 @@ def scan(
 
 def _window(window: WindowResult) -> str:
     digits = 0 if window.high >= 100.0 else 2
-    return f"{window.low:.{digits}f}–{window.high:.{digits}f}" + (" GeV" if digits == 0 else "")
+    return f"{window.low:.{digits}f}–{window.high:.{digits}f}"
 
 
 def _drawn(window: WindowResult) -> float:

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bumphunt.plots.marks import LABELS, THIN, draw_counts, draw_pulls, per_bin, spans, status_label
+from bumphunt.plots.marks import THIN, draw_counts, draw_pulls, mass_axis, per_bin, spans, status_label
 from bumphunt.plots.style import BLUE, ORANGE, RED, headroom, panels, plain
-from bumphunt.results import FloatArray, MassFit, SpectrumFit
+from bumphunt.results import DIJET_MASS, FloatArray, MassFit, SpectrumFit
 
 FAMILIES = {
     "dijet3": "dijet function, 3 parameters",
@@ -26,8 +26,8 @@ def spectrum(
     ax: Sequence[Axes] | None = None,
     title: str = "",
     status: str = "",
-    variable: str = LABELS["mjj"],
-    unit: str = "GeV",
+    variable: str | None = None,
+    unit: str | None = None,
     mass_fit: MassFit | None = None,
 ) -> tuple[Figure, tuple[Axes, ...]]:
     """Draw one spectrum: events and fit with its 68 % band above, pulls below.
@@ -43,9 +43,9 @@ def spectrum(
     status : str
         What the data are, for example ``13 TeV, 36 fb⁻¹`` or ``Simulation``; above the figure, on the right.
     variable : str
-        Label of the mass axis.
+        Label of the mass axis; by default the name of the mass that the result knows.
     unit : str
-        Of the bin width.
+        Of the bin width; by default that of the result.
     mass_fit : MassFit, optional
         Its signal is stacked on the background, scaled to the excess of the window.
 
@@ -54,6 +54,8 @@ def spectrum(
     figure, (spectrum, pulls)
     """
     fit = result
+    variable = mass_axis(fit.mass_label, fit.mass_unit) if variable is None else variable
+    unit = fit.mass_unit if unit is None else unit
     figure, (upper, lower) = panels(ax, 2, 5.0, nrows=2, ncols=1, sharex=True, height_ratios=[3, 1])
     edges = fit.edges
     upper.set_yscale("log")
@@ -81,7 +83,7 @@ def spectrum(
     if signal is not None:
         upper.stairs(fit.expected + signal, edges, baseline=None, color=RED, zorder=3,
                      label="With signal of the mass fit, scaled to the excess")  # fmt: skip
-    name = FAMILIES.get(fit.family, plain(fit.family))
+    name = family_words(fit)
     upper.stairs(fit.expected, edges, baseline=None, color=BLUE, label=f"Fit: {name}\n({_goodness(fit)})")
     draw_counts(upper, fit.counts, edges, text=f"Data ({fit.counts.sum():,.0f} events)".replace(",", THIN))
     upper.set_ylim(_floor(fit), max(2.0, 2.0 * float(max(np.max(fit.counts), np.nanmax(fit.expected)))))
@@ -98,6 +100,12 @@ def spectrum(
     lower.set_xlabel(variable)
     lower.set_xlim(edges[0], edges[-1])
     return figure, (upper, lower)
+
+
+def family_words(fit: SpectrumFit) -> str:
+    """Return the form of a fit in words: the dijet function is called so for dijets only."""
+    name = FAMILIES.get(fit.family, plain(fit.family))
+    return name if fit.mass_label == DIJET_MASS else name.replace("dijet function", "smooth function")
 
 
 def fitted_signal(fit: SpectrumFit, mass_fit: MassFit) -> FloatArray | None:

@@ -44,10 +44,11 @@ def limit(result: UpperLimit, *, ax: Axes | None = None, n_signal: Interval | No
     points = [0.0, result.n_signal_95, result.best_fit, *expected, *([] if n_signal is None else [n_signal.high])]
     low, high = float(np.nanmin(points)), float(np.nanmax(points))
     axes.set_xlim(low - (0.04 * (high - low) if low < 0 else 0.0), high + 0.06 * (high - low) + 1e-9)
+    unit = plain(result.mass_unit)
     axes.set_yticks([])
     axes.tick_params(axis="y", which="both", left=False, right=False)
     axes.set_xlabel("Signal events in the file, before selection [events]")
-    axes.set_title(f"Narrow resonance at {result.mass:.4g} GeV (width {result.width:.3g} GeV)", loc="left")
+    axes.set_title(f"Narrow resonance at {result.mass:.4g} {unit} (width {result.width:.3g} {unit})", loc="left")
     axes.legend(loc="upper left", ncols=2, fontsize="small", columnspacing=1.2)
     return figure, axes
 
@@ -88,7 +89,7 @@ def limits(result: LimitCurve, *, ax: Axes | None = None, status: str = "") -> t
         headroom(axes, 0.28)
     if len(result.mass) > 1:
         axes.set_xlim(float(np.min(result.mass)), float(np.max(result.mass)))
-    axes.set_xlabel("Mass of the resonance [GeV]")
+    axes.set_xlabel(f"Mass of the resonance [{plain(result.mass_unit)}]")
     axes.set_ylabel(f"Upper limit: {plain(result.quantity)} [{plain(result.unit)}]")
     if result.label:
         axes.set_title(plain(result.label), loc="left")

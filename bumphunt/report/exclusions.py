@@ -49,7 +49,7 @@ def curve_table(curve: LimitCurve) -> Table:
         header=("Mass of the resonance", "Observed", "Expected", "± 1 σ", "± 2 σ"),
         rows=tuple(
             (
-                f"{mass(value)} GeV",
+                f"{mass(value)} {curve.mass_unit}",
                 _events(seen),
                 _events(expected[2]),
                 f"{_events(expected[1])} to {_events(expected[3])}",

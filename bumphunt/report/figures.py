@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bumphunt import plots
-from bumphunt.plots.marks import LABELS, SYMBOLS
 from bumphunt.plots.style import save, style
 from bumphunt.report.formats import count, fraction, interval, mass, mass_range, p_value, sigma
 from bumphunt.report.hover import spectrum_spots, window_spots
@@ -71,20 +70,6 @@ def status_text(result: AnalysisResult) -> str:
     return ", ".join(parts)
 
 
-def _mass_axis(result: AnalysisResult, *, short: bool = False) -> str:
-    """Return the label of the searched variable: the dijet mass unless the settings name another."""
-    given = result.config.get("resonance")
-    if not isinstance(given, dict) or given.get("column", "mjj") == "mjj":
-        return SYMBOLS["mjj"] if short else LABELS["mjj"]
-    name, unit = given.get("label") or given.get("column"), given.get("unit")
-    return f"{name} [{unit}]" if unit else str(name)
-
-
-def _unit(result: AnalysisResult) -> str:
-    given = result.config.get("resonance")
-    return str(given.get("unit") or "") if isinstance(given, dict) else "GeV"
-
-
 Hover = Sequence[tuple[Axes, Sequence[Spot]]]
 
 
@@ -105,30 +90,30 @@ PULLS = (
 
 def _spectra(result: AnalysisResult, products: Products, add: Add) -> None:
     fit = products.inclusive
+    name = fit.mass_label[:1].upper() + fit.mass_label[1:]
     caption = (
-        "Dijet mass of all events with the smooth background fitted outside the shaded window (line; band: 68 % "
+        f"{name} of all events with the smooth background fitted outside the shaded window (line; band: 68 % "
         f"uncertainty). {PULLS}"
     )
     if not fit.masked.any():
-        caption = f"Dijet mass of all events with the smooth background fit (line; band: 68 % uncertainty). {PULLS}"
-    axis, unit, status = _mass_axis(result), _unit(result), status_text(result)
-    before = plots.spectrum(fit, title="Before selection", status=status, variable=axis, unit=unit)
-    spots = spectrum_spots(fit, unit)
+        caption = f"{name} of all events with the smooth background fit (line; band: 68 % uncertainty). {PULLS}"
+    unit, status = fit.mass_unit, status_text(result)
+    before = plots.spectrum(fit, title="Before selection", status=status)
+    spots = spectrum_spots(fit)
     add("spectrum_before", before, caption, _describe(fit, "before selection"), [(axes, spots) for axes in before[1]])
     window = products.scan.best_window
     if window is None or window.fit is None:
         return
     kept = f"{100 * window.cut_fraction:.3g} % most anomalous"
     after = plots.spectrum(
-        window.fit, title=f"After selection: {kept}", status=status, variable=axis, unit=unit,
-        mass_fit=given_mass_fit(result, products),
+        window.fit, title=f"After selection: {kept}", status=status, mass_fit=given_mass_fit(result, products),
     )  # fmt: skip
-    spots = spectrum_spots(window.fit, unit)
+    spots = spectrum_spots(window.fit)
     add(
         "spectrum_after",
         after,
         f"The same spectrum of the {kept} events. The fit does not see the shaded window "
-        f"({mass_range(window.low, window.high)} {unit or ''}): events there above the line are the excess, "
+        f"({mass_range(window.low, window.high)} {unit}): events there above the line are the excess, "
         f"{sigma(window.z_local)} local.",
         _describe(window.fit, "after selection"),
         [(axes, spots) for axes in after[1]],
@@ -137,8 +122,8 @@ def _spectra(result: AnalysisResult, products: Products, add: Add) -> None:
 
 def _describe(fit: SpectrumFit, when: str) -> str:
     text = (
-        f"Dijet mass spectrum {when}: {count(fit.counts.sum())} events from {mass(fit.edges[0])} to "
-        f"{mass(fit.edges[-1])} GeV, falling smoothly; background fit with p-value {p_value(fit.p_value)}."
+        f"Spectrum of the {fit.mass_label} {when}: {count(fit.counts.sum())} events from {mass(fit.edges[0])} to "
+        f"{mass(fit.edges[-1])} {fit.mass_unit}, falling smoothly; background fit with p-value {p_value(fit.p_value)}."
     )
     if fit.masked.any():
         text += (
@@ -153,10 +138,11 @@ def _scan(result: AnalysisResult, products: Products, add: Add) -> None:
     described = "No window was searched."
     if best is not None:
         described = (
-            f"Smallest p-value {p_value(best.p_local)} in the window {mass_range(best.low, best.high)} GeV with "
-            f"{fraction(best.cut_fraction)} of the events kept; global p-value {p_value(found.p_global)}."
+            f"Smallest p-value {p_value(best.p_local)} in the window {mass_range(best.low, best.high)} "
+            f"{found.mass_unit} with {fraction(best.cut_fraction)} of the events kept; "
+            f"global p-value {p_value(found.p_global)}."
         )
-    drawn = plots.scan(found, status=status_text(result), variable=_mass_axis(result, short=True))
+    drawn = plots.scan(found, status=status_text(result))
     add(
         "scan",
         drawn,
@@ -164,7 +150,7 @@ def _scan(result: AnalysisResult, products: Products, add: Add) -> None:
         "global p-value, above the figure, allows for all windows and cuts that were looked at. Gaps are windows that "
         "could not be searched.",
         f"Local p-value against the middle of the window. {described}",
-        [(drawn[1], window_spots(found, _unit(result)))],
+        [(drawn[1], window_spots(found))],
     )
     if products.plane is not None:
         fit = given_mass_fit(result, products)
@@ -237,7 +223,8 @@ def _others(result: AnalysisResult, products: Products, add: Add) -> None:
             "Observed 95 % CLs upper limit on a narrow resonance in the inclusive spectrum (no selection), beside the "
             "range expected if there were none. An observed limit far right of the band means more events than "
             "background alone gives.",
-            f"Observed limit {count(upper.n_signal_95)} signal events at {mass(upper.mass)} GeV{expected}.",
+            f"Observed limit {count(upper.n_signal_95)} signal events at {mass(upper.mass)} {upper.mass_unit}"
+            f"{expected}.",
         )
     if products.limit_curve is not None and len(products.limit_curve.mass) > 1:
         curve = products.limit_curve
@@ -247,8 +234,9 @@ def _others(result: AnalysisResult, products: Products, add: Add) -> None:
             plots.limits(curve, status=status_text(result)),
             "Observed and expected 95 % CLs upper limits on signal events in the file along the mass of the resonance, "
             "from the spectrum before any selection, the background fitted with the signal.",
-            f"Limits at {len(curve.mass)} masses from {mass(curve.mass[0])} to {mass(curve.mass[-1])} GeV; the "
-            f"observed one is highest above the expected one at {mass(curve.mass[highest])} GeV.",
+            f"Limits at {len(curve.mass)} masses from {mass(curve.mass[0])} to {mass(curve.mass[-1])} "
+            f"{curve.mass_unit}; the observed one is highest above the expected one at {mass(curve.mass[highest])} "
+            f"{curve.mass_unit}.",
         )
     if products.cross_checks:
         shown = "; ".join(f"{check.name.replace('_', ' ')} {sigma(check.z_local)}" for check in products.cross_checks)

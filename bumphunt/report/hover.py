@@ -10,14 +10,14 @@ from bumphunt.report.inline import Spot
 from bumphunt.results import ScanResult, SpectrumFit
 
 
-def spectrum_spots(fit: SpectrumFit, unit: str) -> list[Spot]:
+def spectrum_spots(fit: SpectrumFit) -> list[Spot]:
     """Return range, events, expectation and pull of each bin of a spectrum."""
     pulls = signed_pulls(fit.counts, fit.expected)
     rows = zip(fit.edges[:-1], fit.edges[1:], fit.counts, fit.expected, fit.error, pulls, fit.masked, strict=True)
     spots = []
     for low, high, n, expected, error, pull, masked in rows:
         lines = [
-            f"{mass_range(low, high)} {unit}".strip(),
+            f"{mass_range(low, high)} {fit.mass_unit}",
             f"observed {count(n)}",
             f"expected {with_error(float(expected), float(error))}",
             f"pull {sigma(float(pull))}",
@@ -28,7 +28,7 @@ def spectrum_spots(fit: SpectrumFit, unit: str) -> list[Spot]:
     return spots
 
 
-def window_spots(scan: ScanResult, unit: str) -> list[Spot]:
+def window_spots(scan: ScanResult) -> list[Spot]:
     """Return, for each window, what every cut found; a column reaches half-way to the neighbouring windows."""
     groups: dict[tuple[float, float], list[str]] = {}
     for window in sorted(scan.windows, key=lambda one: (one.centre, -one.cut_fraction)):
@@ -46,6 +46,6 @@ def window_spots(scan: ScanResult, unit: str) -> list[Spot]:
     between = 0.5 * (centres[1:] + centres[:-1])
     lows, highs = np.append(places[0][0], between), np.append(between, places[-1][1])
     return [
-        Spot(low=float(a), high=float(b), text="\n".join([f"{mass_range(low, high)} {unit}".strip(), *lines]))
+        Spot(low=float(a), high=float(b), text="\n".join([f"{mass_range(low, high)} {scan.mass_unit}", *lines]))
         for a, b, ((low, high), lines) in zip(lows, highs, groups.items(), strict=True)
     ]

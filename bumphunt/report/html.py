@@ -103,7 +103,8 @@ def render(
         assumptions=result.answers.assumptions,
         quality=wording.quality_lines(result.data_quality),
         contents=CONTENTS,
-        searched=_searched(result),
+        searched=products.inclusive.mass_label,
+        unit=products.inclusive.mass_unit,
         parts_table=None if fit is None else systematics.parts_table(fit),
         sources_table=systematics.sources_table(result.answers, products),
         looks=wording.looks_note(result),
@@ -113,7 +114,7 @@ def render(
         models_table=None if limits is None else exclusions.models_table(limits),
         model_notes=[] if limits is None else exclusions.model_notes(limits),
         curve_table=None if products.limit_curve is None else exclusions.curve_table(products.limit_curve),
-        answers_table=tables.answers_table(result.answers),
+        answers_table=tables.answers_table(result.answers, daughters=has_daughters(result)),
         masses_table=None if fit is None else tables.masses_table(fit),
         cross_checks_table=tables.cross_checks_table(products.cross_checks) if products.cross_checks else None,
         checks_table=tables.checks_table(result.checks) if result.checks else None,
@@ -125,19 +126,22 @@ def render(
     )
 
 
-def _searched(result: AnalysisResult) -> str:
-    given = result.config.get("resonance")
-    label = given.get("label") or given.get("column") if isinstance(given, dict) else None
-    return str(label or "dijet mass")
+def has_daughters(result: AnalysisResult) -> bool:
+    """Tell whether the settings name daughters of the resonance, as those of dijets do."""
+    return result.config.get("daughters", ("mj1", "mj2")) is not None
 
 
 def absences(result: AnalysisResult, products: Products) -> dict[str, str]:
     """Return, for each figure that cannot be drawn, one plain sentence why."""
-    none = result.answers.status == "none"
+    none, alone = result.answers.status == "none", not has_daughters(result)
     withheld = "because no excess reached a global significance of 3 σ" if none else "because the fit gave no result"
+    if alone:
+        withheld = "because the resonance has no daughters whose masses were measured"
     reasons = {
         "spectrum_after": "No spectrum after selection is shown, because no window could be searched.",
-        "jet_plane": "The plane of the jet masses is not shown, because no events were selected in a best window.",
+        "jet_plane": f"No plane of the daughters' masses is shown, {withheld}."
+        if alone
+        else "The plane of the jet masses is not shown, because no events were selected in a best window.",
         "peak_scan": "The scan of the peak positions is not shown, because this run did not make one.",
         "mass_fit": f"No mass fit is shown, {withheld}.",
         "limit": "No upper limit is shown, because this run did not compute one.",

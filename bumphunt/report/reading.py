@@ -7,7 +7,16 @@ from typing import TypeVar
 import numpy as np
 
 from bumphunt.errors import InputError
-from bumphunt.results import READABLE_VERSIONS, AnalysisResult, Products, Result, SignalLimits, SpectrumFit
+from bumphunt.results import (
+    READABLE_VERSIONS,
+    AnalysisResult,
+    Products,
+    Result,
+    SignalLimits,
+    SpectrumFit,
+    mass_named,
+    name_mass,
+)
 
 R = TypeVar("R", bound=Result)
 
@@ -39,7 +48,8 @@ def read_results(directory: str | Path) -> tuple[AnalysisResult, Products]:
         _check_shapes(products)
     except ValueError as error:
         raise InputError(f"{folder / 'products.json'} is damaged ({error}); {REMEDY}") from error
-    return result, products
+    label, unit = mass_named(result.config)  # stored by earlier versions, results do not say it themselves
+    return name_mass(result, label=label, unit=unit), name_mass(products, label=label, unit=unit)
 
 
 def read_limits(directory: str | Path) -> SignalLimits | None:

@@ -43,23 +43,26 @@ class Table:
     wide: bool = False
 
 
-def answers_table(answers: Answers) -> Table:
-    """Return all answers as numbers."""
+def answers_table(answers: Answers, *, daughters: bool = True) -> Table:
+    """Return all answers as numbers, with the masses of the daughters where there are any."""
+    unit = answers.mass_unit
     bound = "≤ " if answers.is_bound else ""
     rows = [
         ("Status", answers.status),
         ("Local p-value (significance)", f"{p_value(answers.p_local)} ({sigma(answers.z_local)})"),
         ("Global p-value (significance)", f"{bound}{p_value(answers.p_global)} ({sigma(answers.z_global)})"),
-        ("Mass of the resonance", interval_parts(answers.m_resonance, "GeV")),
-        ("Mass of X, the heavier daughter", interval_parts(answers.m_x, "GeV")),
-        ("Mass of Y, the lighter daughter", interval_parts(answers.m_y, "GeV")),
+        ("Mass of the resonance", interval_parts(answers.m_resonance, unit)),
+        ("Mass of X, the heavier daughter", interval_parts(answers.m_x, unit)),
+        ("Mass of Y, the lighter daughter", interval_parts(answers.m_y, unit)),
         ("Signal events in the file", interval_parts(answers.n_signal, rest="efficiency")),
     ]
+    if not daughters:
+        rows = [row for row in rows if "daughter" not in row[0]]
     if answers.upper_limit is not None:
         limit = answers.upper_limit
         rows.append(
             (
-                f"Upper limit, 95 % CLs, narrow resonance at {mass(limit['mass'])} GeV",
+                f"Upper limit, 95 % CLs, narrow resonance at {mass(limit['mass'])} {unit}",
                 f"{count(limit['n_signal_95'])} events",
             )
         )
@@ -92,7 +95,7 @@ def global_table(answers: Answers, scan: ScanResult) -> Table:
         ("Pseudo-experiments", count(answers.n_toys) if answers.n_toys else "none"),
         ("Upper bound", "yes: the true p-value is this or smaller" if answers.is_bound else "no: an estimate"),
         ("Global p-value", f"{bound}{p_value(answers.p_global)} ({sigma(answers.z_global)})"),
-        ("Searched range", f"{mass(scan.searched_low)} to {mass(scan.searched_high)} GeV"),
+        ("Searched range", f"{mass(scan.searched_low)} to {mass(scan.searched_high)} {scan.mass_unit}"),
     )
     return Table(caption="How the global p-value was made", header=("Item", "Value"), rows=rows, words=frozenset({1}))
 
@@ -158,7 +161,7 @@ def searches_table(answers: Answers) -> Table:
     )  # fmt: skip
     return Table(
         caption=f"What each search found; the global significance of the claim allows for all of them{_agree(answers)}",
-        header=("Search", "Best window [GeV]", "Local significance", "Global significance", "Note"),
+        header=("Search", f"Best window [{answers.mass_unit}]", "Local significance", "Global significance", "Note"),
         rows=rows,
         words=frozenset({4}),
         marked=frozenset(i for i, name in enumerate(names) if name == answers.search),
@@ -181,7 +184,7 @@ def _agree(answers: Answers) -> str:
 def signals_table(signals: tuple[Answers, ...]) -> Table:
     """Return further claimed resonances."""
     rows = tuple(
-        (interval(each.m_resonance, "GeV"), interval(each.m_x, "GeV"), interval(each.m_y, "GeV"),
+        (*(interval(one, each.mass_unit) for one in (each.m_resonance, each.m_x, each.m_y)),
          interval(each.n_signal), sigma(each.z_local), sigma(each.z_global), each.status.replace("_", " "))
         for each in signals
     )  # fmt: skip
@@ -228,11 +231,11 @@ def windows_table(scan: ScanResult) -> Table:
                 "; ".join(part for part in (best, window.note) if part),
             )
         )
-    header = ("Window [GeV]", "Kept", "In window", "Observed", "Expected", "Direct", "z local", "p local",
+    header = (f"Window [{scan.mass_unit}]", "Kept", "In window", "Observed", "Expected", "Direct", "z local", "p local",
               "Spread of repeats [σ]", "Leakage (AUC)", "Note")  # fmt: skip
     return Table(
         caption="All windows and cuts. Expected: background fitted to the sidebands; direct: counted from their "
-        "efficiencies, without a fit. Leakage is 0.5 where the score does not follow the dijet mass",
+        "efficiencies, without a fit. Leakage is 0.5 where the score does not follow the searched mass",
         header=header,
         rows=tuple(rows),
         words=frozenset({10}),

@@ -39,7 +39,7 @@ def three_answers(result: AnalysisResult, products: Products) -> tuple[Answer, A
 
 FAILURES = {
     "sideband_fit": "the smooth curve misses the data beside the window, so its count inside cannot be trusted",
-    "leakage": "the score follows the dijet mass, and a cut on it can shape a bump by itself",
+    "leakage": "the score follows the searched mass, and a cut on it can shape a bump by itself",
     "sculpting": "the selection itself shapes the spectrum: a bump, also without signal, wherever the window is put",
     "fold_agreement": "one part of the data carries the excess and others do not, as a fluctuation or a few copies do",
     "estimates_agree": "two independent background estimates disagree by more than their errors: one sees no excess",
@@ -160,7 +160,8 @@ def _particle(result: AnalysisResult, products: Products) -> Answer:
         detail = "No window could be searched in this file."
         return Answer(question=question, answer="Nothing was searched", detail=detail)
     where = (
-        f"Best window {mass_range(window.low, window.high)}{NARROW}GeV: {count(window.n_observed)} events observed, "
+        f"Best window {mass_range(window.low, window.high)}{NARROW}{answers.mass_unit}: "
+        f"{count(window.n_observed)} events observed, "
         f"{window.n_expected:.1f} ± {window.n_expected_error:.1f} expected from background."
     )
     if answers.status == "none":
@@ -191,17 +192,21 @@ def _masses(answers: Answers) -> Answer:
             else "The mass fit gave no number.",
         )
     daughters = tuple(
-        f"{name} {interval(value, 'GeV')}" for name, value in (("X:", answers.m_x), ("Y:", answers.m_y)) if value
+        f"{name} {interval(value, answers.mass_unit)}"
+        for name, value in (("X:", answers.m_x), ("Y:", answers.m_y))
+        if value
     )
+    said = "The resonance, and below it the heavier (X) and lighter (Y) particle it decays to. All with"
+    if not daughters:
+        said = "The resonance alone, since no daughters were measured; with"
     flag = f" {UNRELIABLE}" if answers.status == "unverified_excess" else ""
     if answers.masses_verified is False:
         flag += " Not verified: a check of the masses failed."
     return Answer(
         question=question,
-        answer=interval(answers.m_resonance, "GeV"),
+        answer=interval(answers.m_resonance, answers.mass_unit),
         also=daughters,
-        detail="The resonance, and below it the heavier (X) and lighter (Y) particle it decays to. "
-        f"All with 68{SPACE}% intervals.{flag}",
+        detail=f"{said} 68{SPACE}% intervals.{flag}",
     )
 
 
@@ -211,8 +216,8 @@ def _yield(result: AnalysisResult) -> Answer:
     cap = (
         "No upper limit was computed."
         if limit is None
-        else f"A narrow resonance at {mass(limit['mass'])}{NARROW}GeV has at most {count(limit['n_signal_95'])} "
-        "events in this file (95 % CLs, from the inclusive spectrum)."
+        else f"A narrow resonance at {mass(limit['mass'])}{NARROW}{answers.mass_unit} has at most "
+        f"{count(limit['n_signal_95'])} events in this file (95 % CLs, from the inclusive spectrum)."
     )
     if answers.n_signal is None:
         if answers.status != "none":

@@ -17,10 +17,12 @@ from bumphunt.results.hypotheses import HypothesisScan
 from bumphunt.results.limits import LESS_SENSITIVE, MethodLimit, ModelLimit, SignalLimits
 from bumphunt.results.maps import HypothesisMap, LimitCurve, LimitPlane
 from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan, Projection
+from bumphunt.results.naming import DIJET_MASS, mass_named, name_mass
 from bumphunt.results.rounding import pdg_round
 from bumphunt.results.spectra import ScanResult, SelectedLimit, SpectrumFit, UpperLimit, WindowResult
 
 __all__ = [
+    "DIJET_MASS",
     "LESS_SENSITIVE",
     "READABLE_VERSIONS",
     "SCHEMA_VERSION",
@@ -52,5 +54,7 @@ __all__ = [
     "TrainingHistory",
     "UpperLimit",
     "WindowResult",
+    "mass_named",
+    "name_mass",
     "pdg_round",
 ]

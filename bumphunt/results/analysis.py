@@ -56,7 +56,7 @@ class Check(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answers(Result):
-    """The three answers of the LHC Olympics. Masses in GeV; None where the data do not support a number.
+    """The three answers of the LHC Olympics. Masses in ``mass_unit``; None where the data do not support a number.
 
     ``search`` names the search that the claim is from, ``per_search`` gives ``z_local`` and ``z_global`` of each and
     the ends of its best window, ``low`` and ``high``. ``z_stat`` is the calibrated significance with statistical
@@ -89,6 +89,7 @@ class Answers(Result):
     calibration: dict[str, Any] | None = None
     masses_verified: bool | None = None
     assumptions: tuple[str, ...] = ()
+    mass_unit: str = "GeV"
 
     def _repr_html_(self) -> str:
         return answers_html(self)
@@ -97,19 +98,20 @@ class Answers(Result):
         def given(interval: Interval | None, unit: str, rest: str = "scale") -> str:
             return "not given" if interval is None else f"{interval.in_parts(rest)}{unit}"
 
+        unit = f" {self.mass_unit}"
         lines = [
             f"status       {self.status}",
             f"p-value      {self.p_global:.3g} global ({self.z_global:.2f} sigma), "
             f"{self.p_local:.3g} local ({self.z_local:.2f} sigma)",
-            f"m_resonance  {given(self.m_resonance, ' GeV')}",
-            f"m_x          {given(self.m_x, ' GeV')}",
-            f"m_y          {given(self.m_y, ' GeV')}",
+            f"m_resonance  {given(self.m_resonance, unit)}",
+            f"m_x          {given(self.m_x, unit)}",
+            f"m_y          {given(self.m_y, unit)}",
             f"n_signal     {given(self.n_signal, '', 'efficiency')}",
         ]
         if self.upper_limit is not None:
             lines.append(
                 f"upper limit  {self.upper_limit['n_signal_95']:.1f} events at 95 % CLs "
-                f"(narrow, inclusive, {mass_text(self.upper_limit['mass'])} GeV)"
+                f"(narrow, inclusive, {mass_text(self.upper_limit['mass'])}{unit})"
             )
             selected = self.upper_limit.get("selected")
             if selected is not None:
@@ -200,7 +202,7 @@ class AnalysisResult(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BlindWindow(Result):
-    """What one window (GeV) at one cut is expected to show, from its sidebands alone.
+    """What one window (in ``mass_unit``) at one cut is expected to show, from its sidebands alone.
 
     ``n_signal_3`` and ``n_signal_5`` are the selected signal events in the window whose median outcome has a local
     significance of 3 and 5; ``limits`` (5,) the 95 % CLs limits on them expected without signal at -2 to +2
@@ -216,9 +218,10 @@ class BlindWindow(Result):
     n_signal_5: float
     limits: FloatArray
     note: str
+    mass_unit: str = "GeV"
 
     def __str__(self) -> str:
-        start = f"{mass_range(self.low, self.high)} GeV at {self.cut_fraction:.2%}"
+        start = f"{mass_range(self.low, self.high)} {self.mass_unit} at {self.cut_fraction:.2%}"
         if self.note:
             return f"{start}: {self.note}"
         return (

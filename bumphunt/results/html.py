@@ -33,7 +33,8 @@ def answers_html(answers: "Answers", spectrum: "SpectrumFit | None" = None) -> s
     ]  # fmt: skip
     if answers.m_resonance is not None:
         named = (("m_X", answers.m_x), ("m_Y", answers.m_y))
-        masses = [f"{answers.m_resonance} GeV", *(f"{name} {value} GeV" for name, value in named if value)]
+        unit = answers.mass_unit
+        masses = [f"{answers.m_resonance} {unit}", *(f"{name} {value} {unit}" for name, value in named if value)]
         rows[1] = (rows[1][0], ", ".join(masses) + unverified)
     if answers.n_signal is None and answers.upper_limit is not None:
         rows[2] = (rows[2][0], f"none to give; at most {answers.upper_limit['n_signal_95']:.0f} (95 % CLs)")
@@ -60,11 +61,11 @@ def spectrum_svg(fit: "SpectrumFit") -> str:
     def y(value: float) -> float:
         return HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * min(max((math.log10(max(value, 1e-9)) - low) / span, 0.0), 1.0)
 
-    centres = 0.5 * (edges[1:] + edges[:-1])
+    centres, unit = 0.5 * (edges[1:] + edges[:-1]), html.escape(fit.mass_unit)
     line = " ".join(f"{x(m):.1f},{y(b):.1f}" for m, b in zip(centres, expected, strict=True))
     points = "".join(
         f'<circle cx="{x(m):.1f}" cy="{y(n):.1f}" r="2">'
-        f"<title>{mass_text(m)} GeV: {n:.0f} events, {b:.1f} expected</title></circle>"
+        f"<title>{mass_text(m)} {unit}: {n:.0f} events, {b:.1f} expected</title></circle>"
         for m, n, b in zip(centres, counts, expected, strict=True)
         if n > 0
     )
@@ -73,12 +74,12 @@ def spectrum_svg(fit: "SpectrumFit") -> str:
         f'height="{HEIGHT - 2 * MARGIN}" fill="#E69F00" fill-opacity="0.25"/>'
         for i in np.flatnonzero(fit.masked)
     )
-    bottom = HEIGHT - 8
+    bottom, name = HEIGHT - 8, html.escape(fit.mass_label)
     return (
         f'<svg role="img" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" font-size="11" '
-        f'fill="currentColor" aria-label="Spectrum with its background fit">{shaded}'
+        f'fill="currentColor" aria-label="Spectrum of the {name} with its background fit">{shaded}'
         f'<polyline points="{line}" fill="none" stroke="#0072B2" stroke-width="1.5"/>{points}'
         f'<text x="{MARGIN}" y="{bottom}">{mass_text(edges[0])}</text>'
-        f'<text x="{WIDTH - MARGIN}" y="{bottom}" text-anchor="end">{mass_text(edges[-1])} GeV</text>'
-        f'<text x="{MARGIN}" y="14">{counts.sum():.0f} events, log scale</text></svg>'
+        f'<text x="{WIDTH - MARGIN}" y="{bottom}" text-anchor="end">{mass_text(edges[-1])} {unit}</text>'
+        f'<text x="{MARGIN}" y="14">{name}: {counts.sum():.0f} events, log scale</text></svg>'
     )

@@ -35,7 +35,7 @@ class HypothesisMap(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LimitCurve(Result):
-    """95 % CLs upper limits along the mass of the resonance, GeV.
+    """95 % CLs upper limits along the mass of the resonance, in ``mass_unit``.
 
     ``observed`` (masses,) and ``expected`` (masses, 5) at -2, -1, 0, +1, +2 standard deviations without signal, in
     ``unit`` (``events`` or ``fb``) of ``quantity``; ``theory`` (masses,) is a predicted cross section to compare with;
@@ -50,10 +50,11 @@ class LimitCurve(Result):
     theory: FloatArray | None = None
     theory_name: str = ""
     label: str = ""
+    mass_unit: str = "GeV"
 
     def __str__(self) -> str:
         return "\n".join(
-            f"{mass_text(mass)} GeV: {observed:.4g} {self.unit} (expected {expected[2]:.4g})"
+            f"{mass_text(mass)} {self.mass_unit}: {observed:.4g} {self.unit} (expected {expected[2]:.4g})"
             for mass, observed, expected in zip(self.mass, self.observed, self.expected, strict=True)
         )
 

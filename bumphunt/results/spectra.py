@@ -18,7 +18,7 @@ class SpectrumFit(Result):
     bins left out of the fit, ``window`` those of them where signal is looked for, ``window_expected`` and
     ``window_error`` the sum over these, ``window_log_covariance`` the covariance of the logarithms in there.
     ``sqrt_s`` is the collision energy in GeV that the family was written in, None where none was meant; results of
-    version 1 do not name it.
+    version 1 do not name it. ``mass_label`` and ``mass_unit`` say what the spectrum is of.
     """
 
     edges: FloatArray
@@ -38,6 +38,8 @@ class SpectrumFit(Result):
     p_value: float
     window_log_covariance: FloatArray | None = None
     sqrt_s: float | None = 13_000.0
+    mass_label: str = "dijet mass"
+    mass_unit: str = "GeV"
 
     def __str__(self) -> str:
         return f"{self.family}: chi2/ndf = {self.chi2:.1f}/{self.ndf}, p = {self.p_value:.3g}"
@@ -110,6 +112,7 @@ class ScanResult(Result):
     """All windows and cuts that were looked at, the best of them, and the global answer.
 
     ``notes`` are sentences that belong to the answer, such as how weighted contents were made counts.
+    ``mass_label`` and ``mass_unit`` are those of the spectrum.
     """
 
     windows: tuple[WindowResult, ...]
@@ -126,6 +129,8 @@ class ScanResult(Result):
     is_bound: bool
     z_stat: float = math.nan
     notes: tuple[str, ...] = ()
+    mass_label: str = "dijet mass"
+    mass_unit: str = "GeV"
 
     @property
     def best_window(self) -> WindowResult | None:
@@ -138,7 +143,7 @@ class ScanResult(Result):
             return "nothing searched"
         cut = "" if window.cut_fraction == 1.0 else f" at a cut of {window.cut_fraction:.2%}"
         return (
-            f"best window {mass_range(window.low, window.high)} GeV{cut}: "
+            f"best window {mass_range(window.low, window.high)} {self.mass_unit}{cut}: "
             f"{window.n_observed} events on {window.n_expected:.1f} ± {window.n_expected_error:.1f}, "
             f"z = {self.z_local:.2f} local, {self.z_global:.2f} global"
         )
@@ -164,7 +169,7 @@ class SelectedLimit(Result):
 class UpperLimit(Result):
     """95 % CLs upper limit on the number of signal events of a narrow resonance in the inclusive spectrum.
 
-    ``mass`` and ``width`` (standard deviation of the reconstructed mass) are in GeV; ``expected`` holds
+    ``mass`` and ``width`` (standard deviation of the reconstructed mass) are in ``mass_unit``; ``expected`` holds
     the limits expected without signal at -2, -1, 0, +1, +2 standard deviations. ``selected`` is the limit after the
     selection, where masses were fitted.
     """
@@ -176,3 +181,4 @@ class UpperLimit(Result):
     q0_p_value: float
     best_fit: float
     selected: SelectedLimit | None = None
+    mass_unit: str = "GeV"
