@@ -3,8 +3,9 @@
     make limit-coverage
 
 Boxes are drawn from the 1.3 million background events of the shipped samples; signal (Poisson around ``n_true``) is
-simulated at five mass points, the last two off the grid that tests of masses use. Events mixed into a box are not among
-those that the limit is given as the model. Settings are light, so that a box takes seconds: 40 thousand events,
+simulated at four mass points, two of them (3823 and 4200 GeV) off the grid that tests of masses use, and at a fifth
+with three prongs a jet, of which no simulated response is shipped. Events mixed into a box are not among those that
+the limit is given as the model. Settings are light, so that a box takes seconds: 40 thousand events,
 4 repeats in the data, 2 repeats and 2 draws with injected signal.
 """
 
@@ -38,13 +39,14 @@ from bumphunt.pipeline.windows import search_window
 
 LIGHT = {"cwola": {"repeats": 4}, "limit": {"repeats": 2, "draws": 2}}
 SIZE = 40_000
-POINTS: dict[str, tuple[tuple[float, float, float], float]] = {
-    "3500/500/100": ((3500.0, 500.0, 100.0), 110.0),
-    "4500/400/250": ((4500.0, 400.0, 250.0), 60.0),
-    "3823/732/378": ((3823.0, 732.0, 378.0), 90.0),
-    "4200/350/350": ((4200.0, 350.0, 350.0), 70.0),
+POINTS: dict[str, tuple[tuple[float, float, float], int, float]] = {
+    "3500/500/100": ((3500.0, 500.0, 100.0), 2, 110.0),
+    "4500/400/250": ((4500.0, 400.0, 250.0), 2, 60.0),
+    "3823/732/378": ((3823.0, 732.0, 378.0), 2, 90.0),
+    "4200/350/350": ((4200.0, 350.0, 350.0), 2, 70.0),
+    "4000/500/200, 3 prongs": ((4000.0, 500.0, 200.0), 3, 80.0),
 }
-"""Masses in GeV, and about the expected limit in such a box."""
+"""Masses in GeV, prongs a jet, and about the expected limit in such a box."""
 FACTORS = (0.0, 0.0, 0.7, 1.0, 1.4)
 """Injected signal in units of it, in turn."""
 
@@ -52,12 +54,12 @@ FACTORS = (0.0, 0.0, 0.7, 1.0, 1.4)
 def one_box(task: dict[str, Any]) -> dict[str, Any]:
     """Set limits in one box; its events depend on its point, number and signal alone."""
     config = config_from_dict(LIGHT)
-    masses, number = POINTS[task["set"]][0], task["number"]
+    (masses, prongs, _), number = POINTS[task["set"]], task["number"]
     rng = np.random.default_rng([20_263, round(sum(masses)), number])
     pool = power._blind(background_pool(task["_at"] / "pool.parquet"))
     rows = np.sort(rng.choice(len(pool), size=SIZE, replace=False))
     box = BlindEvents(pool.iloc[rows].reset_index(drop=True))
-    signal = power._blind(power.signal_file(task["_at"], masses, 2))
+    signal = power._blind(power.signal_file(task["_at"], masses, prongs))
     order, n_injected = rng.permutation(len(signal)), int(rng.poisson(task["n_true"]))
     truth, model = (
         BlindEvents(signal.iloc[part].reset_index(drop=True)) for part in (order[:n_injected], order[n_injected:])
@@ -106,7 +108,7 @@ def tasks(folder: Path, number: int) -> list[dict[str, Any]]:
     for place in range(number):
         name = list(POINTS)[place % len(POINTS)]
         factor = FACTORS[(place // len(POINTS)) % len(FACTORS)]
-        made.append({"set": name, "number": place, "n_true": factor * POINTS[name][1], "_at": folder})
+        made.append({"set": name, "number": place, "n_true": factor * POINTS[name][2], "_at": folder})
     return made
 
 
@@ -156,8 +158,8 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.scratch.mkdir(parents=True, exist_ok=True)
     background_pool(arguments.scratch / "pool.parquet", workers=arguments.workers)
-    for masses, _ in POINTS.values():
-        power.signal_file(arguments.scratch, masses, 2, workers=arguments.workers)
+    for masses, prongs, _ in POINTS.values():
+        power.signal_file(arguments.scratch, masses, prongs, workers=arguments.workers)
     origin = boxes.stamp(config_from_dict(LIGHT), seed=1)
     todo = tasks(arguments.scratch, arguments.boxes)
     boxes.grow(arguments.result, one_box, todo, origin=origin, workers=arguments.workers)
