@@ -7,7 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,8 @@ def ingest_events(
         table, used_columns=used_columns, max_bad_rows=max_bad_rows, name=name, final_state=final_state
     )
     quality = prepared.quality
-    return prepared._replace(quality=quality.adding(dropped=dropped).preceded(*notes))
+    quality = quality.adding(dropped=dropped).preceded(*notes)
+    return prepared._replace(quality=replace(quality, simulated=reading.simulated))
 
 
 def read_files(sources: Sources, *, final_state: FinalState = DIJET, progress: bool = False) -> Reading:
@@ -215,7 +216,7 @@ def _events(reading: Reading, location: Location) -> Reading:
     notes = [*reading.notes]
     if few:
         notes.append(f"{few} of {events} events have fewer than two large-radius jets and are dropped")
-    return Reading(table=table, notes=tuple(notes), dropped=reading.dropped + few)
+    return replace(reading, table=table, notes=tuple(notes), dropped=reading.dropped + few, jets=False)
 
 
 def _joined(readings: list[Reading], locations: tuple[Location, ...], notes: tuple[str, ...]) -> Reading:
@@ -231,7 +232,7 @@ def _joined(readings: list[Reading], locations: tuple[Location, ...], notes: tup
             raise InputError(f"{lacks}: has no column {column!r}, but {has} has; give files with the same columns")
         tables.append(table)
     if len(tables) == 1:
-        return Reading(table=tables[0], notes=(*notes, *readings[0].notes), dropped=readings[0].dropped)
+        return replace(readings[0], table=tables[0], notes=(*notes, *readings[0].notes))
     said = [
         f"{location}: {note}" for reading, location in zip(readings, locations, strict=True) for note in reading.notes
     ]
@@ -240,6 +241,7 @@ def _joined(readings: list[Reading], locations: tuple[Location, ...], notes: tup
         table=pd.concat([table[order] for table in tables], ignore_index=True),
         notes=(*notes, *said),
         dropped=sum(reading.dropped for reading in readings),
+        simulated=any(reading.simulated for reading in readings),
     )
 
 

@@ -124,4 +124,6 @@ def take_in(
     quality.warn(name, stacklevel=3)
     source = describe_input(None if isinstance(events, pd.DataFrame) else events, table)
     source = {**source, "n_events": len(blind), "content": content_digest(blind, columns)}
+    if quality.simulated:
+        source["simulation"] = True
     return Intake(events=blind, place=place, index=index, quality=quality, source=source)

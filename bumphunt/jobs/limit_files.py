@@ -67,14 +67,15 @@ def write_limits(found: SignalLimits, folder: Path) -> None:
         return
     from bumphunt.plots import limit_plane, limits
     from bumphunt.plots.style import save, style
+    from bumphunt.report.figures import status_text
 
+    figures, status = folder / "figures", status_text(found, luminosity=found.luminosity)
     with style():
         for number, curve in enumerate(curves):
-            save(
-                limits(curve)[0], folder / "figures" / ("model_limits" if not number else f"model_limits_{number + 1}")
-            )
+            name = "model_limits" if not number else f"model_limits_{number + 1}"
+            save(limits(curve, status=status)[0], figures / name)
         for plane in planes:
-            save(limit_plane(plane)[0], folder / "figures" / f"limit_plane_{plane.m_resonance:.0f}")
+            save(limit_plane(plane, status=status)[0], figures / f"limit_plane_{plane.m_resonance:.0f}")
 
 
 def table(found: SignalLimits) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bumphunt.config.sections import LimitConfig
+from bumphunt.errors import InputError
 from bumphunt.results import AnalysisResult, WindowResult
 
 Value = float | str | tuple[float, float]
@@ -54,8 +55,13 @@ class Setting:
 
     @classmethod
     def of(cls, result: AnalysisResult, limits: dict[str, Any] | None = None) -> "Setting":
-        """Read it from a saved result; a luminosity that it does not name from saved limits."""
-        points = (limits or {}).get("points") or [{}]
+        """Read it from a saved result; a luminosity that it does not name from saved limits.
+
+        Raises
+        ------
+        InputError
+            If both name one, and not the same.
+        """
         config = result.config
         limit = config.get("limit") or {}
         resonance = config.get("resonance") or {}
@@ -66,7 +72,7 @@ class Setting:
             unit="GeV" if dijet else str(resonance.get("unit") or ""),
             reaction=DIJET_REACTION if dijet else f"P P --> X, resonance in {column}",
             sqrt_s=config.get("sqrt_s"),
-            luminosity=limit.get("luminosity") or points[0].get("luminosity"),
+            luminosity=_luminosity(limit.get("luminosity"), limits or {}),
             simulation=bool(result.input.get("simulation")),
             width=float(limit.get("width", LimitConfig().width)),
         )
@@ -83,6 +89,19 @@ class Setting:
         elif not self.simulation:
             found.append(("LUMINOSITY", "not given", ""))
         return found
+
+
+def _luminosity(of_the_run: float | None, limits: dict[str, Any]) -> float | None:
+    """Return the one luminosity (1/fb) that qualifies every table."""
+    [of_limits, *_] = [point.get("luminosity") for point in limits.get("points") or [limits]]
+    if of_the_run is None or of_limits is None:
+        return of_limits if of_the_run is None else of_the_run
+    if not math.isclose(of_the_run, of_limits):
+        raise InputError(
+            f"the run says {of_the_run:g} /fb (limit.luminosity) and limits.json {of_limits:g} /fb; repeat the limits "
+            f"with `bumphunt limits ... --resume --luminosity {of_the_run:g}`"
+        )
+    return of_the_run
 
 
 def whole(value: float) -> float:

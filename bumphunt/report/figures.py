@@ -52,14 +52,17 @@ def draw_figures(
         _masses(result, products, add)
         _others(result, products, add)
         if limits is not None:
-            _models(limits, status_text(result), add)
+            _models(limits, status_text(result, luminosity=limits.luminosity), add)
     return pictures
 
 
-def status_text(result: AnalysisResult) -> str:
-    """Return what the data are, as far as the saved result knows: simulation, collision energy, luminosity."""
+def status_text(result: AnalysisResult | SignalLimits, *, luminosity: float | None = None) -> str:
+    """Return what the data are, as far as the saved result knows: simulation, collision energy, luminosity.
+
+    ``luminosity`` (1/fb) is said in place of that of the configuration.
+    """
     config = result.config
-    energy, luminosity = config.get("sqrt_s"), config.get("luminosity")
+    energy = config.get("sqrt_s")
     if luminosity is None and isinstance(config.get("limit"), dict):
         luminosity = config["limit"].get("luminosity")
     parts = ["Simulation"] if result.input.get("simulation") else []

@@ -143,6 +143,11 @@ class SignalLimits(Result):
     config: dict[str, Any]
     points: tuple[ModelLimit, ...]
 
+    @property
+    def luminosity(self) -> float | None:
+        """The luminosity of cross sections in 1/fb, the same for all points; None without one."""
+        return next((point.luminosity for point in self.points), None)
+
     def summary(self) -> dict[str, Any]:
         """Return the answers as plain data: those of one model, or ``points`` of several."""
         if len(self.points) == 1:

@@ -25,6 +25,7 @@ from bumphunt.rng import generator
 from bumphunt.simulation import pythia
 from bumphunt.simulation.blocks import Block, is_finished, make_block
 from bumphunt.simulation.detector import DetectorResponse
+from bumphunt.sources.layouts import SIMULATION
 from bumphunt.sources.lhco import CHUNK, SLOTS, RawChunk, write_raw
 from bumphunt.sources.tabular import write_table, writer_for
 
@@ -169,7 +170,7 @@ def simulate_sample(
             _merge_raw(blocks, order, output, hide_truth=hide_truth)
         else:
             table = _merge(blocks, order)
-            metadata = {**DEFINITION, "simulation": json.dumps(_public(request) if hide_truth else request)}
+            metadata = {**DEFINITION, SIMULATION: json.dumps(_public(request) if hide_truth else request)}
             write_table(table.drop(columns=[LABEL]) if hide_truth else table, output, metadata=metadata)
         if hide_truth:
             counts = {"n_signal": signal, "n_background": background}

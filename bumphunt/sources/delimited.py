@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.sources.layouts import Location, Reading, existing_file, one_line
+from bumphunt.sources.layouts import SIMULATION, Location, Reading, existing_file, one_line
 
 _HEAD = 1 << 16
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", r"\s+": "blanks"}
@@ -77,7 +77,9 @@ def read(location: Location) -> Reading:
         notes.append(f"columns are separated by {_NAMES[style.separator]}, and numbers have decimal commas")
     elif style.separator != ",":
         notes.append(f"columns are separated by {_NAMES[style.separator]}")
-    return Reading(table=table, notes=tuple(notes))
+    _, comments = _first_lines(path)
+    simulated = any(comment.startswith(f"# {SIMULATION}: ") for comment in comments)
+    return Reading(table=table, notes=tuple(notes), simulated=simulated)
 
 
 def _style(path: Path) -> _Style:

@@ -1,6 +1,7 @@
 """Event tables in HDF5: this package's own layout, a frame that pandas wrote, one dataset a column, a compound."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import h5py
@@ -8,7 +9,7 @@ import pandas as pd
 
 from bumphunt.errors import InputError
 from bumphunt.sources.hdf5 import LAYOUT, find_frame, frames_in, open_hdf5
-from bumphunt.sources.layouts import Location, Reading
+from bumphunt.sources.layouts import SIMULATION, Location, Reading
 from bumphunt.table.columns import closest_column
 
 
@@ -43,7 +44,8 @@ def read(location: Location) -> Reading:
             raise InputError(f"{path}: has no group {location.member!r} (found: {', '.join(file)}); name one of them")
         if file.attrs.get("layout") == LAYOUT:
             group = file["events"]
-            return _table({str(name): group[name] for name in group.attrs["columns"]}, location)
+            own = _table({str(name): group[name] for name in group.attrs["columns"]}, location)
+            return replace(own, simulated=SIMULATION in file.attrs)
         if frames_in(file, location):
             frame = find_frame(file, location)
             return Reading(table=frame.table(), notes=frame.notes)

@@ -9,6 +9,9 @@ import pandas as pd
 from bumphunt.errors import InputError
 from bumphunt.events import REQUIRED
 
+SIMULATION = "simulation"
+"""Key under which simulated files say how they were made."""
+
 
 class Kind(StrEnum):
     """The layouts that can be read."""
@@ -39,13 +42,15 @@ class Location:
 class Reading:
     """What a reader found: a table, what there is to say, and how many events it had to leave out.
 
-    Where ``jets`` is true, a row is a jet and not yet an event, see :mod:`bumphunt.features.fat_jets`.
+    Where ``jets`` is true, a row is a jet and not yet an event, see :mod:`bumphunt.features.fat_jets`. ``simulated``
+    is whether the file says that it was simulated, as those of ``bumphunt simulate`` do.
     """
 
     table: pd.DataFrame
     notes: tuple[str, ...] = ()
     dropped: int = 0
     jets: bool = False
+    simulated: bool = False
 
 
 def existing_file(path: str | Path) -> Path:

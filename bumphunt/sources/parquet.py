@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.sources.layouts import Location, Reading, existing_file, one_line
+from bumphunt.sources.layouts import SIMULATION, Location, Reading, existing_file, one_line
 
 
 def matches(location: Location) -> bool:
@@ -23,9 +23,11 @@ def read(location: Location) -> Reading:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             # an index that pandas wrote beside the columns means nothing here
+            simulated = SIMULATION.encode() in (file.schema_arrow.metadata or {})
             table: pd.DataFrame = file.read().to_pandas(ignore_metadata=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(
             f"{path}: damaged or truncated parquet ({one_line(error)}); make or download it again"
         ) from error
-    return Reading(table=table.drop(columns=[name for name in table.columns if str(name).startswith("__index_level_")]))
+    unwanted = [name for name in table.columns if str(name).startswith("__index_level_")]
+    return Reading(table=table.drop(columns=unwanted), simulated=simulated)

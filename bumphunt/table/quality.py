@@ -24,8 +24,10 @@ class DataQuality:
         Copies of events that were left out.
     common_weight : float or None
         The weight that every event carries, where it is not 1.
+    simulated : bool
+        Whether a file says that its events were simulated.
     notes : tuple of str
-        A plain sentence for each of these.
+        A plain sentence for each of the others.
     """
 
     rows: int = 0
@@ -35,6 +37,7 @@ class DataQuality:
     duplicates: int = 0
     near_duplicates: int = 0
     common_weight: float | None = None
+    simulated: bool = False
     notes: tuple[str, ...] = ()
 
     def adding(self, *notes: str, **counts: int) -> "DataQuality":

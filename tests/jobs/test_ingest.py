@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.jobs.ingest import ingest_events, read_events, write_features
+from bumphunt.jobs.intake import take_in
 from bumphunt.sources.lhco import RawChunk, write_raw
 from bumphunt.sources.tabular import write_table
 
@@ -220,3 +222,15 @@ def test_positions_are_those_of_the_rows_of_all_files(parts):
     assert quality.dropped == 1
     assert np.setdiff1d(np.arange(50), kept).tolist() == [13]
     np.testing.assert_array_equal(table["mjj"], whole["mjj"].to_numpy()[kept])
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".h5"])
+def test_simulated_files_are_known_as_such(make_events, tmp_path, suffix):
+    config = AnalysisConfig()
+    paths = [tmp_path / f"{name}{suffix}" for name in ("data", "simulated")]
+    write_table(make_events(40, seed=1, label=False), paths[0], metadata={"jets": "anti-kT R=1"})
+    write_table(make_events(40, seed=2, label=False), paths[1], metadata={"simulation": '{"seed": 1}'})
+    plain, simulated, both = (take_in(given, config).source for given in (paths[0], paths[1], paths))
+    assert "simulation" not in plain
+    assert simulated["simulation"] is True
+    assert both["simulation"] is True

@@ -168,11 +168,22 @@ def test_the_stored_form_of_limits_gives_the_way_that_was_chosen():
     assert efficiency.dependent[0].values == [0.2, 0.4, 0.2, 0.4]
 
 
-@pytest.mark.parametrize(("of_the_run", "used"), [(5.0, 5.0), (None, 10.0)])
-def test_a_luminosity_that_only_the_limits_know_is_theirs(finished, of_the_run, used):
+@pytest.mark.parametrize(("of_the_run", "of_limits"), [(10.0, 10.0), (None, 10.0), (10.0, None)])
+def test_one_luminosity_qualifies_every_table(finished, of_the_run, of_limits):
     result = AnalysisResult.from_dict(json.loads((finished[0] / "result.json").read_text()))
     result.config["limit"]["luminosity"] = of_the_run
-    assert Setting.of(result, {"points": [{"luminosity": 10.0}]}).luminosity == used
+    assert Setting.of(result, {"points": [{"luminosity": of_limits}]}).luminosity == 10.0
+    if of_the_run and of_limits:
+        with pytest.raises(InputError, match=r"the run says 10 /fb .* limits.json 5 /fb; .*--luminosity 10"):
+            Setting.of(result, {"points": [{"luminosity": 5.0}]})
+
+
+def test_simulated_events_are_published_as_simulation(finished):
+    result = AnalysisResult.from_dict(json.loads((finished[0] / "result.json").read_text()))
+    result.config["limit"]["luminosity"] = None
+    assert ("LUMINOSITY", "not given", "") in Setting.of(result).qualifiers()
+    result.input["simulation"] = True
+    assert Setting.of(result).qualifiers()[-1] == ("DATA", "Simulation", "")
 
 
 def test_figures_go_along_with_thumbnails_and_without_imagemagick(published, tables):
