@@ -44,7 +44,7 @@ POINTS: dict[str, tuple[tuple[float, float, float], int, float]] = {
     "4500/400/250": ((4500.0, 400.0, 250.0), 2, 60.0),
     "3823/732/378": ((3823.0, 732.0, 378.0), 2, 90.0),
     "4200/350/350": ((4200.0, 350.0, 350.0), 2, 70.0),
-    "4000/500/200, 3 prongs": ((4000.0, 500.0, 200.0), 3, 80.0),
+    "4000/500/200, 3 prongs": ((4000.0, 500.0, 200.0), 3, 170.0),
 }
 """Masses in GeV, prongs a jet, and about the expected limit in such a box."""
 FACTORS = (0.0, 0.0, 0.7, 1.0, 1.4)
@@ -116,13 +116,21 @@ def interval(k: int, n: int) -> str:
     """Return a part with its 95 % binomial interval (Clopper and Pearson)."""
     low = betaincinv(k, n - k + 1, 0.025) if k else 0.0
     high = betaincinv(k + 1, n - k, 0.975) if k < n else 1.0
-    return f"{k}/{n} = {k / n:.3f} [{low:.3f}, {high:.3f}]"
+    return f"{k}/{n} = {k / max(n, 1):.3f} [{low:.3f}, {high:.3f}]"
 
 
 def best_cut(line: dict[str, Any]) -> dict[str, Any] | None:
     """Return the cut with the lowest expected limit."""
     known = [each for each in line["selected"].values() if each["expected"][2] is not None]
     return min(known, key=lambda each: each["expected"][2]) if known else None
+
+
+def answer(line: dict[str, Any]) -> float | None:
+    """Return the observed limit of the way to look that was chosen; None where nothing is excluded."""
+    if line["chosen"] == "inclusive":
+        return line["inclusive"][0]
+    names = {f"selected {100 * float(cut):g} %": found["cls"] for cut, found in line["selected"].items()}
+    return names[line["chosen"]]
 
 
 def summary(lines: list[dict[str, Any]]) -> str:
@@ -134,6 +142,9 @@ def summary(lines: list[dict[str, Any]]) -> str:
     for method in ("clsb", "cls"):
         above = sum(cut[method] is None or cut[method] >= line["n_true"] for line, cut in signal)
         said.append(f"{method} limits above the truth: {interval(above, len(signal))}")
+    given = [(answer(line), line["n_true"]) for line in lines if line["n_true"] > 0]
+    above = sum(limit is None or limit >= true for limit, true in given)
+    said.append(f"the answer (CLs, of the way chosen): {interval(above, len(given))}")
     inside = sum(cut["cls"] is not None and cut["expected"][1] <= cut["cls"] <= cut["expected"][3] for _, cut in empty)
     said.append(f"empty boxes within ± 1 sigma of the expected limit: {interval(inside, len(empty))}")
     under = sum(cut["cls"] is not None and cut["cls"] < cut["expected"][1] for _, cut in empty)
