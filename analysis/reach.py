@@ -44,6 +44,7 @@ BOTH = {
     "vae": {"enabled": False},
     "autoencoder": {"enabled": False},
     "limit": {"enabled": False},
+    "search": {"most_signals": 1},
 }
 LEAST = 100
 """Events in a window's region and either sideband, as the package asks."""
