@@ -63,21 +63,21 @@ def cwola_global(line: dict[str, Any], correlation: np.ndarray) -> float:
     return z_from_p(largest_p_value(max(local), whole, rng=generator(line["number"], "trials")))
 
 
-def width_of(z: np.ndarray) -> tuple[float, float]:
-    """Return mean and width of significances, never sharper than those of a normal distribution."""
-    return max(float(z.mean()), 0.0), max(float(z.std(ddof=1)), 1.0)
+def moments(z: np.ndarray) -> tuple[float, float]:
+    """Return mean and width of significances."""
+    return float(z.mean()), float(z.std(ddof=1))
 
 
 def calibrated(z: np.ndarray, mean: float, width: float) -> np.ndarray:
-    """Return significances with mean and width taken off where that leaves less of them."""
-    return np.minimum(z, (z - mean) / width)
+    """Return significances with mean and width taken off where that leaves less of them, as in the package."""
+    return np.minimum(z, (z - max(mean, 0.0)) / max(width, 1.0))
 
 
 def halves(z: np.ndarray, number: np.ndarray) -> np.ndarray:
     """Return significances, those of even boxes calibrated by the odd ones and those of odd by the even."""
     found, even = np.empty(len(z)), number % 2 == 0
     for chosen in (even, ~even):
-        found[chosen] = calibrated(z[chosen], *width_of(z[~chosen]))
+        found[chosen] = calibrated(z[chosen], *moments(z[~chosen]))
     return found
 
 
@@ -95,7 +95,7 @@ def main() -> None:
     of_prior = [line for line in boxes.read(boxes.RESULTS / "prior_nulls.jsonl") if line["set"] == str(SIZE)]
     number = np.array([line["number"] for line in of_prior])
     z = np.array([line["z_permuted"] for line in of_prior])
-    mean, width = width_of(z)
+    mean, width = moments(z)
     print(f"prior by permutations: {len(z)} boxes, mean {z.mean():+.3f}, width {z.std(ddof=1):.3f}; {rates(z)}")
     print(f"  width about 0 of those above 0: {np.sqrt((z[z > 0] ** 2).mean()):.3f}")
     print(f"either half calibrated by the other: {rates(halves(z, number))}")

@@ -79,7 +79,14 @@ def limits(
     config = read_config(config_path)
     if dry_run:
         duration = limits_duration(
-            events, signals, masses=masses, config=config, windows=windows, seed=seed, workers=workers
+            events,
+            signals,
+            masses=masses,
+            config=config,
+            search=search,
+            windows=windows,
+            seed=seed,
+            workers=workers,
         )
         show(duration, as_json)
         return

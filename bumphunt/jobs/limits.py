@@ -176,12 +176,13 @@ def limits_duration(
     *,
     masses: Sequence[Sequence[float]] = (),
     config: AnalysisConfig | dict[str, Any] | None = None,
+    search: str = "cwola",
     windows: int = 1,
     seed: int = 1,
     workers: int = 1,
 ) -> Duration:
     """Say how long :func:`limits` would take, from the time of one repeat of one window; nothing is written."""
-    settings, models = as_config(config), _given(signals, masses, SEARCHES[0], windows, seed)
+    settings, models = as_config(config), _given(signals, masses, search, windows, seed)
     intake = take_in(events, settings, networks=False)
     prepared = prepare_search(intake.events, settings, seed)
     searched: set[int] = set()
@@ -275,6 +276,11 @@ def _given(
     signals: Signal | Sequence[Signal], masses: Sequence[Sequence[float]], search: str, windows: int, seed: int
 ) -> list[Signal | tuple[float, ...]]:
     """Return all models that are asked for, or refuse what makes no sense before anything is read."""
+    if search == "prior":
+        raise InputError(
+            "search is 'prior', which is trained on simulated signal of all masses and not again with one model "
+            "injected; limits are set by 'cwola'"
+        )
     if search not in SEARCHES:
         raise InputError(f"no limits can be set by the search {search!r}; choose one of {', '.join(SEARCHES)}")
     if windows < 1:

@@ -16,6 +16,7 @@ from bumphunt.jobs.progress import run_bar
 from bumphunt.jobs.provenance import request
 from bumphunt.jobs.store import FolderKeeper, output_folder
 from bumphunt.pipeline.frozen_selection import FrozenSelection, check_models_can_be_kept
+from bumphunt.pipeline.hunt import Findings
 from bumphunt.results import AnalysisResult
 from bumphunt.table.preparation import MAX_BAD_ROWS
 
@@ -115,14 +116,24 @@ def run_analysis(
         found = found.with_looks(_looks(found, folder, ledger, seed=seed, plan=plan))
         bar.enter("report")
         found.write_into(folder)
-        if save_models and found.findings.verdict.search == "prior":
-            logger.warning("the claim is from the prior-assisted search, whose models are not kept: no models written")
-        elif save_models:
-            findings = found.findings
-            best = findings.verdict.best
-            frozen = FrozenSelection.of(findings.search, best.task, best=best.result.cut_fraction, threads=workers)
-            write_models(folder / MODELS, frozen, best.task.config, onnx=onnx)
+        if save_models:
+            write_models(folder / MODELS, _trained_selection(found.findings, threads=workers), settings, onnx=onnx)
         return found.result
+
+
+def _trained_selection(findings: Findings, *, threads: int) -> FrozenSelection:
+    """Train the models of the best window once more; those of the prior-assisted search are not kept."""
+    best = findings.verdict.best
+    task, result = best.task, best.result
+    if findings.verdict.search == "prior":
+        logger.warning(
+            "the smaller p-value is that of the prior-assisted search, whose models are not kept: the models written "
+            "are those of the other search's best window"
+        )
+        result = min((found for found in best.scan.windows[:-1] if not found.note), key=lambda found: found.p_local)
+        place = (result.low, result.high)
+        task = next(each for each in findings.search.tasks if (each.window.low, each.window.high) == place)
+    return FrozenSelection.of(findings.search, task, best=result.cut_fraction, threads=threads)
 
 
 def _looks(found: Hunt, folder: Path, ledger: str | Path | None, *, seed: int, plan: str | None) -> dict[str, Any]:

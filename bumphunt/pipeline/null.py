@@ -48,8 +48,8 @@ class Null:
     method : str
         Where the numbers come from, for the report.
     points : tuple of NullPoint
-        Measured means and widths; one without points has mean 0 and ``width`` everywhere.
-    width : float
+        Measured means and widths; one without points has ``mean`` and ``width`` everywhere.
+    mean, width : float
         Of a null without points.
     n_searches : int
         Whole searches without signal behind it.
@@ -59,6 +59,7 @@ class Null:
 
     method: str
     points: tuple[NullPoint, ...] = ()
+    mean: float = 0.0
     width: float = 1.0
     n_searches: int = 0
     others: tuple["Null", ...] = ()
@@ -87,7 +88,7 @@ class Null:
         if cut_fraction >= 1.0:
             return 0.0, 1.0
         if not self.points:
-            return 0.0, self.width
+            return self.mean, self.width
         return _interpolated(self.points, n_window, cut_fraction, n_features, repeats)
 
     def inside(self, *, n_window: float, cut_fraction: float, n_features: int, repeats: int) -> bool:
@@ -119,7 +120,7 @@ class Null:
     def to_dict(self) -> dict[str, Any]:
         """Return what the result file says of it."""
         widths = [point.width for point in self.points] or [self.width]
-        means = [point.mean for point in self.points] or [0.0]
+        means = [point.mean for point in self.points] or [self.mean]
         said = {
             "method": self.method,
             "n": self.n_searches,

@@ -89,14 +89,18 @@ class PriorAnswer:
 
 @cache
 def prior_null() -> Null:
-    """Return what whole signal-free searches say of the significance by permutations (``analysis/prior_nulls.py``)."""
+    """Return what whole signal-free searches say of the significance by permutations (``analysis/joint_nulls.py``)."""
     stored = json.loads(files("bumphunt.pipeline").joinpath(NULL).read_text("utf-8"))
-    return Null(method=stored["method"], width=stored["width"], n_searches=stored["n_searches"])
+    return Null(method=stored["method"], mean=stored["mean"], width=stored["width"], n_searches=stored["n_searches"])
 
 
 def calibrated(z_permuted: float) -> float:
-    """Return a global significance by permutations, over the width that signal-free searches give it, at least 1."""
-    return z_permuted / prior_null().width if z_permuted > 0.0 else z_permuted
+    """Return a global significance by permutations with mean and width of signal-free searches taken off.
+
+    They count only where that leaves less of it: the mean as far as it is above 0, the width above 1.
+    """
+    null = prior_null()
+    return min(z_permuted, (z_permuted - max(null.mean, 0.0)) / max(null.width, 1.0))
 
 
 def run_prior(search: Search, *, keeper: Keeper, workers: int = 1, scheduler: str | None = None) -> PriorAnswer:

@@ -148,3 +148,12 @@ def test_no_number_is_an_empty_cell(files, printed):
     text = table(SignalLimits.from_dict(unlimited))
     assert next(csv.DictReader(text.splitlines()))["inclusive_events"] == ""
     assert np.isfinite(stored.points[0].inclusive.n_signal_95)
+
+
+@pytest.mark.parametrize("extra", [[], ["--dry-run"]])
+def test_the_search_of_simulated_signal_sets_no_limits(files, extra):
+    arguments = ["limits", str(files / "events.csv"), str(files / "model.csv"), "--output", str(files / "never")]
+    found = CliRunner().invoke(main, [*arguments, "--search", "prior", *extra])
+    assert found.exit_code == 2
+    assert "limits are set by 'cwola'" in found.stderr
+    assert not (files / "never").exists()

@@ -11,8 +11,10 @@ from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.jobs.hunt import Hunt, hunt
+from bumphunt.jobs.run import _trained_selection
 from bumphunt.pipeline import prior_answer
 from bumphunt.pipeline.keeping import Memory
+from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.prior_answer import (
     PriorAnswer,
     calibrated,
@@ -69,7 +71,7 @@ def test_the_finder_is_the_search_with_the_smaller_p_value(found) -> None:
     assert answers.p_global_method.endswith("both counted (Sidak)")
     assert answers.n_trials > 400
     assert answers.calibration == prior_null().to_dict()
-    assert answers.tested_to == (prior_null().tested_to if prior_null().n_searches else None)
+    assert answers.tested_to == prior_null().tested_to
     assert prior["low"] < 3_500 < prior["high"]
 
 
@@ -165,10 +167,33 @@ def test_a_worker_that_is_lost_is_no_reason_to_leave_it_out(table, monkeypatch) 
     assert "wider sidebands" in left.said[0]
 
 
-def test_significances_are_taken_over_the_width_of_the_null() -> None:
-    assert prior_null().width >= 1.0
-    assert calibrated(4.0) == 4.0 / prior_null().width
-    assert calibrated(-1.0) == -1.0
+@pytest.mark.parametrize(
+    ("mean", "width", "expected"),
+    [(0.0, 1.0, (4.0, -1.0)), (0.2, 1.25, (3.04, -1.0)), (-0.3, 0.8, (4.0, -1.0)), (0.5, 1.0, (3.5, -1.5))],
+)
+def test_a_null_never_makes_a_significance_larger(monkeypatch, mean, width, expected) -> None:
+    null = Null(method="m", mean=mean, width=width, n_searches=200)
+    monkeypatch.setattr(prior_answer, "prior_null", lambda: null)
+    assert (calibrated(4.0), calibrated(-1.0)) == pytest.approx(expected)
+    assert (null.to_dict()["mean"], null.to_dict()["width"]) == (mean, width)
+    assert null.at(n_window=100, cut_fraction=0.01, n_features=4, repeats=1) == (mean, width)
+
+
+def test_the_shipped_null_is_one_of_whole_searches() -> None:
+    null = prior_null()
+    assert null.n_searches >= prior_answer.ENOUGH_SEARCHES
+    assert abs(null.mean) < 0.3
+    assert 0.8 < null.width < 1.3
+    assert null.tested_to > 1.8
+
+
+def test_models_to_keep_are_those_of_the_other_search(found, caplog) -> None:
+    assert found.answers.search == "prior"
+    kept = _trained_selection(found.findings, threads=1)
+    cwola = found.answers.per_search["cwola"]
+    assert (kept.window.low, kept.window.high) == (cwola["low"], cwola["high"])
+    assert kept.best in found.findings.search.tasks[0].config.search.cut_fractions
+    assert "models written are those of the other search's best window" in caplog.text
 
 
 def test_the_search_that_needs_no_hypothesis_is_always_run() -> None:
