@@ -98,7 +98,7 @@ def significances(task: WindowTask) -> dict[str, float]:
     smooth = fit_spectrum(whole, family="auto")
     found: dict[str, float] = {"form": form}
     for cut in CUTS:
-        weights = np.sum(list(scores.passing(cut)), axis=0, dtype=np.float64)
+        weights = scores.frequency[scores.place(cut)].astype(np.float64)
         counts, squares = (np.histogram(task.mjj, bins=task.edges, weights=w)[0] for w in (weights, weights**2))
         effective = counts * counts[~masked].sum() / squares[~masked].sum()
         spectrum = Spectrum(counts=effective, edges=task.edges, sqrt_s=task.config.sqrt_s).with_window(

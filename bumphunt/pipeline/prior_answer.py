@@ -26,7 +26,7 @@ from bumphunt.pipeline.prior_search import (
 )
 from bumphunt.pipeline.prior_windows import PriorSettings, score_by
 from bumphunt.pipeline.search import Search
-from bumphunt.pipeline.windows import LEFT_OUT, WindowOutcome, WindowTask, fold_counts
+from bumphunt.pipeline.windows import LEFT_OUT, WindowOutcome, WindowTask
 from bumphunt.preprocessing.content import fold_assignments
 from bumphunt.preprocessing.splits import MassWindow
 from bumphunt.results import HypothesisScan, WindowResult
@@ -242,3 +242,8 @@ def prior_selection(search: Search, found: PriorFindings) -> PriorSelection:
         m_y=best.best_m_y,
         score=found.score.astype(np.float64),
     )
+
+
+def fold_counts(chosen: npt.NDArray[np.bool_], folds: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """Return how many of the chosen events each fold holds, shape (folds,)."""
+    return np.bincount(folds[chosen], minlength=int(folds.max()) + 1).astype(np.float64)

@@ -10,20 +10,21 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError, InputError
 from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.small_files import least_leaf, selected_background
-from bumphunt.preprocessing.content import Keys, TieBreakers, fold_assignments
+from bumphunt.preprocessing.content import Folds, Keys, TieBreakers
 from bumphunt.preprocessing.splits import MassWindow, balanced_weights
 from bumphunt.results import SpectrumFit, WindowResult
 from bumphunt.rng import generator, integer_seed
+from bumphunt.scores.passes import PassCounter, RepeatedPasses
 from bumphunt.scores.protocol import Classifier
 from bumphunt.scores.ranks import ranks
 from bumphunt.scores.registry import make_score
-from bumphunt.scores.repeats import RepeatedPasses, RepeatedScores, average_ranks, repeated_passes
+from bumphunt.scores.repeats import average_ranks, repeated_passes
 from bumphunt.scores.weak_supervision import leakage, nested_scores, out_of_fold_scores
 from bumphunt.significance.checks import NEIGHBOURHOOD, fold_agreement
 from bumphunt.significance.direct import direct_estimate
 from bumphunt.significance.form import form_difference, with_form_difference
 from bumphunt.significance.scan import window_significance
-from bumphunt.spectrum.binning import count
+from bumphunt.spectrum.binning import bin_of, count
 from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.spectrum import Spectrum
 
@@ -66,13 +67,9 @@ class WindowTask:
         own = self.window.masked_bins(self.edges, guard=guard)
         return own if self.excluded is None else own | self.excluded
 
-    def folds(self) -> IntArray:
-        """Return the fold of every event in every repeat, (repeats, events); the same for all windows of a run."""
-        settings = self.config.cwola
-        folds = np.empty((settings.repeats, len(self.keys)), dtype=np.min_scalar_type(settings.folds))
-        for repeat, row in enumerate(folds):
-            row[:] = fold_assignments(self.keys, folds=settings.folds, repeat=repeat)
-        return folds
+    def folds(self) -> Folds:
+        """Return the fold of every event in each repeat, (events,) each; the same for all windows of a run."""
+        return Folds(self.keys, folds=self.config.cwola.folds, repeats=self.config.cwola.repeats)
 
     def ties(self) -> TieBreakers:
         """Return what orders events of equal score in each repeat, (events,) each."""
@@ -121,14 +118,8 @@ def search_window(task: WindowTask) -> WindowOutcome:
     folds = task.folds()
     scores = primary_scores(task, folds)
     cuts = task.config.search.cut_fractions
-    frequency = np.zeros((len(cuts), len(task.mjj)), dtype=np.uint8)
-    for fraction, often in zip(cuts, frequency, strict=True):
-        for passes in scores.passing(fraction):
-            often += passes
-    # a copy: the outcome of a window must not keep the folds of all repeats alive
-    outcome = WindowOutcome(
-        score=scores.score.astype(np.float32), folds=folds[0].copy(), frequency=frequency, results=()
-    )
+    frequency = scores.frequency
+    outcome = WindowOutcome(score=scores.score.astype(np.float32), folds=folds[0], frequency=frequency, results=())
     form, before = form_difference(_spectrum(task.mjj, task)), before_the_cut(task)
     excess = measure(outcome.selected(1.0), task, fraction=1.0, form=form)
     leak = leakage(scores.score, *task.window.sideband_halves(task.mjj), exclude=left_out(excess, len(task.mjj)))
@@ -141,7 +132,7 @@ def search_window(task: WindowTask) -> WindowOutcome:
                 leakage=leak[0],
                 leakage_error=leak[1],
                 z_repeats=single_significances(scores, task, fraction=fraction, before=before),
-                fold_p_values=fold_p_values(scores, folds, task, fraction=fraction),
+                fold_p_values=fold_p_values(scores, fraction=fraction),
             )
         )
     return replace(outcome, results=tuple(found))
@@ -262,23 +253,20 @@ def single_significances(
     scores: RepeatedPasses, task: WindowTask, *, fraction: float, before: SpectrumFit | None = None
 ) -> FloatArray:
     """Return local z of each repeat alone, (repeats,): their spread is what the division into folds decides."""
-    if len(scores.levels) == 1:
+    if len(scores.counts) == 1:
         return np.array([])
     family, inclusive = task.config.search.family, count(task.mjj, task.edges)
     # the significance alone: no second estimate of the background, no judgement of the sidebands
-    spectra = (_spectrum(task.mjj[passes], task) for passes in scores.passing(fraction))
+    spectra = (_with_window(counts, task) for counts in scores.counts[:, scores.place(fraction)])
     return np.array(
         [window_significance(each, family=family, inclusive=inclusive, before=before).z_local for each in spectra]
     )
 
 
-def fold_p_values(scores: RepeatedPasses, folds: IntArray, task: WindowTask, *, fraction: float) -> FloatArray:
+def fold_p_values(scores: RepeatedPasses, *, fraction: float) -> FloatArray:
     """Return for each repeat the p-value for its folds to disagree as much as they do, (repeats,)."""
-    region = task.window.signal_region(task.mjj)
-    found = []
-    for passes, fold in zip(scores.passing(fraction), folds, strict=True):
-        found.append(fold_agreement(fold_counts(passes & region, fold)))
-    return np.array(found)
+    place = scores.place(fraction)
+    return np.array([fold_agreement(inside[place].astype(np.float64)) for inside in scores.by_fold])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -298,8 +286,8 @@ def training_sample(task: WindowTask) -> TrainingSample:
     return TrainingSample(region=region, weights=weights)
 
 
-def primary_scores(task: WindowTask, folds: IntArray) -> RepeatedPasses:
-    """Return the primary score of every searched event, out of fold, averaged over repeats, and each repeat's cuts."""
+def primary_scores(task: WindowTask, folds: Folds) -> RepeatedPasses:
+    """Return the primary score of every searched event, out of fold, averaged over repeats, and what passes cuts."""
     cuts = task.config.search.cut_fractions
     settings, sample, ties = task.config.cwola, training_sample(task), task.ties()
     if not settings.nested and settings.average == "score":
@@ -309,13 +297,23 @@ def primary_scores(task: WindowTask, folds: IntArray) -> RepeatedPasses:
             sample.weights,
             folds,
             fractions=cuts,
+            bins=bin_of(task.mjj, task.edges),
+            n_bins=len(task.edges) - 1,
             make_classifier=lambda repeat, fold: make_classifier(task, repeat, fold),
             ties=ties,
             threads=task.threads,
         )
-    single = np.stack([_alone(task, sample, fold, repeat) for repeat, fold in enumerate(folds)]).astype(np.float32)
-    scores = RepeatedScores(score=ranks(average_ranks(single), ties=ties[0]), single=single)
-    return RepeatedPasses.of(scores, cuts)
+    counter = PassCounter(
+        cuts, region=sample.region, bins=bin_of(task.mjj, task.edges), n_bins=len(task.edges) - 1, repeats=len(folds)
+    )
+    total = np.zeros(len(task.mjj))
+    for repeat in range(len(folds)):
+        numbers = folds[repeat]
+        rank = _alone(task, sample, numbers, repeat).astype(np.float32)
+        for fold in range(int(numbers.max()) + 1):
+            counter.add(repeat, numbers == fold, rank[numbers == fold])
+        total += average_ranks(rank[None])
+    return counter.found(ranks(total / len(folds), ties=ties[0]))
 
 
 def _alone(task: WindowTask, sample: TrainingSample, folds: IntArray, repeat: int) -> FloatArray:
@@ -366,7 +364,12 @@ def measure(selected: BoolArray, task: WindowTask, *, fraction: float, form: flo
 
 def _spectrum(mjj: FloatArray, task: WindowTask) -> Spectrum:
     """Return the spectrum of events with the window of the task and its guard."""
-    return Spectrum.from_events(mjj, task.edges, sqrt_s=task.config.sqrt_s).with_window(
+    return _with_window(count(mjj, task.edges), task)
+
+
+def _with_window(counts: npt.NDArray[np.number], task: WindowTask) -> Spectrum:
+    """Return the counts of bins as a spectrum with the window of the task and its guard."""
+    return Spectrum(counts=counts.astype(np.float64), edges=task.edges, sqrt_s=task.config.sqrt_s).with_window(
         task.window.bins(task.edges),
         masked=task.masked_bins(guard=task.config.search.guard_bins),
     )
@@ -382,11 +385,6 @@ def _clear_sidebands(task: WindowTask) -> tuple[BoolArray, BoolArray]:
         if below.any() and above.any():
             break  # near an end of the range a sideband may have room for the guard only
     return below, above
-
-
-def fold_counts(chosen: BoolArray, folds: IntArray) -> FloatArray:
-    """Return how many of the chosen events each fold holds, shape (folds,)."""
-    return np.bincount(folds[chosen], minlength=int(folds.max()) + 1).astype(np.float64)
 
 
 def make_classifier(task: WindowTask, *folds: int) -> Classifier:

@@ -156,6 +156,37 @@ def tie_breakers(keys: Keys, *, repeat: int = 0) -> FloatArray:
     return _uniform(keys, "tie", repeat)
 
 
+class Folds:
+    """The numbers of :func:`fold_assignments` of every repeat, each made when it is asked for.
+
+    Parameters
+    ----------
+    keys : uint64 array of shape (events,)
+        From :func:`content_keys`.
+    folds : int
+        At least two.
+    repeats : int
+        How many repeats there are.
+    """
+
+    def __init__(self, keys: Keys, *, folds: int, repeats: int) -> None:
+        self._keys, self._folds, self._repeats = keys, folds, repeats
+        self._last: tuple[int, npt.NDArray[np.integer]] = (-1, np.empty(0, dtype=np.uint8))
+
+    def __len__(self) -> int:
+        return self._repeats
+
+    def __getitem__(self, repeat: int, /) -> npt.NDArray[np.integer]:
+        if not 0 <= repeat < self._repeats:
+            raise IndexError(repeat)  # ends an iteration
+        number, found = self._last  # read in one go: threads share this
+        if number != repeat:
+            small = np.min_scalar_type(self._folds)
+            found = fold_assignments(self._keys, folds=self._folds, repeat=repeat).astype(small)
+            self._last = (repeat, found)
+        return found
+
+
 class TieBreakers:
     """The numbers of :func:`tie_breakers` of every repeat, each made when it is asked for.
 
@@ -205,7 +236,11 @@ def _uniform(keys: Keys, name: str, repeat: int) -> FloatArray:
     """Return numbers strictly between 0 and 1, shape (events,), from one stream of the keys."""
     salt = stream(0, name, repeat).generate_state(1, np.uint64)[0]
     # the upper 52 bits and a half lie exactly on a double, below 1
-    return ((mixed(mixed(keys ^ salt)) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    uniform = np.empty(len(keys), dtype=np.float64)
+    for start in range(0, len(keys), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        uniform[rows] = ((mixed(mixed(keys[rows] ^ salt)) >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    return uniform
 
 
 def _numbers(column: "pd.Series[float]") -> npt.NDArray[np.generic]:

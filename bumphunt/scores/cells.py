@@ -17,6 +17,10 @@ from bumphunt.scores.protocol import BoolArray
 
 MAX_BINS = 255
 
+_MOST_COUNTED = 1 << 24
+"""Possible cells up to which a table of all of them is small beside the events."""
+_CHUNK = 1 << 16
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cells:
@@ -37,7 +41,7 @@ class Cells:
     edges: tuple[FloatArray, ...]
     max_bins: int
     codes: npt.NDArray[np.float32]
-    cell: npt.NDArray[np.int64]
+    cell: npt.NDArray[np.integer]
 
     @classmethod
     def of(cls, features: FloatArray, edges: tuple[FloatArray, ...], *, max_bins: int) -> Self:
@@ -48,8 +52,10 @@ class Cells:
         InputError
             If the features are not as many as those of the edges.
         """
-        numbers = bin_numbers(features, edges)
         sizes = [len(inner) + 1 for inner in edges]
+        if np.prod(np.array(sizes, dtype=np.float64)) <= _MOST_COUNTED:
+            return cls._counted(features, edges, sizes, max_bins=max_bins)
+        numbers = bin_numbers(features, edges)
         if np.prod(np.array(sizes, dtype=np.float64)) >= 2.0**62:
             # more cells than a key can number, and next to none of them shared: each event is one
             return cls(edges=edges, max_bins=max_bins, codes=numbers.astype(np.float32), cell=np.arange(len(numbers)))
@@ -58,6 +64,21 @@ class Cells:
             key = key * size + column
         _, first, cell = np.unique(key, return_index=True, return_inverse=True)
         return cls(edges=edges, max_bins=max_bins, codes=numbers[first].astype(np.float32), cell=cell)
+
+    @classmethod
+    def _counted(cls, features: FloatArray, edges: tuple[FloatArray, ...], sizes: list[int], *, max_bins: int) -> Self:
+        """Sort events into few possible cells without sorting them, a chunk of events at a time."""
+        key = np.empty(len(features), dtype=np.int32)
+        for start in range(0, len(features), _CHUNK):
+            part = np.zeros(len(key[start : start + _CHUNK]), dtype=np.int64)
+            for size, column in zip(sizes, bin_numbers(features[start : start + _CHUNK], edges).T, strict=True):
+                part = part * size + column
+            key[start : start + _CHUNK] = part
+        there = np.zeros(int(np.prod(sizes)), dtype=bool)
+        there[key] = True
+        cell = (np.cumsum(there, dtype=np.int32) - 1)[key]
+        codes = np.stack(np.unravel_index(np.flatnonzero(there), sizes), axis=1)
+        return cls(edges=edges, max_bins=max_bins, codes=codes.astype(np.float32), cell=cell)
 
     def totals(self, values: FloatArray) -> FloatArray:
         """Return the sum over the events of each cell, shape (cells,)."""
@@ -71,8 +92,17 @@ class Cells:
         return held
 
 
-def bin_edges(features: FloatArray, bins: int) -> tuple[FloatArray, ...]:
+def bin_edges(features: FloatArray, bins: int, *, events: BoolArray | None = None) -> tuple[FloatArray, ...]:
     """Return the inner edges of bins with equal numbers of events for each feature; equal edges are one.
+
+    Parameters
+    ----------
+    features : array of shape (events, features)
+        The events.
+    bins : int
+        Bins of each feature.
+    events : bool array of shape (events,), optional
+        Those that count; all by default.
 
     Raises
     ------
@@ -88,7 +118,8 @@ def bin_edges(features: FloatArray, bins: int) -> tuple[FloatArray, ...]:
     if not 2 <= bins <= MAX_BINS:
         raise ConfigError(f"max_bins is {bins}; give 2 to {MAX_BINS}")
     probabilities = np.linspace(0.0, 1.0, bins + 1)[1:-1]
-    return tuple(np.unique(np.quantile(column, probabilities)) for column in features.T)
+    columns = (column if events is None else column[events] for column in features.T)
+    return tuple(np.unique(np.quantile(column, probabilities)) for column in columns)
 
 
 def bin_numbers(features: FloatArray, edges: tuple[FloatArray, ...]) -> npt.NDArray[np.int64]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from bumphunt.errors import InputError
 from bumphunt.events import FloatArray
@@ -12,6 +13,7 @@ TOP = 0.05
 """The most anomalous part of the events, in which a table keeps every value: there the cuts lie."""
 
 _KNOTS = 1_000
+_FEW_VALUES = 1 << 16
 
 
 def ranks(score: FloatArray, *, ties: FloatArray) -> FloatArray:
@@ -31,10 +33,34 @@ def ranks(score: FloatArray, *, ties: FloatArray) -> FloatArray:
     >>> ranks(np.array([0.3, 0.1, 0.3, 0.2]), ties=np.array([0.9, 0.4, 0.5, 0.1])).tolist()
     [0.875, 0.125, 0.625, 0.375]
     """
-    order = np.lexsort((ties, score))
     result = np.empty(len(score), dtype=np.float64)
-    result[order] = (np.arange(len(score)) + 0.5) / len(score)
+    result[_order(score, ties)] = (np.arange(len(score)) + 0.5) / len(score)
     return result
+
+
+def _order(score: FloatArray, ties: FloatArray) -> npt.NDArray[np.intp]:
+    """Return what ``np.lexsort((ties, score))`` does, several times faster.
+
+    Sorts that may exchange equal values are vectorised, and whole numbers of 16 bits are sorted in two passes.
+    """
+    order = np.argsort(score)
+    ordered = score[order]
+    if not len(score) or np.isnan(ordered[-1]):
+        return np.lexsort((ties, score))
+    new = ordered[1:] != ordered[:-1]
+    distinct = int(new.sum()) + 1
+    if distinct == len(score):
+        return order
+    if distinct > _FEW_VALUES:
+        return np.lexsort((ties, score))
+    value = np.empty(len(score), dtype=np.uint16)
+    value[order[0]] = 0
+    value[order[1:]] = np.cumsum(new)
+    by_ties = np.argsort(ties)
+    rising = ties[by_ties]
+    if not (rising[1:] > rising[:-1]).all():
+        return np.lexsort((ties, score))
+    return by_ties[np.argsort(value[by_ties], kind="stable")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

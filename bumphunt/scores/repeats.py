@@ -8,16 +8,17 @@ event is scored by a model that has not seen it, so that it has no say in its ow
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import FloatArray
+from bumphunt.scores.passes import PassCounter, RepeatedPasses
 from bumphunt.scores.protocol import BoolArray, Classifier, SharingClassifier
 from bumphunt.scores.ranks import RankTable, ranks
-from bumphunt.scores.weak_supervision import check_sample
+from bumphunt.scores.weak_supervision import check_folds, check_sample
 
 IntArray = npt.NDArray[np.integer]
 MakeClassifier = Callable[[int, int], Classifier]
@@ -35,6 +36,14 @@ class Ties(Protocol):
     def __getitem__(self, repeat: int, /) -> FloatArray: ...
 
 
+class Folds(Protocol):
+    """For each repeat the fold of every event, (events,), from 0 without a gap: an array, or made when asked."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, repeat: int, /) -> IntArray: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RepeatedScores:
     """The score of every event, and that of each division alone.
@@ -50,46 +59,6 @@ class RepeatedScores:
 
     score: FloatArray
     single: npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RepeatedPasses:
-    """The score of every event, and which cuts it passes in each division: all that a search needs, in a byte each.
-
-    Parameters
-    ----------
-    score : array of shape (events,)
-        As in :class:`RepeatedScores`.
-    fractions : tuple of float
-        Parts of the events that the cuts keep.
-    levels : uint8 array of shape (repeats, events)
-        How many of the cuts the event passes.
-    """
-
-    score: FloatArray
-    fractions: tuple[float, ...]
-    levels: npt.NDArray[np.uint8]
-
-    @classmethod
-    def of(cls, scores: RepeatedScores, fractions: Sequence[float]) -> Self:
-        """Cut on every division of these scores."""
-        levels = np.stack([passed_cuts(row, fractions) for row in scores.single])
-        return cls(score=scores.score, fractions=tuple(fractions), levels=levels)
-
-    def passing(self, fraction: float) -> Iterator[BoolArray]:
-        """Give for each repeat which events are among the most anomalous ``fraction`` of their fold, (events,)."""
-        if fraction not in self.fractions:
-            raise InputError(f"no cut keeps {fraction:g} of the events; there are {self.fractions}")
-        harder = sum(other >= fraction for other in self.fractions)
-        return (row >= harder for row in self.levels)
-
-
-def passed_cuts(rank: npt.NDArray[np.float32], fractions: Sequence[float]) -> npt.NDArray[np.uint8]:
-    """Return how many of the cuts each rank passes, (events,)."""
-    levels = np.zeros(len(rank), dtype=np.uint8)
-    for fraction in fractions:
-        levels += rank > 1.0 - fraction
-    return levels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -179,7 +148,7 @@ def repeated_scores(
     features: FloatArray,
     region: BoolArray,
     weights: FloatArray,
-    folds: IntArray,
+    folds: Folds,
     *,
     make_classifier: MakeClassifier,
     ties: Ties,
@@ -196,7 +165,7 @@ def repeated_scores(
         Events in the signal region, the positive class.
     weights : array of shape (events,)
         Training weights, zero for events in neither region nor sidebands; these are scored as well.
-    folds : int array of shape (repeats, events)
+    folds : int array of shape (repeats, events), or sequence of arrays
         Fold of each event in each repeat, from 0 without a gap.
     make_classifier : callable
         (Repeat, fold) -> an untrained classifier with its own seed.
@@ -216,9 +185,8 @@ def repeated_scores(
         fold leaves one class only to train on.
     """
     check_combine(combine)
-    single = np.empty(np.shape(folds), dtype=np.float32)
-    for repeat, fold, _, raw in _trained(features, region, weights, folds, ties, make_classifier, threads):
-        held_out = folds[repeat] == fold
+    single = np.empty((len(folds), len(features)), dtype=np.float32)
+    for repeat, held_out, _, raw in _trained(features, region, weights, folds, ties, make_classifier, threads):
         single[repeat, held_out] = ranks(raw, ties=ties[repeat][held_out])
     return RepeatedScores(score=ranks(average_ranks(single, combine=combine), ties=ties[0]), single=single)
 
@@ -227,33 +195,33 @@ def repeated_passes(
     features: FloatArray,
     region: BoolArray,
     weights: FloatArray,
-    folds: IntArray,
+    folds: Folds,
     *,
     fractions: Sequence[float],
+    bins: IntArray,
+    n_bins: int,
     make_classifier: MakeClassifier,
     ties: Ties,
     threads: int = 1,
 ) -> RepeatedPasses:
-    """Return what :func:`repeated_scores` finds, cut and averaged on the way: a quarter of the memory.
+    """Return what :func:`repeated_scores` finds, cut, counted and averaged on the way: memory does not grow in repeats.
 
-    Parameters and errors are those of :func:`repeated_scores`; ``fractions`` are the parts of the events to keep.
+    Parameters and errors are those of :func:`repeated_scores` and of :class:`PassCounter`.
     """
-    levels = np.zeros(np.shape(folds), dtype=np.uint8)
-    total = np.zeros(folds.shape[1])
-    for repeat, fold, _, raw in _trained(features, region, weights, folds, ties, make_classifier, threads):
-        held_out = folds[repeat] == fold
+    counter = PassCounter(fractions, region=region, bins=bins, n_bins=n_bins, repeats=len(folds))
+    total = np.zeros(len(features))
+    for repeat, held_out, _, raw in _trained(features, region, weights, folds, ties, make_classifier, threads):
         rank = ranks(raw, ties=ties[repeat][held_out]).astype(np.float32)
-        levels[repeat, held_out] = passed_cuts(rank, fractions)
+        counter.add(repeat, held_out, rank)
         total[held_out] += _log_rank(rank)
-    score = ranks(total / len(folds), ties=ties[0])
-    return RepeatedPasses(score=score, fractions=tuple(fractions), levels=levels)
+    return counter.found(ranks(total / len(folds), ties=ties[0]))
 
 
 def repeated_models(
     features: FloatArray,
     region: BoolArray,
     weights: FloatArray,
-    folds: IntArray,
+    folds: Folds,
     *,
     make_classifier: MakeClassifier,
     ties: Ties,
@@ -265,18 +233,18 @@ def repeated_models(
     Parameters and errors are those of :func:`repeated_scores`.
     """
     check_combine(combine)
-    single = np.empty(np.shape(folds), dtype=np.float32)
-    models: list[list[Classifier]] = [[] for _ in folds]
-    tables: list[list[RankTable]] = [[] for _ in folds]
-    for repeat, fold, model, raw in _trained(features, region, weights, folds, ties, make_classifier, threads):
-        held_out = folds[repeat] == fold
-        single[repeat, held_out] = ranks(raw, ties=ties[repeat][held_out])
+    average = np.zeros(len(features))
+    models: list[list[Classifier]] = [[] for _ in range(len(folds))]
+    tables: list[list[RankTable]] = [[] for _ in range(len(folds))]
+    for repeat, held_out, model, raw in _trained(features, region, weights, folds, ties, make_classifier, threads):
+        rank = ranks(raw, ties=ties[repeat][held_out]).astype(np.float32)
+        average[held_out] += rank if combine == "rank" else _log_rank(rank)
         models[repeat].append(model)
         tables[repeat].append(RankTable.of(raw))
     return RepeatedModels(
         models=tuple(map(tuple, models)),
         tables=tuple(map(tuple, tables)),
-        average=RankTable.of(average_ranks(single, combine=combine)),
+        average=RankTable.of(average / len(folds)),
         combine=combine,
     )
 
@@ -285,42 +253,48 @@ def _trained(
     features: FloatArray,
     region: BoolArray,
     weights: FloatArray,
-    folds: IntArray,
+    folds: Folds,
     ties: Ties,
     make_classifier: MakeClassifier,
     threads: int,
-) -> Iterator[tuple[int, int, Classifier, FloatArray]]:
-    """Give repeat, fold, trained model and its raw scores of the fold, in order."""
-    if np.ndim(folds) != 2 or not len(folds) or len(ties) != len(folds) or len(ties[0]) != folds.shape[1]:
+) -> Iterator[tuple[int, BoolArray, Classifier, FloatArray]]:
+    """Give repeat, which events are the fold, the trained model and its raw scores of the fold, in order."""
+    rows = (len(folds), *np.shape(folds[0])) if len(folds) else (0,)
+    if len(rows) != 2 or len(ties) != len(folds) or len(ties[0]) != rows[1]:
         raise InputError(
-            f"folds have shape {np.shape(folds)} and there are {len(ties)} sequences of ties; give (repeats, events) "
+            f"folds have shape {rows} and there are {len(ties)} sequences of ties; give (repeats, events) "
             "of folds, and ties for each repeat"
         )
-    for numbers in folds:
-        check_sample(features, region, weights, numbers, least=2)
-        if numbers.min() < 0 or not np.bincount(numbers).all():
-            raise InputError("the folds of a repeat must be numbered from 0 without a gap")
-    tasks = [(repeat, fold) for repeat, numbers in enumerate(folds) for fold in range(int(numbers.max()) + 1)]
-    first = make_classifier(*tasks[0])
+    check_sample(features, region, weights, folds[0], least=2)
+    first = make_classifier(0, 0)
     prepared = first.prepare(features, weights > 0) if isinstance(first, SharingClassifier) else None
 
-    def work(task: tuple[int, int]) -> tuple[int, int, Classifier, FloatArray]:
-        repeat, fold = task
-        held_out = folds[repeat] == fold
+    def tasks() -> Iterator[tuple[int, int, IntArray]]:
+        for repeat in range(len(folds)):
+            numbers = folds[repeat]
+            check_folds(region, weights, numbers, least=2)
+            if numbers.min() < 0 or not np.bincount(numbers).all():
+                raise InputError("the folds of a repeat must be numbered from 0 without a gap")
+            for fold in range(int(numbers.max()) + 1):
+                yield repeat, fold, numbers
+
+    def work(task: tuple[int, int, IntArray]) -> tuple[int, BoolArray, Classifier, FloatArray]:
+        repeat, fold, numbers = task
+        held_out = numbers == fold
         classifier = make_classifier(repeat, fold)
         if prepared is not None and isinstance(classifier, SharingClassifier):
             classifier.fit_prepared(prepared, region, np.where(held_out, 0.0, weights))
-            return repeat, fold, classifier, classifier.prepared_scores(prepared, held_out).mean(axis=0)
+            return repeat, held_out, classifier, classifier.prepared_scores(prepared, held_out).mean(axis=0)
         training = (weights > 0) & ~held_out
         classifier.fit(features[training], region[training], weights=weights[training])
-        return repeat, fold, classifier, classifier.anomaly_score(features[held_out])
+        return repeat, held_out, classifier, classifier.anomaly_score(features[held_out])
 
     if threads <= 1:
-        yield from map(work, tasks)
+        yield from map(work, tasks())
         return
     # the trees work outside the interpreter's lock, so that threads do, without copies of the events
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        yield from pool.map(work, tasks)
+        yield from pool.map(work, tasks())
 
 
 def average_ranks(single: npt.NDArray[np.floating], *, combine: str = "log") -> FloatArray:

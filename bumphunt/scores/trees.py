@@ -116,7 +116,7 @@ class BoostedTrees(BinaryClassifier):
     def prepare(self, features: FloatArray, trains: BoolArray | None = None) -> Cells:
         """Return what all trainings on these events share: bins of equal numbers of those that train, and cells."""
         matrix = np.asarray(features, dtype=np.float64)
-        edges = bin_edges(matrix if trains is None else matrix[trains], self.max_bins)
+        edges = bin_edges(matrix, self.max_bins, events=trains)
         return Cells.of(matrix, edges, max_bins=self.max_bins)
 
     def fit_prepared(

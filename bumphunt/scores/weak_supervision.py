@@ -187,26 +187,32 @@ def check_sample(features: FloatArray, region: BoolArray, weights: FloatArray, f
     """
     if not (len(features) == len(region) == len(weights) == len(folds)):
         raise InputError("features, region, weights and folds must have one row per event")
+    if not np.isfinite(features).all():
+        raise InputError("NaN or infinity among the training features; remove or repair those events")
+    check_folds(region, weights, folds, least=least)
+    constant = np.flatnonzero(np.ptp(features, axis=0) == 0)
+    if len(constant):
+        raise InputError(
+            f"feature {constant[0]} has the same value in every event and carries no information; leave it out"
+        )
+
+
+def check_folds(region: BoolArray, weights: FloatArray, folds: IntArray, *, least: int) -> None:
+    """Refuse folds that are too few, or of which one leaves only one class to train on."""
     found = np.unique(folds)
     if len(found) < least:
         raise InputError(
             f"the events are in {len(found)} folds, but at least {least} are needed, so that no event is "
             "scored by a model it trained or stopped; use more folds (or more events, if fewer than folds)"
         )
-    if not np.isfinite(features).all():
-        raise InputError("NaN or infinity among the training features; remove or repair those events")
+    trains = weights > 0
     for fold in found:
-        seen = region[(weights > 0) & (folds != fold)]
+        seen = region[trains & (folds != fold)]
         if seen.all() or not seen.any():
             raise InputError(
                 f"all {len(seen)} training events are of one class where fold {fold} is left out; "
                 "a classifier needs events in the signal region and in the sidebands"
             )
-    constant = np.flatnonzero(np.ptp(features, axis=0) == 0)
-    if len(constant):
-        raise InputError(
-            f"feature {constant[0]} has the same value in every event and carries no information; leave it out"
-        )
 
 
 def _check_average(name: str) -> None:

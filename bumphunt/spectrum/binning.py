@@ -57,6 +57,22 @@ def count(mjj: FloatArray, edges: FloatArray) -> FloatArray:
     return np.histogram(mjj, bins=edges)[0].astype(np.float64)
 
 
+def bin_of(mjj: FloatArray, edges: FloatArray) -> npt.NDArray[np.int16]:
+    """Return the bin that :func:`count` puts each event into, shape (events,); the number of bins for those in none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bin_of(np.array([0.5, 1.0, 2.5, 3.0, 3.1]), np.array([1.0, 2.0, 3.0])).tolist()
+    [2, 0, 1, 1, 2]
+    """
+    n_bins = len(edges) - 1
+    number = (np.searchsorted(edges, mjj, side="right") - 1).astype(np.int16)
+    number[mjj == edges[-1]] = n_bins - 1  # the last bin holds its upper edge
+    number[number < 0] = n_bins
+    return number
+
+
 def to_hist(counts: Sequence[float] | FloatArray, edges: FloatArray) -> "hist.Hist[Any]":
     """Return counts as a :class:`hist.Hist` with a variable ``mjj`` axis, to be drawn or exported.
 

@@ -8,17 +8,20 @@ import pytest
 from bumphunt.config import config_from_dict
 from bumphunt.events import drop_truth, feature_matrix
 from bumphunt.pipeline.null import Null
+from bumphunt.pipeline.prior_answer import fold_counts
 from bumphunt.pipeline.windows import (
     WindowOutcome,
     WindowTask,
-    fold_counts,
     left_out,
+    make_classifier,
     measure,
     primary_scores,
     search_window,
+    training_sample,
 )
 from bumphunt.preprocessing.content import content_keys
 from bumphunt.preprocessing.splits import window_on_grid
+from bumphunt.scores.repeats import repeated_scores
 from bumphunt.significance.form import form_difference
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.binning import mass_grid
@@ -83,7 +86,8 @@ def test_its_numbers_are_those_of_its_parts(task, outcome):
         selected = outcome.selected(result.cut_fraction)
         again = window_significance(spectrum(selected.astype(float)), family="dijet3")
         # every repeat counts: weights in effective counts, whose size the sidebands tell
-        often = sum(scores.passing(result.cut_fraction)) if result.cut_fraction < 1.0 else np.ones(len(selected))
+        cut = result.cut_fraction
+        often = scores.frequency[scores.place(cut)].astype(float) if cut < 1.0 else np.ones(len(selected))
         effective = often * often[beside].sum() / (often[beside] ** 2).sum()
         together = window_significance(spectrum(effective), family="dijet3")
         width = 1.25 if result.cut_fraction < 1.0 else 1.0
@@ -117,9 +121,11 @@ def test_the_cut_keeps_the_part_it_says(outcome):
 
 
 def test_the_score_is_the_average_of_repeats(task):
-    scores = primary_scores(task, task.folds())
-    assert scores.levels.shape == (4, len(task.mjj))
-    average, single = scores.score > 0.9, list(scores.passing(0.1))
+    alone = training_sample(task)
+    settings = {"make_classifier": lambda repeat, fold: make_classifier(task, repeat, fold), "ties": task.ties()}
+    scores = repeated_scores(task.features, alone.region, alone.weights, task.folds(), **settings)
+    np.testing.assert_array_equal(primary_scores(task, task.folds()).score, scores.score)
+    average, single = scores.score > 0.9, scores.single > 0.9
     each = [np.corrcoef(average, passes)[0, 1] for passes in single]
     between = np.corrcoef(single)[np.triu_indices(4, 1)]
     assert min(each) > max(between), "the average is closer to each repeat than they are to each other"
@@ -145,7 +151,7 @@ def test_folds_are_shared_by_all_windows_of_a_run_and_only_by_them(task):
         return WindowTask(**{**fields, **changes}).folds()
 
     np.testing.assert_array_equal(folds(), folds(number=0))
-    assert folds().shape == (4, len(task.mjj))
+    assert np.shape(list(folds())) == (4, len(task.mjj))
     assert not np.array_equal(folds()[0], folds()[1])
     assert not np.array_equal(folds(), folds(keys=task.keys[::-1]))
 

@@ -222,11 +222,47 @@ def test_a_classifier_that_shares_nothing_is_trained_fold_by_fold():
 def test_cuts_on_the_way_are_the_cuts_on_the_scores():
     features, region, weights, folds, ties = sample()
     fractions = [0.1, 0.02]
+    bins = np.random.default_rng(3).integers(5, size=len(features))  # the last is none
     settings = {"make_classifier": trees, "ties": ties}
     scores = repeated_scores(features, region, weights, folds, **settings)
-    found = repeated_passes(features, region, weights, folds, fractions=fractions, **settings)
+    found = repeated_passes(features, region, weights, folds, fractions=fractions, bins=bins, n_bins=4, **settings)
     np.testing.assert_array_equal(found.score, scores.score)
-    for fraction in fractions:
-        np.testing.assert_array_equal(list(found.passing(fraction)), scores.single > 1.0 - fraction)
+    for number, fraction in enumerate(fractions):
+        passes = scores.single > 1.0 - fraction
+        np.testing.assert_array_equal(found.frequency[found.place(fraction)], passes.sum(axis=0))
+        for repeat, row in enumerate(passes):
+            counts = np.bincount(bins[row], minlength=5)[:4]
+            np.testing.assert_array_equal(found.counts[repeat, number], counts)
+            inside = np.bincount(folds[repeat][row & region], minlength=FOLDS)
+            np.testing.assert_array_equal(found.by_fold[repeat][number], inside)
     with pytest.raises(InputError, match=r"no cut keeps 0\.05"):
-        found.passing(0.05)
+        found.place(0.05)
+
+
+@pytest.mark.parametrize("values", [1, 7, 3_000, 10**9])
+def test_ranks_are_in_the_order_of_scores_and_then_of_ties(values):
+    rng = np.random.default_rng(values)
+    score = rng.integers(-values, values, 3_000) / 7.0
+    for ties in (rng.random(3_000), rng.integers(4, size=3_000) / 4.0):
+        expected = np.empty(3_000)
+        expected[np.lexsort((ties, score))] = (np.arange(3_000) + 0.5) / 3_000
+        np.testing.assert_array_equal(ranks(score, ties=ties), expected)
+
+
+def test_more_values_than_are_counted_are_ranked_all_the_same():
+    rng = np.random.default_rng(1)
+    score, ties = rng.integers(100_000, size=150_000) / 3.0, rng.random(150_000)
+    expected = np.empty(150_000)
+    expected[np.lexsort((ties, score))] = (np.arange(150_000) + 0.5) / 150_000
+    np.testing.assert_array_equal(ranks(score, ties=ties), expected)
+
+
+def test_cells_counted_are_the_cells_that_sorting_finds(monkeypatch):
+    features = np.random.default_rng(2).standard_normal((5_000, 3))
+    edges = bin_edges(features, 6)
+    counted = Cells.of(features, edges, max_bins=6)
+    monkeypatch.setattr("bumphunt.scores.cells._MOST_COUNTED", 0)
+    sorted_ = Cells.of(features, edges, max_bins=6)
+    np.testing.assert_array_equal(counted.cell, sorted_.cell)
+    np.testing.assert_array_equal(counted.codes, sorted_.codes)
+    assert counted.codes.dtype == sorted_.codes.dtype
