@@ -9,16 +9,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from pathlib import Path
 from queue import Empty
 from typing import Any, TypeVar
 
 from bumphunt.errors import InputError, MissingExtraError, as_line
 from bumphunt.files import reason
+from bumphunt.parcels import Parcels, on_disk, packed, run_parcel
 
 logger = logging.getLogger(__name__)
 
 _PATIENCE = 5
 """Seconds in which a Dask scheduler has to answer."""
+_SHIPMENTS = 3
+"""Times that large arrays are sent to a Dask cluster whose workers die with them."""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -79,25 +83,27 @@ def in_order(arriving: Iterator[tuple[int, Result]]) -> Iterator[Result]:
 def _local_map(function: Callable[[Task], Result], tasks: Sequence[Task], workers: int) -> Iterator[tuple[int, Result]]:
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    waiting = dict(enumerate(tasks))
-    for attempt in (1, 2):
-        try:
-            for index, result in _pool_map(function, waiting, min(workers, len(tasks))):
-                del waiting[index]
-                yield index, result
-            return
-        except TerminatedWorkerError as error:
-            # one worker that is killed takes the pool with it: by the user, or by the system when memory runs out
-            if attempt == 2:
-                raise InputError(
-                    f"worker processes were killed twice ({as_line(error, length=120)}); they may need more memory "
-                    "than there is: give fewer --workers"
-                ) from error
-            logger.warning("a worker process was killed; its work and what had not begun is done again")
+    parcels = packed(tasks)
+    waiting = dict(enumerate(parcels.tasks))
+    with on_disk(parcels.arrays) as paths:
+        for attempt in (1, 2):
+            try:
+                for index, result in _pool_map(function, waiting, paths, min(workers, len(tasks))):
+                    del waiting[index]
+                    yield index, result
+                return
+            except TerminatedWorkerError as error:
+                # one worker that is killed takes the pool with it: by the user, or by the system when memory runs out
+                if attempt == 2:
+                    raise InputError(
+                        f"worker processes were killed twice ({as_line(error, length=120)}); they may need more memory "
+                        "than there is: give fewer --workers"
+                    ) from error
+                logger.warning("a worker process was killed; its work and what had not begun is done again")
 
 
 def _pool_map(
-    function: Callable[[Task], Result], waiting: dict[int, Task], workers: int
+    function: Callable[[Task], Result], waiting: dict[int, bytes], paths: list[Path], workers: int
 ) -> Iterator[tuple[int, Result]]:
     """Yield results from a pool of processes; an error or an interruption here ends them at once."""
     from concurrent.futures import as_completed
@@ -116,7 +122,7 @@ def _pool_map(
                     initargs=(os.getpid(),),
                     env=dict.fromkeys(_THREADS, "1"),
                 )
-                number = {executor.submit(function, task): index for index, task in waiting.items()}
+                number = {executor.submit(run_parcel, function, task, paths): index for index, task in waiting.items()}
         except Exception as error:  # no shared memory, no more processes or open files, each in a way of its own
             why = reason(error) if isinstance(error, OSError) else as_line(error)
             raise InputError(f"worker processes cannot be started: {why}; give --workers 1") from error
@@ -175,12 +181,7 @@ def _dask_map(
     try:
         if not client.scheduler_info()["workers"]:
             logger.warning("the scheduler at %s has no workers yet; start some with `dask worker %s`", *[scheduler] * 2)
-        futures = client.map(function, list(tasks), pure=False)
-        number = {future.key: index for index, future in enumerate(futures)}
-        for future, result in distributed.as_completed(futures, loop=client.loop, with_results=True):
-            if future.cancelled():  # what comes as its result is the reason
-                raise result
-            yield number[future.key], result
+        yield from _shipped(distributed, client, function, packed(tasks))
     except distributed.KilledWorker as error:
         raise InputError(
             f"a task lost its Dask worker again and again ({as_line(error, length=200)}); workers may need more memory"
@@ -194,6 +195,30 @@ def _dask_map(
         # a lost scheduler is looked for until patience ends
         with suppress(TimeoutError):
             client.close(timeout=2 * _PATIENCE)
+
+
+def _shipped(
+    distributed: Any, client: Any, function: Callable[[Task], Result], parcels: Parcels
+) -> Iterator[tuple[int, Result]]:
+    """Send large arrays to every worker and then the tasks; again where the last copy of an array is lost."""
+    waiting = dict(enumerate(parcels.tasks))
+    for attempt in range(_SHIPMENTS):
+        arrays: Any = []
+        if parcels.arrays and waiting:
+            client.wait_for_workers(1)
+            arrays = client.scatter(parcels.arrays, broadcast=True, hash=False)
+        futures = {client.submit(run_parcel, function, task, arrays, pure=False): i for i, task in waiting.items()}
+        number = {future.key: index for future, index in futures.items()}
+        for future, result in distributed.as_completed(list(futures), loop=client.loop, with_results=True):
+            if future.cancelled():  # what comes as its result is the reason
+                if not parcels.arrays or attempt == _SHIPMENTS - 1 or client.status != "running":
+                    raise result
+                continue
+            del waiting[number[future.key]]
+            yield number[future.key], result
+        if not waiting:
+            return
+        logger.warning("a Dask worker was lost with what it held; %d tasks are sent again", len(waiting))
 
 
 def _connect(distributed: Any, scheduler: str) -> Any:

@@ -113,3 +113,18 @@ def test_features_clustered_on_a_cluster_are_the_same(scheduler, tmp_path, monke
 def test_an_address_where_nobody_answers_is_an_input_error():
     with pytest.raises(InputError, match=r"no Dask scheduler answers at 'nonsense://1'.*dask scheduler"):
         list(parallel_map(drawing(), [(1, 1)], scheduler="nonsense://1"))
+
+
+def test_arrays_that_tasks_share_are_sent_again_when_a_worker_dies_with_them(scheduler, tmp_path):
+    def work(task):
+        folder, number, events = task
+        marker = Path(folder) / "killed"
+        if number == 3 and not marker.exists():
+            marker.write_text(str(os.getpid()), "utf-8")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return float(events.sum()) + number
+
+    events = np.random.default_rng(1).random(1 << 18)
+    arrived = dict(parallel_map(work, [(str(tmp_path), number, events) for number in range(8)], scheduler=scheduler))
+    assert (tmp_path / "killed").exists(), "a worker did die"
+    assert arrived == {number: float(events.sum()) + number for number in range(8)}
