@@ -18,7 +18,7 @@ from bumphunt.errors import ConfigError, InputError
 from bumphunt.files import file_sha256, replace_folder, write_atomically, write_json
 from bumphunt.jobs.provenance import versions
 from bumphunt.pipeline.frozen_selection import FrozenSelection
-from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
+from bumphunt.preprocessing.decorrelation import SmoothDecorrelation, Steps
 from bumphunt.preprocessing.splits import MassWindow
 from bumphunt.scores.onnx_trees import onnx_tools, trees_to_onnx
 from bumphunt.scores.protocol import Classifier
@@ -157,16 +157,11 @@ def _frozen(saved: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], folds: t
     for repeat, number in enumerate(folds):
         models.append(tuple(load(repeat, fold) for fold in range(number)))
         tables.append(tuple(table(f"table_{repeat:03d}_{fold:02d}") for fold in range(number)))
-    decorrelation = None
-    if "decorrelation_centre" in arrays:
-        decorrelation = SmoothDecorrelation()
-        decorrelation.centre_ = float(arrays["decorrelation_centre"])
-        decorrelation.coefficients_ = arrays["decorrelation_coefficients"]
     return FrozenSelection(
         models=RepeatedModels(
             models=tuple(models), tables=tuple(tables), average=table("average"), combine=saved["combine"]
         ),
-        decorrelation=decorrelation,
+        decorrelation=decorrelation_from(arrays),
         resonance=saved["resonance"],
         features=tuple(saved["features"]),
         content=tuple(saved["content"]),
@@ -191,9 +186,35 @@ def _arrays(frozen: FrozenSelection) -> dict[str, npt.NDArray[Any]]:
         for part in RankTable.__dataclass_fields__
     }
     if frozen.decorrelation is not None:
-        arrays["decorrelation_centre"] = np.array(frozen.decorrelation.centre_)
-        arrays["decorrelation_coefficients"] = frozen.decorrelation.coefficients_
+        arrays |= decorrelation_arrays(frozen.decorrelation)
     return arrays
+
+
+def decorrelation_arrays(decorrelation: SmoothDecorrelation) -> dict[str, npt.NDArray[Any]]:
+    """Return what a decorrelation has learned, to be stored."""
+    arrays = {
+        "decorrelation_centre": np.array(decorrelation.centre_),
+        "decorrelation_coefficients": decorrelation.coefficients_,
+    }
+    for column, steps in enumerate(decorrelation.steps_):
+        if steps is not None:
+            arrays |= {f"steps_{column}_values": steps.values, f"steps_{column}_upto": steps.upto}
+    return arrays
+
+
+def decorrelation_from(arrays: dict[str, npt.NDArray[Any]]) -> SmoothDecorrelation | None:
+    """Rebuild a decorrelation from what was stored of it, if anything."""
+    if "decorrelation_centre" not in arrays:
+        return None
+    decorrelation = SmoothDecorrelation()
+    decorrelation.centre_ = float(arrays["decorrelation_centre"])
+    decorrelation.coefficients_ = arrays["decorrelation_coefficients"]
+    names = [f"steps_{column}" for column in range(len(decorrelation.coefficients_))]
+    decorrelation.steps_ = tuple(
+        Steps(values=arrays[f"{name}_values"], upto=arrays[f"{name}_upto"]) if f"{name}_values" in arrays else None
+        for name in names
+    )
+    return decorrelation
 
 
 def _named(models: tuple[tuple[Classifier, ...], ...], suffix: str) -> list[tuple[str, Any]]:

@@ -29,7 +29,7 @@ def features_at(quantiles: FloatArray, decorrelation: SmoothDecorrelation, refer
     """
     place = float(np.log(reference)) - decorrelation.centre_
     found = np.empty(np.shape(quantiles), dtype=np.float64)
-    for column, coefficients in enumerate(decorrelation.coefficients_):
+    for column, (coefficients, scale) in enumerate(zip(decorrelation.coefficients_, decorrelation.steps_, strict=True)):
         curve = np.maximum.accumulate(np.polynomial.polynomial.polyval(place, coefficients))
         # the quantiles were continued linearly, and so is their inverse
         steps = np.maximum(np.diff(curve), _SMALLEST_STEP) / np.diff(PROBABILITIES)
@@ -37,5 +37,6 @@ def features_at(quantiles: FloatArray, decorrelation: SmoothDecorrelation, refer
         inside = np.interp(values, PROBABILITIES, curve)
         below = np.minimum(values - PROBABILITIES[0], 0.0) * steps[0]
         above = np.maximum(values - PROBABILITIES[-1], 0.0) * steps[-1]
-        found[:, column] = inside + below + above
+        moved = inside + below + above
+        found[:, column] = moved if scale is None else scale.value_at(moved)
     return found

@@ -15,9 +15,10 @@ from bumphunt.config import config_from_dict
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.jobs.apply_models import score_with_models
 from bumphunt.jobs.intake import take_in
-from bumphunt.jobs.models import load_models
+from bumphunt.jobs.models import decorrelation_arrays, decorrelation_from, load_models
 from bumphunt.jobs.run import run_analysis
 from bumphunt.pipeline.search import prepare_search
+from bumphunt.preprocessing import SmoothDecorrelation
 from bumphunt.scores.repeats import RepeatedModels
 
 CUT = "frequency_0.05"
@@ -226,3 +227,13 @@ def test_onnx_is_refused_where_it_cannot_be(finished, light_hunt, tmp_path, monk
     monkeypatch.setitem(sys.modules, "onnxmltools.convert", None)
     with pytest.raises(InputError, match=r"pip install 'bumphunt\[onnx\]'"):
         save_models(tmp_path / "models", *load_models(finished[0] / "models"), onnx=True)
+
+
+def test_the_scale_of_a_feature_of_few_values_is_stored_with_the_models():
+    rng = np.random.default_rng(1)
+    mjj = 3_000.0 * (1.0 - rng.random(2_000)) ** (-1 / 6)
+    features = np.column_stack([rng.gamma(2.0, 100.0, 2_000), rng.poisson(4.0, 2_000)])
+    decorrelation = SmoothDecorrelation().fit(features, mjj)
+    again = decorrelation_from(decorrelation_arrays(decorrelation))
+    np.testing.assert_array_equal(again.transform(features, mjj), decorrelation.transform(features, mjj))
+    assert again.steps_[0] is None

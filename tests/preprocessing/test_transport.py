@@ -36,3 +36,16 @@ def test_moved_features_do_not_follow_mjj(drifting) -> None:
     assert abs(np.corrcoef(features[:, 0], mjj)[0, 1]) > 0.3
     assert abs(np.corrcoef(moved[:, 0], mjj)[0, 1]) < 0.02
     assert np.median(moved[:, 0]) == pytest.approx(np.log(350.0), abs=0.01)
+
+
+def test_a_feature_of_few_values_keeps_them():
+    rng = np.random.default_rng(3)
+    mjj = 3_000.0 * (1.0 - rng.random(20_000)) ** (-1 / 6)
+    features = rng.poisson(5.0 * (mjj / 3_000.0) ** 0.5).astype(float)[:, None]
+    decorrelation = SmoothDecorrelation().fit(features, mjj)
+    quantiles = decorrelation.transform(features, mjj)
+    moved = features_at(quantiles, decorrelation, 3_500.0)
+    assert set(np.unique(moved)) <= set(np.unique(features))
+    here = np.abs(np.log(mjj / 3_500.0)) < 0.01
+    assert (moved[here] == features[here]).mean() > 0.95
+    assert moved[mjj > 4_500.0].mean() < features[mjj > 4_500.0].mean() - 0.3
