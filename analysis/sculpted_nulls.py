@@ -6,8 +6,8 @@ Sets, made of the simulated background events of the shipped samples: ``whole_nu
 to 10 GeV, one is a multiplicity and one a flag, and both follow the mass; ``follow``, ``feature`` and ``hump`` as in
 ``prior_nulls.py`` (jet masses follow mjj; tau21 is lower in 3.9 to 4.4 TeV; a kind of jets is more frequent around
 4 TeV); ``w_like``, three of a hundred events have a lighter jet of 80 GeV and two prongs, at any mjj. One line a box in
-``analysis/results/sculpted_nulls.jsonl``: the verdict, the checks that its excess fails, and how far the score tells the
-inner from the outer sidebands.
+``analysis/results/sculpted_nulls.jsonl``: the verdict, the checks that its excess fails, and how far the score tells
+the inner from the outer sidebands.
 """
 
 import argparse
