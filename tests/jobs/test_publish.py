@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -197,16 +196,19 @@ def test_figures_go_along_with_thumbnails_and_without_imagemagick(published, tab
 
 
 def pyhf_says(*arguments):
-    program = Path(sys.executable).with_name("pyhf")
-    return subprocess.run([program, *arguments], capture_output=True, text=True, check=False, timeout=60)
+    """What a command of pyhf prints, run without a process of its own."""
+    from pyhf.cli import cli
+
+    done = CliRunner().invoke(cli, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.stdout
 
 
 def test_pyhf_reads_the_patch_set_over_masses_after_the_selection(published):
     record = published[0] / "hepdata"
     (patchset,) = record.glob("patchset_*.json")
     background = record / patchset.name.replace("patchset", "background")
-    done = pyhf_says("patchset", "verify", background, patchset)
-    assert done.returncode == 0, done.stderr
+    assert "All good" in pyhf_says("patchset", "verify", background, patchset)
     patches = json.loads(patchset.read_text())["patches"]
     values = [patch["metadata"]["values"][0] for patch in patches]
     assert len(values) >= 4
@@ -214,6 +216,64 @@ def test_pyhf_reads_the_patch_set_over_masses_after_the_selection(published):
     observed = json.loads(background.read_text())["observations"][0]["data"]
     window = json.loads((published[0] / "products.json").read_text())["scan"]["windows"][0]
     assert sum(observed) == window["n_observed"], "after the selection"
+
+
+def in_pyhf(*arguments):
+    return json.loads(pyhf_says(*arguments))
+
+
+def excess(folder):
+    window = json.loads((folder / "products.json").read_text())["scan"]["windows"][0]
+    return window["n_observed"] - window["n_expected"]
+
+
+def test_plain_pyhf_fits_and_limits_what_was_published(published):
+    from bumphunt.significance.workspace import EVENTS_PER_MU, upper_limit
+
+    folder = published[0]
+    path = folder / "hepdata" / "workspace.json"
+    [found] = in_pyhf("fit", path)["mle_parameters"]["mu"]
+    assert EVENTS_PER_MU * found == pytest.approx(excess(folder), rel=0.2), "mu counts hundreds of selected events"
+    limit = upper_limit(json.loads(path.read_text()), mass=3_500.0, width=0.033)
+    said = in_pyhf("cls", path, "--test-poi", limit.n_signal_95 / EVENTS_PER_MU)
+    assert said["CLs_obs"] == pytest.approx(0.05, abs=0.002)
+
+
+def test_pyhf_applies_a_published_patch_and_reads_the_result(published, tmp_path):
+    record = published[0] / "hepdata"
+    (patchset,) = record.glob("patchset_*.json")
+    background = record / patchset.name.replace("patchset", "background")
+    name = min(
+        json.loads(patchset.read_text())["patches"],
+        key=lambda patch: abs(patch["metadata"]["values"][0] - 3_500.0),
+    )["metadata"]["name"]
+    patched = tmp_path / "patched.json"
+    patched.write_text(json.dumps(in_pyhf("patchset", "apply", "--name", name, background, patchset)))
+    [found] = in_pyhf("fit", patched)["mle_parameters"]["mu"]
+    assert 100.0 * found == pytest.approx(excess(published[0]), rel=0.3)
+    assert in_pyhf("cls", patched, "--test-poi", 2.5 * found)["CLs_obs"] < 0.01
+
+
+def test_pyhf_combines_what_two_runs_published(published, tmp_path):
+    paths = [published[0] / "workspace.json", tmp_path / "second.json", tmp_path / "joined.json"]
+    text = paths[0].read_text()
+    label = json.loads(text)["channels"][0]["name"].rsplit("_", 1)[1]
+    paths[1].write_text(text.replace(label, "0123abcd"))
+    paths[2].write_text(json.dumps(in_pyhf("combine", paths[0], paths[1])))
+    best = [in_pyhf("fit", path)["mle_parameters"]["mu"][0] for path in (paths[0], paths[2])]
+    assert best[1] == pytest.approx(best[0], rel=0.02), "the same counts twice"
+    weaker, stronger = (in_pyhf("cls", path, "--test-poi", 1.2 * best[0])["CLs_obs"] for path in (paths[0], paths[2]))
+    assert stronger < weaker
+
+
+@pytest.mark.parametrize("name", ["workspace.json", "workspace_inclusive.json"])
+def test_cabinetry_fits_what_was_published(published, name):
+    cabinetry = pytest.importorskip("cabinetry", reason="cabinetry is not installed")
+    workspace = cabinetry.workspace.load(published[0] / "hepdata" / name)
+    found = cabinetry.fit.fit(*cabinetry.model_utils.model_and_data(workspace))
+    best = dict(zip(found.labels, found.bestfit, strict=True))["mu"]
+    [ours] = in_pyhf("fit", published[0] / name)["mle_parameters"]["mu"]
+    assert best == pytest.approx(ours, abs=0.02)
 
 
 @pytest.mark.parametrize("stem", ["selected", "inclusive"])
