@@ -65,8 +65,8 @@ def save_learned(estimator: Any, path: str | Path) -> None:
     save_estimator(_plain(estimator), path)
 
 
-def load_learned(cls: type[Estimator], path: str | Path) -> Estimator:
-    """Read what :func:`save_learned` wrote of an estimator of this class.
+def load_learned(cls: type[Estimator], path: str | Path, *, members: Sequence[type] = ()) -> Estimator:
+    """Read what :func:`save_learned` wrote of an estimator of this class, which may hold others of ``members``.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def load_learned(cls: type[Estimator], path: str | Path) -> Estimator:
     if found != cls.__name__:
         raise InputError(f"{path}: holds {found or 'something else'}, not {cls.__name__}; load it as what it is")
     try:
-        return _restored(cls, stored)
+        return _restored(cls, stored, {member.__name__: member for member in members})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: written by another version ({error}); train and save it again") from error
 
@@ -95,24 +95,22 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _restored(cls: type[Estimator], stored: dict[str, Any]) -> Estimator:
+def _restored(cls: type[Estimator], stored: dict[str, Any], members: dict[str, type]) -> Estimator:
     model = cls(**stored["parameters"])
     for name, value in stored["learned"].items():
-        setattr(model, name, _from_plain(value))
+        setattr(model, name, _from_plain(value, members))
     return model
 
 
-def _from_plain(value: Any) -> Any:
+def _from_plain(value: Any, members: dict[str, type]) -> Any:
     if isinstance(value, list):
-        return [_from_plain(item) for item in value]
+        return [_from_plain(item, members) for item in value]
     if isinstance(value, dict) and "booster" in value:
         import xgboost
 
         return xgboost.Booster(params={"nthread": 1}, model_file=bytearray(value["booster"].tobytes()))
-    if isinstance(value, dict) and value.get("estimator") == "BoostedTrees":
-        from bumphunt.scores.trees import BoostedTrees
-
-        return _restored(BoostedTrees, value)
+    if isinstance(value, dict) and "estimator" in value:
+        return _restored(members[value["estimator"]], value, members)
     return value
 
 

@@ -99,7 +99,7 @@ class _Trees(SupervisedClassifier):
         InputError
             If the file is not of this kind of classifier.
         """
-        return load_learned(cls, path)
+        return load_learned(cls, path, members=(BoostedTrees,))
 
 
 class DecisionTree(_Trees):
