@@ -27,7 +27,7 @@ from bumphunt.pipeline.windows import WindowTask, measure, training_sample
 from bumphunt.preprocessing.content import fold_assignments
 from bumphunt.rng import generator
 from bumphunt.scores.ranks import ranks
-from bumphunt.scores.repeats import average_ranks, repeated_scores
+from bumphunt.scores.repeats import CrossFit, average_ranks, repeated_scores
 from bumphunt.scores.trees import BoostedTrees
 from bumphunt.selection import select_fraction
 
@@ -82,12 +82,14 @@ def study(sample: Path, seed: int, n_signal: int, choice: dict[str, Any], most: 
     settings = {name: choice[name] for name in ("members", "max_bins", "max_iter", "learning_rate")}
     begun = time.process_time()
     single = repeated_scores(
-        task.features,
-        train.region,
-        train.weights,
-        folds,
-        make_classifier=lambda repeat, fold: BoostedTrees(**settings, seed=100 * repeat + fold),
-        ties=ties,
+        CrossFit(
+            features=task.features,
+            region=train.region,
+            weights=train.weights,
+            folds=folds,
+            make_classifier=lambda repeat, fold: BoostedTrees(**settings, seed=100 * repeat + fold),
+            ties=ties,
+        )
     ).single
     seconds = (time.process_time() - begun) / most
     rows = []

@@ -23,7 +23,7 @@ from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.jobs.ingest import read_events
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import WindowTask, primary_scores, training_sample
-from bumphunt.scores.repeats import repeated_scores
+from bumphunt.scores.repeats import CrossFit, repeated_scores
 from bumphunt.scores.trees import BoostedTrees
 
 GOAL = 30.0
@@ -56,15 +56,17 @@ def repeated(task: WindowTask, *, repeats: int, folds: int, max_bins: int, max_i
     rng = np.random.default_rng(1)
     divisions = np.stack([rng.permutation(len(task.mjj)) % folds for _ in range(repeats)])
     return repeated_scores(
-        task.features,
-        sample.region,
-        sample.weights,
-        divisions,
-        make_classifier=lambda repeat, fold: BoostedTrees(
-            members=1, max_bins=max_bins, max_iter=max_iter, learning_rate=rate, seed=repeat
-        ),
-        ties=rng.random(divisions.shape),
-        threads=task.threads,
+        CrossFit(
+            features=task.features,
+            region=sample.region,
+            weights=sample.weights,
+            folds=divisions,
+            make_classifier=lambda repeat, fold: BoostedTrees(
+                members=1, max_bins=max_bins, max_iter=max_iter, learning_rate=rate, seed=repeat
+            ),
+            ties=rng.random(divisions.shape),
+            threads=task.threads,
+        )
     ).score
 
 

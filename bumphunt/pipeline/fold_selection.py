@@ -13,7 +13,7 @@ from bumphunt.events import drop_truth
 from bumphunt.masses.acceptance import Select
 from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.search import Search
-from bumphunt.pipeline.windows import WindowTask, make_classifier, training_sample
+from bumphunt.pipeline.windows import WindowTask, cross_fit
 from bumphunt.rng import generator
 from bumphunt.scores.repeats import RepeatedModels, repeated_models
 
@@ -98,13 +98,4 @@ def models_can_be_kept(config: AnalysisConfig) -> bool:
 
 def window_models(task: WindowTask, *, threads: int = 1) -> RepeatedModels:
     """Return the fold models of a window: trained anew with the seeds of the search, they are the same."""
-    sample = training_sample(task)
-    return repeated_models(
-        task.features,
-        sample.region,
-        sample.weights,
-        task.folds(),
-        make_classifier=lambda repeat, fold: make_classifier(task, repeat, fold),
-        ties=task.ties(),
-        threads=threads,
-    )
+    return repeated_models(cross_fit(task, task.folds(), threads=threads))

@@ -18,7 +18,7 @@ from bumphunt.scores.passes import PassCounter, RepeatedPasses
 from bumphunt.scores.protocol import Classifier
 from bumphunt.scores.ranks import ranks
 from bumphunt.scores.registry import make_score
-from bumphunt.scores.repeats import average_ranks, repeated_passes
+from bumphunt.scores.repeats import CrossFit, average_ranks, repeated_passes
 from bumphunt.scores.weak_supervision import leakage, nested_scores, out_of_fold_scores
 from bumphunt.significance.checks import NEIGHBOURHOOD, fold_agreement
 from bumphunt.significance.direct import direct_estimate
@@ -286,26 +286,29 @@ def training_sample(task: WindowTask) -> TrainingSample:
     return TrainingSample(region=region, weights=weights)
 
 
+def cross_fit(task: WindowTask, folds: Folds, *, threads: int) -> CrossFit:
+    """Return what repeated cross-fitting of the primary score in a window takes."""
+    sample = training_sample(task)
+    return CrossFit(
+        features=task.features,
+        region=sample.region,
+        weights=sample.weights,
+        folds=folds,
+        make_classifier=lambda repeat, fold: make_classifier(task, repeat, fold),
+        ties=task.ties(),
+        threads=threads,
+    )
+
+
 def primary_scores(task: WindowTask, folds: Folds) -> RepeatedPasses:
     """Return the primary score of every searched event, out of fold, averaged over repeats, and what passes cuts."""
     cuts = task.config.search.cut_fractions
     settings, sample, ties = task.config.cwola, training_sample(task), task.ties()
-    if not settings.nested and settings.average == "score":
-        return repeated_passes(
-            task.features,
-            sample.region,
-            sample.weights,
-            folds,
-            fractions=cuts,
-            bins=bin_of(task.mjj, task.edges),
-            n_bins=len(task.edges) - 1,
-            make_classifier=lambda repeat, fold: make_classifier(task, repeat, fold),
-            ties=ties,
-            threads=task.threads,
-        )
     counter = PassCounter(
         cuts, region=sample.region, bins=bin_of(task.mjj, task.edges), n_bins=len(task.edges) - 1, repeats=len(folds)
     )
+    if not settings.nested and settings.average == "score":
+        return repeated_passes(cross_fit(task, folds, threads=task.threads), counter=counter)
     total = np.zeros(len(task.mjj))
     for repeat in range(len(folds)):
         numbers = folds[repeat]
@@ -318,26 +321,14 @@ def primary_scores(task: WindowTask, folds: Folds) -> RepeatedPasses:
 
 def _alone(task: WindowTask, sample: TrainingSample, folds: IntArray, repeat: int) -> FloatArray:
     """Return the out-of-fold score of one repeat, nested or with the ranks of its members averaged."""
-    settings, rng = task.config.cwola, generator(task.seed, "ties", task.number, repeat)
+    settings, events = task.config.cwola, (task.features, sample.region, sample.weights, folds)
+    how: Any = {"rng": generator(task.seed, "ties", task.number, repeat), "average": settings.average}
     if settings.nested:
         return nested_scores(
-            task.features,
-            sample.region,
-            sample.weights,
-            folds,
-            make_classifier=lambda fold, inner: make_classifier(task, repeat, fold, inner),
-            rng=rng,
-            average=settings.average,
+            *events, make_classifier=lambda fold, inner: make_classifier(task, repeat, fold, inner), **how
         )
     return out_of_fold_scores(
-        task.features,
-        sample.region,
-        sample.weights,
-        folds,
-        make_classifier=lambda fold: make_classifier(task, repeat, fold),
-        rng=rng,
-        average=settings.average,
-        threads=task.threads,
+        *events, make_classifier=lambda fold: make_classifier(task, repeat, fold), threads=task.threads, **how
     )
 
 

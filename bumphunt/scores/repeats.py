@@ -5,7 +5,7 @@ over divisions the score depends on the events alone, as far as repeats reach, a
 event is scored by a model that has not seen it, so that it has no say in its own score.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -42,6 +42,37 @@ class Folds(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, repeat: int, /) -> IntArray: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CrossFit:
+    """What is trained on what, in each of several divisions of the events into folds.
+
+    Parameters
+    ----------
+    features : array of shape (events, features)
+        What the classifier sees; mjj must not be among it.
+    region : bool array of shape (events,)
+        Events in the signal region, the positive class.
+    weights : array of shape (events,)
+        Training weights, zero for events in neither region nor sidebands; these are scored as well.
+    folds : int array of shape (repeats, events), or sequence of arrays
+        Fold of each event in each repeat, from 0 without a gap.
+    make_classifier : callable
+        (Repeat, fold) -> an untrained classifier with its own seed.
+    ties : sequence of arrays of shape (events,)
+        Order of events of equal score, for each repeat. From the events' content, it keeps the order of rows out.
+    threads : int
+        Trainings side by side in this process; the scores do not depend on it.
+    """
+
+    features: FloatArray
+    region: BoolArray
+    weights: FloatArray
+    folds: Folds
+    make_classifier: MakeClassifier
+    ties: Ties
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,35 +175,13 @@ class RepeatedModels:
             )
 
 
-def repeated_scores(
-    features: FloatArray,
-    region: BoolArray,
-    weights: FloatArray,
-    folds: Folds,
-    *,
-    make_classifier: MakeClassifier,
-    ties: Ties,
-    threads: int = 1,
-    combine: str = "log",
-) -> RepeatedScores:
+def repeated_scores(cross_fit: CrossFit, *, combine: str = "log") -> RepeatedScores:
     """Score every event out of fold in each of several divisions, and average the ranks.
 
     Parameters
     ----------
-    features : array of shape (events, features)
-        What the classifier sees; mjj must not be among it.
-    region : bool array of shape (events,)
-        Events in the signal region, the positive class.
-    weights : array of shape (events,)
-        Training weights, zero for events in neither region nor sidebands; these are scored as well.
-    folds : int array of shape (repeats, events), or sequence of arrays
-        Fold of each event in each repeat, from 0 without a gap.
-    make_classifier : callable
-        (Repeat, fold) -> an untrained classifier with its own seed.
-    ties : sequence of arrays of shape (events,)
-        Order of events of equal score, for each repeat. From the events' content, it keeps the order of rows out.
-    threads : int
-        Trainings side by side in this process; the scores do not depend on it.
+    cross_fit : CrossFit
+        Events, folds and classifiers.
     combine : {"log", "rank"}
         What is averaged over repeats; see :func:`average_ranks`.
 
@@ -185,58 +194,38 @@ def repeated_scores(
         fold leaves one class only to train on.
     """
     check_combine(combine)
-    single = np.empty((len(folds), len(features)), dtype=np.float32)
-    for repeat, held_out, _, raw in _trained(features, region, weights, folds, ties, make_classifier, threads):
+    folds, ties = cross_fit.folds, cross_fit.ties
+    single = np.empty((len(folds), len(cross_fit.features)), dtype=np.float32)
+    for repeat, held_out, _, raw in _trained(cross_fit):
         single[repeat, held_out] = ranks(raw, ties=ties[repeat][held_out])
     return RepeatedScores(score=ranks(average_ranks(single, combine=combine), ties=ties[0]), single=single)
 
 
-def repeated_passes(
-    features: FloatArray,
-    region: BoolArray,
-    weights: FloatArray,
-    folds: Folds,
-    *,
-    fractions: Sequence[float],
-    bins: IntArray,
-    n_bins: int,
-    make_classifier: MakeClassifier,
-    ties: Ties,
-    threads: int = 1,
-) -> RepeatedPasses:
+def repeated_passes(cross_fit: CrossFit, *, counter: PassCounter) -> RepeatedPasses:
     """Return what :func:`repeated_scores` finds, cut, counted and averaged on the way: memory does not grow in repeats.
 
-    Parameters and errors are those of :func:`repeated_scores` and of :class:`PassCounter`.
+    Errors are those of :func:`repeated_scores`; ``counter`` is of the same events and repeats, and has counted nothing.
     """
-    counter = PassCounter(fractions, region=region, bins=bins, n_bins=n_bins, repeats=len(folds))
-    total = np.zeros(len(features))
-    for repeat, held_out, _, raw in _trained(features, region, weights, folds, ties, make_classifier, threads):
+    folds, ties = cross_fit.folds, cross_fit.ties
+    total = np.zeros(len(cross_fit.features))
+    for repeat, held_out, _, raw in _trained(cross_fit):
         rank = ranks(raw, ties=ties[repeat][held_out]).astype(np.float32)
         counter.add(repeat, held_out, rank)
         total[held_out] += _log_rank(rank)
     return counter.found(ranks(total / len(folds), ties=ties[0]))
 
 
-def repeated_models(
-    features: FloatArray,
-    region: BoolArray,
-    weights: FloatArray,
-    folds: Folds,
-    *,
-    make_classifier: MakeClassifier,
-    ties: Ties,
-    threads: int = 1,
-    combine: str = "log",
-) -> RepeatedModels:
+def repeated_models(cross_fit: CrossFit, *, combine: str = "log") -> RepeatedModels:
     """Return the models that :func:`repeated_scores` trains, for events that are in no fold.
 
     Parameters and errors are those of :func:`repeated_scores`.
     """
     check_combine(combine)
-    average = np.zeros(len(features))
+    folds, ties = cross_fit.folds, cross_fit.ties
+    average = np.zeros(len(cross_fit.features))
     models: list[list[Classifier]] = [[] for _ in range(len(folds))]
     tables: list[list[RankTable]] = [[] for _ in range(len(folds))]
-    for repeat, held_out, model, raw in _trained(features, region, weights, folds, ties, make_classifier, threads):
+    for repeat, held_out, model, raw in _trained(cross_fit):
         rank = ranks(raw, ties=ties[repeat][held_out]).astype(np.float32)
         average[held_out] += rank if combine == "rank" else _log_rank(rank)
         models[repeat].append(model)
@@ -249,16 +238,10 @@ def repeated_models(
     )
 
 
-def _trained(
-    features: FloatArray,
-    region: BoolArray,
-    weights: FloatArray,
-    folds: Folds,
-    ties: Ties,
-    make_classifier: MakeClassifier,
-    threads: int,
-) -> Iterator[tuple[int, BoolArray, Classifier, FloatArray]]:
+def _trained(cross_fit: CrossFit) -> Iterator[tuple[int, BoolArray, Classifier, FloatArray]]:
     """Give repeat, which events are the fold, the trained model and its raw scores of the fold, in order."""
+    features, region, weights = cross_fit.features, cross_fit.region, cross_fit.weights
+    folds, ties, make_classifier = cross_fit.folds, cross_fit.ties, cross_fit.make_classifier
     rows = (len(folds), *np.shape(folds[0])) if len(folds) else (0,)
     if len(rows) != 2 or len(ties) != len(folds) or len(ties[0]) != rows[1]:
         raise InputError(
@@ -289,11 +272,11 @@ def _trained(
         classifier.fit(features[training], region[training], weights=weights[training])
         return repeat, held_out, classifier, classifier.anomaly_score(features[held_out])
 
-    if threads <= 1:
+    if cross_fit.threads <= 1:
         yield from map(work, tasks())
         return
     # the trees work outside the interpreter's lock, so that threads do, without copies of the events
-    with ThreadPoolExecutor(max_workers=threads) as pool:
+    with ThreadPoolExecutor(max_workers=cross_fit.threads) as pool:
         yield from pool.map(work, tasks())
 
 

@@ -12,12 +12,11 @@ from bumphunt.pipeline.prior_answer import fold_counts
 from bumphunt.pipeline.windows import (
     WindowOutcome,
     WindowTask,
+    cross_fit,
     left_out,
-    make_classifier,
     measure,
     primary_scores,
     search_window,
-    training_sample,
 )
 from bumphunt.preprocessing.content import content_keys
 from bumphunt.preprocessing.splits import window_on_grid
@@ -121,9 +120,7 @@ def test_the_cut_keeps_the_part_it_says(outcome):
 
 
 def test_the_score_is_the_average_of_repeats(task):
-    alone = training_sample(task)
-    settings = {"make_classifier": lambda repeat, fold: make_classifier(task, repeat, fold), "ties": task.ties()}
-    scores = repeated_scores(task.features, alone.region, alone.weights, task.folds(), **settings)
+    scores = repeated_scores(cross_fit(task, task.folds(), threads=1))
     np.testing.assert_array_equal(primary_scores(task, task.folds()).score, scores.score)
     average, single = scores.score > 0.9, scores.single > 0.9
     each = [np.corrcoef(average, passes)[0, 1] for passes in single]

@@ -6,9 +6,10 @@ import pytest
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.scores.cells import MAX_BINS, Cells, bin_edges
 from bumphunt.scores.cwola_network import NetworkClassifier
+from bumphunt.scores.passes import PassCounter
 from bumphunt.scores.protocol import SharingClassifier
 from bumphunt.scores.ranks import RankTable, ranks
-from bumphunt.scores.repeats import average_ranks, repeated_models, repeated_passes, repeated_scores
+from bumphunt.scores.repeats import CrossFit, average_ranks, repeated_models, repeated_passes, repeated_scores
 from bumphunt.scores.trees import BoostedTrees
 
 REPEATS, FOLDS = 3, 3
@@ -30,10 +31,20 @@ def trees(repeat, fold):
     return BoostedTrees(members=1, max_iter=20, max_leaf_nodes=8, max_bins=16, seed=10 * repeat + fold)
 
 
-def scored(data, **options):
-    features, region, weights, folds, ties = data
-    options = {"make_classifier": trees, "ties": ties, **options}
-    return repeated_scores(features, region, weights, folds, **options)
+def scored(data, combine="log", threads=1):
+    return repeated_scores(cross_fit(*data, threads=threads), combine=combine)
+
+
+def cross_fit(features, region, weights, folds, ties, make_classifier=trees, threads=1):
+    return CrossFit(
+        features=features,
+        region=region,
+        weights=weights,
+        folds=folds,
+        ties=ties,
+        make_classifier=make_classifier,
+        threads=threads,
+    )
 
 
 def test_rows_in_another_order_have_the_same_scores():
@@ -103,8 +114,8 @@ def test_simulated_signal_passes_a_cut_as_often_as_the_signal_of_the_file():
     weights[spare] = 0.0
     folds = np.stack([rng.permutation(6_000) % FOLDS for _ in range(REPEATS)])
     data, ties = (features, region, weights, folds), rng.random((REPEATS, 6_000))
-    inside = repeated_scores(*data, make_classifier=trees, ties=ties).score[spare]
-    models = repeated_models(*data, make_classifier=trees, ties=ties)
+    inside = repeated_scores(cross_fit(*data, ties)).score[spare]
+    models = repeated_models(cross_fit(*data, ties))
     np.testing.assert_allclose(
         models.score(features[spare], folds=folds[:, spare], ties=ties[:, spare]), inside, atol=0.02
     )
@@ -121,7 +132,7 @@ def _draw(models, rng):
 
 def test_each_simulated_event_meets_one_model_a_repeat():
     features, region, weights, folds, ties = sample()
-    models = repeated_models(features, region, weights, folds, make_classifier=trees, ties=ties)
+    models = repeated_models(cross_fit(features, region, weights, folds, ties))
     rng = np.random.default_rng(1)
     drawn, tie = models.draw(50, rng=rng)
     assert drawn.shape == (REPEATS, 50)
@@ -215,7 +226,7 @@ def test_a_classifier_that_shares_nothing_is_trained_fold_by_fold():
         return NetworkClassifier(hidden=(8,), members=1, epochs=2, seed=repeat + fold)
 
     assert not isinstance(network(0, 0), SharingClassifier)
-    found = repeated_scores(features, region, weights, folds[:1], make_classifier=network, ties=ties[:1])
+    found = repeated_scores(cross_fit(features, region, weights, folds[:1], ties[:1], network))
     assert found.score.shape == (600,)
 
 
@@ -223,9 +234,10 @@ def test_cuts_on_the_way_are_the_cuts_on_the_scores():
     features, region, weights, folds, ties = sample()
     fractions = [0.1, 0.02]
     bins = np.random.default_rng(3).integers(5, size=len(features))  # the last is none
-    settings = {"make_classifier": trees, "ties": ties}
-    scores = repeated_scores(features, region, weights, folds, **settings)
-    found = repeated_passes(features, region, weights, folds, fractions=fractions, bins=bins, n_bins=4, **settings)
+    data = cross_fit(features, region, weights, folds, ties)
+    scores = repeated_scores(data)
+    counter = PassCounter(fractions, region=region, bins=bins, n_bins=4, repeats=REPEATS)
+    found = repeated_passes(data, counter=counter)
     np.testing.assert_array_equal(found.score, scores.score)
     for number, fraction in enumerate(fractions):
         passes = scores.single > 1.0 - fraction
