@@ -69,7 +69,7 @@ def plain_model(n_features: int, seed: int) -> Any:
 def train_package(rows: np.ndarray, batch: int, epochs: int, seed: int, on_epoch: Callable | None = None) -> float:
     """Train with the package and return the loss averaged over the last epoch."""
     from bumphunt.scores.layers import EncoderDecoder
-    from bumphunt.scores.training import train
+    from bumphunt.scores.training import Objective, Schedule, train
 
     network = EncoderDecoder(
         n_features=rows.shape[1], hidden=HIDDEN, latent_dim=LATENT, activation="relu", variational=True, seed=seed
@@ -77,14 +77,8 @@ def train_package(rows: np.ndarray, batch: int, epochs: int, seed: int, on_epoch
     history = train(
         network,
         rows,
-        reconstruction="mse",
-        zeta=ZETA,
-        xi=XI,
-        optimizer=OPTIMIZER,
-        learning_rate=LEARNING_RATE,
-        batch_size=batch,
-        epochs=epochs,
-        seed=seed,
+        objective=Objective(reconstruction="mse", zeta=ZETA, xi=XI),
+        schedule=Schedule(optimizer=OPTIMIZER, learning_rate=LEARNING_RATE, batch_size=batch, epochs=epochs, seed=seed),
         on_epoch=on_epoch,
     )
     return float(history["loss"][-1])

@@ -105,9 +105,11 @@ class EncoderDecoderEstimator(ScorerMixin, BaseEstimator):  # type: ignore[misc,
         centre, scale = ((), ()) if known is None else _centre_and_scale(known)
         self._check_settings()
         from bumphunt.scores.layers import EncoderDecoder
-        from bumphunt.scores.training import train
+        from bumphunt.scores.training import Objective, Schedule, train
 
         zeta, xi = self._loss_weights()
+        objective = Objective(reconstruction=self.reconstruction, zeta=zeta, xi=xi)
+        schedule = Schedule.of(self)
         try:
             network = EncoderDecoder(
                 n_features=matrix.shape[1],
@@ -133,14 +135,8 @@ class EncoderDecoderEstimator(ScorerMixin, BaseEstimator):  # type: ignore[misc,
         history = train(
             network,
             matrix,
-            reconstruction=self.reconstruction,
-            zeta=zeta,
-            xi=xi,
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            seed=self.seed,
+            objective=objective,
+            schedule=schedule,
             condition=None if known is None else _scaled(known, centre, scale),
             on_epoch=show if on_epoch is not None else None,
         )

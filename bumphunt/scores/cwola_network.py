@@ -115,7 +115,7 @@ class NetworkClassifier(BinaryClassifier):
         if validation is not None:
             check_training(validation.features, validation.positive, validation.weights)
         from bumphunt.scores.layers import ClassifierEnsemble
-        from bumphunt.scores.training import train_classifiers
+        from bumphunt.scores.training import Schedule, train_classifiers
 
         sample = sample / sample.mean()
         centre = np.average(features, axis=0, weights=sample)
@@ -149,13 +149,8 @@ class NetworkClassifier(BinaryClassifier):
             _standardised(features, standard),
             positive.astype(np.float32),
             sample.astype(np.float32),
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            seed=self.seed,
+            schedule=Schedule.of(self),
             judge=judge,
-            patience=self.patience,
         )
         return self._with_network(network, histories)
 

@@ -7,7 +7,8 @@ the cost of a step, which is Python and dispatch rather than arithmetic.
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,29 +30,16 @@ DEFAULT_STEPS = 4000
 _XLA_MAX_BATCH = 256
 
 
-def train(
-    network: Any,
-    features: npt.NDArray[np.float32],
-    *,
-    reconstruction: str,
-    zeta: float,
-    xi: float,
-    optimizer: str,
-    learning_rate: float,
-    batch_size: int,
-    epochs: int | None,
-    seed: int,
-    condition: npt.NDArray[np.float32] | None = None,
-    on_epoch: Callable[[int], None] | None = None,
-) -> History:
-    """Minimise ``zeta`` × reconstruction loss + ``xi`` × KL divergence epoch by epoch.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How a network is trained.
 
     Parameters
     ----------
-    network : EncoderDecoder
-        Trained in place.
-    features : numpy.ndarray
-        Shape (events, features), float32.
+    optimizer : str
+        A name that Keras knows.
+    learning_rate : float
+        Its step.
     batch_size : int
         Events a step. It is reduced to the next size that divides the events almost evenly, so that
         an epoch leaves out fewer events than it has steps (others each time, since each epoch is
@@ -61,6 +49,67 @@ def train(
     seed : int
         Decides the order of the events and the noise. The same seed gives the same weights bit for bit on the
         same machine with the same number of threads.
+    patience : int, optional
+        Epochs without a better validation after which a training that has one ends; by default all are run.
+
+    Raises
+    ------
+    ConfigError
+        If the learning rate, the batch size or the number of epochs is not positive.
+    """
+
+    optimizer: str
+    learning_rate: float
+    batch_size: int
+    epochs: int | None
+    seed: int
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a schedule that is not positive."""
+        rate = self.learning_rate
+        if self.batch_size < 1 or (self.epochs is not None and self.epochs < 1) or not rate > 0:
+            raise ConfigError(
+                f"batch_size {self.batch_size}, epochs {self.epochs} and learning_rate {rate:g} must all be positive"
+            )
+
+    @classmethod
+    def of(cls, estimator: Any) -> Self:
+        """Return the schedule that the settings of an estimator say."""
+        settings: dict[str, Any] = {each.name: getattr(estimator, each.name, None) for each in fields(cls)}
+        return cls(**settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """``zeta`` × reconstruction loss (a name of :mod:`bumphunt.scores.losses`) + ``xi`` × KL divergence."""
+
+    reconstruction: str
+    zeta: float
+    xi: float
+
+
+def train(
+    network: Any,
+    features: npt.NDArray[np.float32],
+    *,
+    objective: Objective,
+    schedule: Schedule,
+    condition: npt.NDArray[np.float32] | None = None,
+    on_epoch: Callable[[int], None] | None = None,
+) -> History:
+    """Minimise an objective epoch by epoch.
+
+    Parameters
+    ----------
+    network : EncoderDecoder
+        Trained in place.
+    features : numpy.ndarray
+        Shape (events, features), float32.
+    objective : Objective
+        What is minimised.
+    schedule : Schedule
+        How; ``patience`` has no meaning here.
     condition : numpy.ndarray, optional
         Shape (events, conditions), float32: what a conditional decoder is told and the encoder is not.
     on_epoch : callable, optional
@@ -74,31 +123,29 @@ def train(
     Raises
     ------
     ConfigError
-        If the optimiser is unknown or a setting is out of range.
+        If the optimiser is unknown.
     FitError
         If the loss is no longer finite.
     """
-    check_schedule(batch_size, epochs, learning_rate)
     if len(features) < 2:
         raise InputError(f"{len(features)} event to train on; give at least 2, sensibly thousands")
     tf = import_tensorflow()
-    steps, size = minibatches(len(features), batch_size)
-    if epochs is None:
-        epochs = max(1, round(DEFAULT_STEPS / steps))
-
+    steps, size = minibatches(len(features), schedule.batch_size)
+    epochs = schedule.epochs or max(1, round(DEFAULT_STEPS / steps))
+    zeta, xi = objective.zeta, objective.xi
     told, sampled = condition is not None, network.sampling is not None
 
     def losses(batch: Any, *others: Any) -> tuple[Any, Any]:
         known, noise = others[0] if told else None, others[-1] if sampled else None
         rebuilt, divergence = network.rebuild(batch, known, noise=noise, training=True)
-        error = tf.reduce_mean(reconstruction_loss(batch, rebuilt, kind=reconstruction))
+        error = tf.reduce_mean(reconstruction_loss(batch, rebuilt, kind=objective.reconstruction))
         divergence = tf.reduce_mean(divergence)
         return zeta * error + xi * divergence, tf.stack([error, divergence])
 
     weights = network.trainable_variables
-    epoch = compile_epoch(losses, weights, make_optimizer(weights, optimizer, learning_rate), steps, size, parts=2)
+    epoch = compile_epoch(losses, weights, make_optimizer(weights, schedule), steps, size, parts=2)
     data = [tf.constant(column) for column in (features, condition) if column is not None]
-    order, noise = generator(seed, "autoencoder", "shuffle"), generator(seed, "autoencoder", "noise")
+    order, noise = (generator(schedule.seed, "autoencoder", each) for each in ("shuffle", "noise"))
     history: dict[str, list[float]] = {"loss": [], "L_R": [], "L_KL": []}
     for number in range(1, epochs + 1):
         chosen = order.permutation(len(features))[: steps * size].astype(np.int32)
@@ -109,7 +156,8 @@ def train(
         loss = zeta * parts[0] + xi * parts[1]
         if not np.isfinite(loss):
             raise FitError(
-                f"training diverged in epoch {number} (loss {loss}); lower learning_rate (now {learning_rate:g})"
+                f"training diverged in epoch {number} (loss {loss}); "
+                f"lower learning_rate (now {schedule.learning_rate:g})"
             )
         for key, value in zip(history, (loss, *parts), strict=True):
             history[key].append(float(value))
@@ -125,13 +173,8 @@ def train_classifiers(
     target: npt.NDArray[np.float32],
     weights: npt.NDArray[np.float32],
     *,
-    optimizer: str,
-    learning_rate: float,
-    batch_size: int,
-    epochs: int,
-    seed: int,
+    schedule: Schedule,
     judge: Callable[[Any], float] | None = None,
-    patience: int = 5,
 ) -> tuple[dict[str, list[float]], ...]:
     """Minimise the weighted binary cross-entropy of each member in turn, epoch by epoch.
 
@@ -143,11 +186,11 @@ def train_classifiers(
         Trained in place; each gives log-odds of shape (events, 1).
     features, target, weights : numpy.ndarray
         Shapes (events, features), (events,) and (events,), float32.
+    schedule : Schedule
+        How they are trained.
     judge : callable, optional
         Member -> a number, lower is better, taken after each epoch. With it the weights of the best
         epoch are kept, and training ends after ``patience`` epochs without a better one.
-    seed : int
-        Decides the order of the events.
 
     Returns
     -------
@@ -157,17 +200,18 @@ def train_classifiers(
     Raises
     ------
     ConfigError
-        If the optimiser is unknown or a setting is out of range.
+        If the optimiser is unknown, or the number of epochs is not given.
     FitError
         If the loss is no longer finite.
     """
-    check_schedule(batch_size, epochs, learning_rate)
+    if schedule.epochs is None:
+        raise ConfigError("a classifier is trained for a given number of epochs; set epochs")
     tf = import_tensorflow()
-    steps, size = minibatches(len(features), batch_size)
+    steps, size = minibatches(len(features), schedule.batch_size)
     # One member's variables are the vehicle in which all are trained.
     vehicle = members[0]
     starts = [_state(member.variables) for member in members]
-    stepper = make_optimizer(vehicle.trainable_variables, optimizer, learning_rate)
+    stepper = make_optimizer(vehicle.trainable_variables, schedule)
     rest = _state(stepper.variables)
 
     def losses(batch: Any, label: Any, weight: Any) -> tuple[Any, Any]:
@@ -181,14 +225,14 @@ def train_classifiers(
     for number, start in enumerate(starts):
         _restore(vehicle.variables, start)
         _restore(stepper.variables, rest)
-        order = generator(seed, "classifier", "shuffle", number)
+        order = generator(schedule.seed, "classifier", "shuffle", number)
         history: dict[str, list[float]] = {"loss": []} if judge is None else {"loss": [], "validation": []}
         best, kept, waited = np.inf, start, 0
-        for _ in range(epochs):
+        for _ in range(schedule.epochs):
             chosen = order.permutation(len(features))[: steps * size].astype(np.int32)
             loss = float(epoch(tf.constant(chosen), *data).numpy()[0])
             if not np.isfinite(loss):
-                raise FitError(f"training diverged (loss {loss}); lower learning_rate (now {learning_rate:g})")
+                raise FitError(f"training diverged (loss {loss}); lower learning_rate (now {schedule.learning_rate:g})")
             history["loss"].append(loss)
             if judge is None:
                 continue
@@ -196,7 +240,7 @@ def train_classifiers(
             waited += 1
             if history["validation"][-1] < best:
                 best, kept, waited = history["validation"][-1], _state(vehicle.variables), 0
-            if waited >= patience:
+            if schedule.patience is not None and waited >= schedule.patience:
                 break
         finished.append(_state(vehicle.variables) if judge is None else kept)
         histories.append(history)
@@ -215,20 +259,6 @@ def _restore(variables: Sequence[Any], state: Sequence[npt.NDArray[Any]]) -> Non
         variable.assign(value)
 
 
-def check_schedule(batch_size: int, epochs: int | None, learning_rate: float) -> None:
-    """Refuse a training schedule that is not positive.
-
-    Raises
-    ------
-    ConfigError
-        If one of the three is out of range.
-    """
-    if batch_size < 1 or (epochs is not None and epochs < 1) or not learning_rate > 0:
-        raise ConfigError(
-            f"batch_size {batch_size}, epochs {epochs} and learning_rate {learning_rate:g} must all be positive"
-        )
-
-
 def minibatches(n_events: int, batch_size: int) -> tuple[int, int]:
     """Return steps in an epoch and events in a step: ``batch_size`` at most, and hardly any event left out.
 
@@ -241,8 +271,8 @@ def minibatches(n_events: int, batch_size: int) -> tuple[int, int]:
     return steps, n_events // steps
 
 
-def make_optimizer(weights: Any, name: str, learning_rate: float) -> Any:
-    """Return the Keras optimiser of that name, built for those weights.
+def make_optimizer(weights: Any, schedule: Schedule) -> Any:
+    """Return the Keras optimiser of a schedule, built for those weights.
 
     Raises
     ------
@@ -251,10 +281,12 @@ def make_optimizer(weights: Any, name: str, learning_rate: float) -> Any:
     """
     keras = import_keras()
     try:
-        optimizer = keras.optimizers.get(name)
+        optimizer = keras.optimizers.get(schedule.optimizer)
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"optimizer {name!r} is unknown to Keras; use for example 'adam' or 'adadelta'") from error
-    optimizer.learning_rate = learning_rate
+        raise ConfigError(
+            f"optimizer {schedule.optimizer!r} is unknown to Keras; use for example 'adam' or 'adadelta'"
+        ) from error
+    optimizer.learning_rate = schedule.learning_rate
     optimizer.build(weights)
     return optimizer
 

@@ -6,7 +6,7 @@ import pytest
 from bumphunt.rng import generator
 from bumphunt.scores.backend import import_keras, import_tensorflow
 from bumphunt.scores.layers import EncoderDecoder, Sampling
-from bumphunt.scores.training import minibatches, train
+from bumphunt.scores.training import Objective, Schedule, minibatches, train
 
 ZETA, XI, SEED, EPOCHS = 50.0, 0.7, 5, 2
 
@@ -50,14 +50,8 @@ def test_compiled_epochs_are_the_steps_written_out(batch, variational, name):
     train(
         compiled,
         rows,
-        reconstruction="mse",
-        zeta=ZETA,
-        xi=XI,
-        optimizer=name,
-        learning_rate=0.01,
-        batch_size=batch,
-        epochs=EPOCHS,
-        seed=SEED,
+        objective=Objective(reconstruction="mse", zeta=ZETA, xi=XI),
+        schedule=Schedule(optimizer=name, learning_rate=0.01, batch_size=batch, epochs=EPOCHS, seed=SEED),
     )
     optimizer = {"adam": keras.optimizers.Adam, "adadelta": keras.optimizers.Adadelta}[name](learning_rate=0.01)
     start = [weight.copy() for weight in written.get_weights()]

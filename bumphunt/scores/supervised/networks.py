@@ -19,7 +19,7 @@ from bumphunt.scores.autoencoder import in_chunks
 from bumphunt.scores.losses import focal_loss, log_loss
 from bumphunt.scores.persistence import load_network_of, save_network
 from bumphunt.scores.supervised.trees import BoolArray, SupervisedClassifier
-from bumphunt.scores.training import check_schedule
+from bumphunt.scores.training import Schedule
 
 LOSSES = ("log", "focal")
 
@@ -201,14 +201,8 @@ class MlpClassifier(SupervisedClassifier):
             (rows[training], truth[training]),
             (rows[held_out], truth[held_out]),
             loss=self._loss(),
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            patience=self.patience,
-            epsilon=float(self.fgsm_epsilon),
-            share=float(self.fgsm_share),
-            seed=self.seed,
+            schedule=Schedule.of(self),
+            adversarial=(float(self.fgsm_epsilon), float(self.fgsm_share)),
         )
         self._with_network(network, history)
 
@@ -242,7 +236,7 @@ class MlpClassifier(SupervisedClassifier):
                 f"width {self.width}, depth {self.depth} and step {self.step} give layers of {self.widths}; "
                 "each needs a neuron"
             )
-        check_schedule(self.batch_size, self.epochs, self.learning_rate)
+        Schedule.of(self)
         if self.patience is not None and self.patience < 1:
             raise ConfigError(f"patience is {self.patience}; give at least 1 epoch, or None")
         if not 0 <= self.dropout < 1 or not 0 < self.validation_fraction < 0.9:

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.errors import FitError
+from bumphunt.errors import ConfigError, FitError
 from bumphunt.rng import generator
 from bumphunt.scores.autoencoder import in_chunks
 from bumphunt.scores.backend import import_tensorflow
-from bumphunt.scores.training import compile_epoch, make_optimizer, minibatches
+from bumphunt.scores.training import Schedule, compile_epoch, make_optimizer, minibatches
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +34,8 @@ def train_classifier(
     validation: tuple[Rows, Rows],
     *,
     loss: Loss,
-    optimizer: str,
-    learning_rate: float,
-    batch_size: int,
-    epochs: int,
-    patience: int | None,
-    epsilon: float,
-    share: float,
-    seed: int,
+    schedule: Schedule,
+    adversarial: tuple[float, float] = (0.0, 0.0),
 ) -> dict[str, FloatArray]:
     r"""Minimise a loss epoch by epoch, and leave the network with the weights of its best validation loss.
 
@@ -53,15 +47,11 @@ def train_classifier(
         Standardised features of shape (events, features) and truth of shape (events,), float32.
     loss : callable
         Loss of each event, for example :func:`bumphunt.scores.losses.log_loss`.
-    batch_size : int
-        Events a step, reduced to the next size that divides the events almost evenly.
-    patience : int, optional
-        Stop after so many epochs without a better validation loss. By default all epochs are run.
-    epsilon, share : float
+    schedule : Schedule
+        How it is trained.
+    adversarial : (epsilon, share)
         With ``epsilon`` > 0 each step minimises :math:`(1-s) J(x) + s J(x')` with the share *s* and
         :math:`x' = x + \epsilon\,\mathrm{sign}\,\partial J/\partial x` (arXiv:1412.6572, section 6).
-    seed : int
-        Decides the order of the events.
 
     Returns
     -------
@@ -72,13 +62,15 @@ def train_classifier(
     Raises
     ------
     ConfigError
-        If the optimiser is unknown.
+        If the optimiser is unknown, or the number of epochs is not given.
     FitError
         If the loss is no longer finite.
     """
+    if schedule.epochs is None:
+        raise ConfigError("a classifier is trained for a given number of epochs; set epochs")
     tf = import_tensorflow()
-    features, truth = sample
-    steps, size = minibatches(len(features), batch_size)
+    (features, truth), (epsilon, share) = sample, adversarial
+    steps, size = minibatches(len(features), schedule.batch_size)
 
     def mean_loss(batch: Any, labels: Any) -> Any:
         return tf.reduce_mean(loss(labels, network(batch, training=True)))
@@ -95,27 +87,28 @@ def train_classifier(
         return value, tf.reshape(value, (1,))
 
     weights = network.trainable_variables
-    epoch = compile_epoch(losses, weights, make_optimizer(weights, optimizer, learning_rate), steps, size, parts=1)
+    epoch = compile_epoch(losses, weights, make_optimizer(weights, schedule), steps, size, parts=1)
     data = [tf.constant(column) for column in (features, truth)]
-    order = generator(seed, "reference", "shuffle")
+    order = generator(schedule.seed, "reference", "shuffle")
     history: dict[str, list[float]] = {"loss": [], "validation_loss": []}
     best, since, kept = np.inf, 0, network.get_weights()
-    for number in range(1, epochs + 1):
+    for number in range(1, schedule.epochs + 1):
         chosen = order.permutation(len(features))[: steps * size].astype(np.int32)
         training = float(epoch(tf.constant(chosen), *data)[0])
         outcome = np.asarray(loss(validation[1], in_chunks(network, validation[0])[0].astype(np.float32)))
         reached = float(outcome.mean(dtype=np.float64))
         if not (np.isfinite(training) and np.isfinite(reached)):
             raise FitError(
-                f"training diverged in epoch {number} (loss {training}); lower learning_rate (now {learning_rate:g})"
+                f"training diverged in epoch {number} (loss {training}); "
+                f"lower learning_rate (now {schedule.learning_rate:g})"
             )
         history["loss"].append(training)
         history["validation_loss"].append(reached)
-        logger.debug("epoch %d/%d: loss %.4g, validation loss %.4g", number, epochs, training, reached)
+        logger.debug("epoch %d/%d: loss %.4g, validation loss %.4g", number, schedule.epochs, training, reached)
         since += 1
         if reached < best:
             best, since, kept = reached, 0, network.get_weights()
-        if patience is not None and since >= patience:
+        if schedule.patience is not None and since >= schedule.patience:
             break
     network.set_weights(kept)
     return {key: np.array(values) for key, values in history.items()}
