@@ -19,6 +19,9 @@ def main() -> None:
     mine = [number for number, handler in usual.items() if handler in (signal.SIG_DFL, signal.default_int_handler)]
     for number in mine:
         signal.signal(number, _end)
+    from bumphunt.address_space import be_frugal
+
+    be_frugal(os.environ)
     from bumphunt.cli import main as run
 
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any, TypeVar
 
+from bumphunt.address_space import take_buffers
 from bumphunt.errors import InputError, MissingExtraError, as_line
 from bumphunt.files import reason
 from bumphunt.parcels import Parcels, on_disk, packed, run_parcel
@@ -165,6 +166,7 @@ def _end_with_parent(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    take_buffers()
 
 
 def _dask_map(

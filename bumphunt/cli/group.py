@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 import click
 
 from bumphunt import __version__
+from bumphunt.address_space import check_room, take_buffers
 from bumphunt.errors import BumphuntError, InputError, as_line
 from bumphunt.files import reason
 
@@ -123,12 +124,20 @@ def report_errors() -> Iterator[None]:
         except MemoryError as error:
             said = f" ({error})" if str(error) else ""
             _end(f"not enough memory{said}; give fewer events or --workers", MISTAKE)
+        except (ImportError, RuntimeError) as error:
+            if not any(said in str(error) for said in _NO_ROOM):
+                raise
+            _end(f"not enough memory ({error}); give fewer events or --workers, or raise its limit", MISTAKE)
         except RecursionError:
             _end("the input is nested too deeply; check its brackets", MISTAKE)
         except Terminated:
             _end("terminated; repeat the command with --resume where it has one", TERMINATED)
         except KeyboardInterrupt:
             _end("interrupted; repeat the command with --resume where it has one", INTERRUPTED)
+
+
+_NO_ROOM = ("failed to map segment", "annot allocate memory", "can't start new thread")
+"""What is said of memory in other words than MemoryError: by the loader of libraries, and by threads."""
 
 
 def _end(message: str, status: int) -> NoReturn:
@@ -163,8 +172,20 @@ def _termination() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+class _Verb(click.Command):
+    """A verb that is refused where the address space is too small for its libraries."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if self.name != "config":
+            check_room(what=f"bumphunt {self.name}")
+            take_buffers()
+        return super().invoke(ctx)
+
+
 class _Commands(click.Group):
     """Verbs whose misuse, too, ends in one line and exit status 2."""
+
+    command_class = _Verb
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         plain: Callable[..., Any] = super().main

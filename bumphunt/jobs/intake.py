@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bumphunt.address_space import take_buffers
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, drop_truth, prepare_events, select_rows
@@ -82,6 +83,7 @@ def take_in(
     InputError
         If the events cannot be used.
     """
+    take_buffers()
     state, used = final_state_of(config), columns_used(config, networks=networks)
     if isinstance(events, pd.DataFrame):
         name = "events"

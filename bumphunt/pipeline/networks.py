@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bumphunt.address_space import NEEDED_BY_NETWORKS, check_room
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, feature_matrix, feature_names
@@ -70,8 +71,11 @@ def check_networks(events: BlindEvents, config: AnalysisConfig) -> None:
     Raises
     ------
     InputError
-        As for :func:`unit_features`.
+        As for :func:`unit_features`; also if the address space is too small for any network.
     """
+    if config.vae.enabled or config.autoencoder.enabled:
+        remedy = ", or set enabled: false in the sections vae and autoencoder of the configuration"
+        check_room(NEEDED_BY_NETWORKS, what="a run with networks", remedy=remedy)
     for section in (config.vae, config.autoencoder):
         features = section.features or config.features
         if section.enabled and features is not None:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from bumphunt.address_space import NEEDED_BY_NETWORKS, check_room
 from bumphunt.errors import ConfigError
 
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -26,8 +27,11 @@ def import_keras() -> Any:
     ------
     ConfigError
         If Keras is configured for another backend.
+    InputError
+        If the address space is too small for it.
     """
     _check_backend(os.environ.get("KERAS_BACKEND", "tensorflow"))
+    check_room(NEEDED_BY_NETWORKS, what="TensorFlow")
     if "keras" in sys.modules:
         import keras
     else:
