@@ -106,6 +106,9 @@ def main() -> None:
             "width": round(width, 4),
             "width_error": round(width / (2 * len(z)) ** 0.5, 4),
             "n_searches": len(z),
+            "n_searched": round(
+                float(np.median([line["n_searched"] for line in of_prior if "n_searched" in line])), -2
+            ),
             "commit": boxes.commit(),
             "command": "python analysis/joint_nulls.py --null bumphunt/pipeline/prior_null.json",
         }

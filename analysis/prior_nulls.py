@@ -69,6 +69,7 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
     best = found.maps[found.best]
     checks = window_checks(outcome_of(search, found)[1].results[0], thresholds=CONFIG.checks)
     return {
+        "n_searched": len(search.mjj),
         "z_local": round(found.z_local, 3),
         "z_permuted": round(found.z_global, 3),
         "failed": [check.name for check in checks if not check.passed],

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,9 @@ UNTESTED = (
     "signal have tested it"
 )
 
+TIMES_TESTED = 2.0
+"""How many times more or fewer events than the tests had may be searched without a word."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PriorAnswer:
@@ -88,9 +92,14 @@ class PriorAnswer:
 
 
 @cache
+def _stored_null() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(files("bumphunt.pipeline").joinpath(NULL).read_text("utf-8"))
+    return found
+
+
 def prior_null() -> Null:
     """Return what whole signal-free searches say of the significance by permutations (``analysis/joint_nulls.py``)."""
-    stored = json.loads(files("bumphunt.pipeline").joinpath(NULL).read_text("utf-8"))
+    stored = _stored_null()
     return Null(method=stored["method"], mean=stored["mean"], width=stored["width"], n_searches=stored["n_searches"])
 
 
@@ -110,7 +119,7 @@ def run_prior(search: Search, *, keeper: Keeper, workers: int = 1, scheduler: st
         return PriorAnswer(findings=None, said=(NOT_DIJET,))
     windows = _covered(search)
     missing = len(search.tasks) - len(windows)
-    said: tuple[str, ...] = () if prior_null().n_searches >= ENOUGH_SEARCHES else (UNTESTED,)
+    said = _of_the_null(len(search.mjj))
     if missing and windows:
         said = (
             *said,
@@ -126,6 +135,19 @@ def run_prior(search: Search, *, keeper: Keeper, workers: int = 1, scheduler: st
         return PriorAnswer(findings=findings_from(keeper.keep("prior", make)), said=said)
     except NotSearchedError as error:
         return PriorAnswer(findings=None, said=(f"the prior-assisted search was left out: {error}",))
+
+
+def _of_the_null(n_searched: int) -> tuple[str, ...]:
+    """Say where the significance was not tested."""
+    if prior_null().n_searches < ENOUGH_SEARCHES:
+        return (UNTESTED,)
+    tested = float(_stored_null()["n_searched"])
+    if tested / TIMES_TESTED <= n_searched <= tested * TIMES_TESTED:
+        return ()
+    return (
+        f"the prior-assisted search was tested without signal where {tested:.0f} events are searched, and here "
+        f"{n_searched} are: its significance rests on permutations of the masses alone",
+    )
 
 
 def _covered(search: Search) -> tuple[MassWindow, ...]:

@@ -187,6 +187,23 @@ def test_the_shipped_null_is_one_of_whole_searches() -> None:
     assert null.tested_to > 1.8
 
 
+@pytest.mark.parametrize(
+    ("n_searched", "n_searches", "said"),
+    [
+        (53_000, 150, None),
+        (400_000, 150, "rests on permutations"),
+        (9_000, 150, "here 9000 are"),
+        (53_000, 20, "too few"),
+    ],
+)
+def test_it_says_where_it_was_not_tested(monkeypatch, n_searched, n_searches, said) -> None:
+    stored = {"method": "m", "mean": 0.0, "width": 1.0, "n_searches": n_searches, "n_searched": 50_000}
+    monkeypatch.setattr(prior_answer, "_stored_null", lambda: stored)
+    sentences = prior_answer._of_the_null(n_searched)
+    assert len(sentences) == (said is not None)
+    assert said is None or said in sentences[0]
+
+
 def test_models_to_keep_are_those_of_the_other_search(found, caplog) -> None:
     assert found.answers.search == "prior"
     kept = _trained_selection(found.findings, threads=1)
