@@ -33,7 +33,10 @@ SIZE = SETS["default"][0]
 
 
 def trials(path: Path) -> np.ndarray:
-    """Return the correlation of all windows and cuts of CWoLa in the first box, (trials, trials)."""
+    """Return the correlation of all windows and cuts of CWoLa in the first box, (trials, trials); kept once found."""
+    kept = path.with_name("trials.npy")
+    if kept.exists():
+        return np.asarray(np.load(kept))
     everything = pool(path)
     rows = np.random.default_rng([20_262, SIZE, 0]).choice(len(everything), size=SIZE, replace=False)
     search = prepare_search(BlindEvents(everything.iloc[rows].reset_index(drop=True)), config_from_dict(RAW), 0)
@@ -47,7 +50,9 @@ def trials(path: Path) -> np.ndarray:
             for found in outcome.results
             if not found.note
         ]
-    return shared_weights(weights)
+    found = shared_weights(weights)
+    np.save(kept, found)
+    return found
 
 
 def cwola_global(line: dict[str, Any], correlation: np.ndarray) -> float:

@@ -179,6 +179,20 @@ def table(lines: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def table_of_both(lines: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the median global significance of each search, and of both, by model, size and strength."""
+    rows = []
+    for (model, size, strength), group in pd.DataFrame(lines).groupby(["model", "size", "strength"]):
+        alone = {name: [found[name]["z_global"] for found in group["per_search"]] for name in ("cwola", "prior")}
+        rows.append(
+            {"model": model, "size": size, "S/sqrt(B)": strength, "boxes": len(group)}
+            | {"injected": int(group["injected"].median())}
+            | {name: round(float(np.median(z)), 2) for name, z in {**alone, "both": group["z_global"]}.items()}
+            | {"both, least": group["z_global"].min(), "found by prior": int((group["found_by"] == "prior").sum())}
+        )
+    return pd.DataFrame(rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=1)
@@ -187,7 +201,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--sizes", nargs="+", type=int, default=[100_000])
     parser.add_argument("--strengths", nargs="+", type=float, default=[0.0, 0.4, 0.55, 0.8, 1.2])
-    parser.add_argument("--boxes", type=int, default=10, help="of each kind")
+    parser.add_argument("--boxes", type=int, default=10, help="of each kind; 0 prints what is there")
     parser.add_argument("--follow", type=float, default=0.0, help="add this part of mjj to both jet masses")
     parser.add_argument("--both", action="store_true", help="hunt with both searches, and write reach_both.jsonl")
     arguments = parser.parse_args()
@@ -203,6 +217,7 @@ def main() -> None:
         origin = boxes.stamp(config_from_dict(BOTH), seed=1)
         path = arguments.result.with_name("reach_both.jsonl")
         boxes.grow(path, both_searches, todo, origin=origin, workers=arguments.workers)
+        print(table_of_both(boxes.read(path)).to_string(index=False))
         return
     origin = boxes.stamp(bumphunt.AnalysisConfig(), seed=1)
     boxes.grow(arguments.result, one_box, todo, origin=origin, workers=arguments.workers)
