@@ -247,7 +247,9 @@ def _others(result: AnalysisResult, products: Products, add: Add) -> None:
             "cross_checks",
             plots.cross_checks(products.cross_checks, reference=products.scan.best_window),
             "What other anomaly scores see in the same window: local significance, with observed and expected events "
-            "under each name. They are second opinions; none is chosen because it looks better.",
+            "under each name. They are second opinions; none is chosen because it looks better. A VAE orders events by "
+            "how rare they are, and its latent space keeps less of a signal than the observables tell: a low bar there "
+            "is no argument against an excess.",
             f"Bar chart of local significances: {shown}.",
         )
     if products.training is not None:
