@@ -6,6 +6,7 @@ The costs are lines through measured runs (``benchmarks/scale.py``); another pro
 from collections.abc import Mapping
 
 from bumphunt.config import AnalysisConfig
+from bumphunt.pipeline.further_signals import FIRST_LOOK
 
 SECONDS = {
     # stage: (once, for each million events)
@@ -57,8 +58,10 @@ def stage_costs(
         **again,
         "scan": scan,
         "masses": cost("masses", n_searched) if claim else 0.2,
-        # about half of the windows are near enough to what was claimed to be trained again
-        "further_signals": 0.5 * scan if claim and config.search.most_signals > 1 else 0.0,
+        # about half of the windows are near what was claimed and looked at again, one or two with all repeats
+        "further_signals": 0.5 * scan * min(1.0, FIRST_LOOK / config.cwola.repeats + 0.15)
+        if claim and config.search.most_signals > 1
+        else 0.0,
         "limit": cost("limit", n_searched),
         "cross_checks": cost("cross_checks", n_searched) + networks * cost("network", n_searched),
         "report": cost("report", 0),

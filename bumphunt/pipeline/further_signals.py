@@ -2,13 +2,16 @@
 
 The range of a claimed resonance is left out of the search: its events train nothing and are in no fit. Its tails reach
 beyond; as many events as the fitted signal is expected to have there are taken out, those nearest to simulated ones in
-mass and substructure. Windows whose training sample this does not touch keep their scores.
+mass and substructure. Windows whose training sample this does not touch keep their scores. The others get a first look
+with few repeats, and all repeats where it shows anything at all; a claim is always made with all of them, and every
+window is a trial whichever way it was looked at, so that claims can only become rarer by it.
 """
 
 import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +42,10 @@ NUMBERS = 1000
 """Numbers of windows in one search, so that those of the next are its own."""
 NEIGHBOURS = 20
 """Events among which the nearest that is still there is looked for."""
+FIRST_LOOK, WORTH_ALL = 4, 1.5
+"""Repeats with which a window near a claimed resonance is looked at first, and local z from which it gets all."""
+LOOKS = 500 * NUMBERS
+"""Added to the number of a window that is looked at so."""
 SCALES = {"mass": 0.1, "resonance": 0.03, "ratio": 0.1}
 """Distance that counts as one: in the logarithm of a daughter's mass, of the resonance's, and in other observables."""
 
@@ -47,17 +54,40 @@ SCALES = {"mass": 0.1, "resonance": 0.03, "ratio": 0.1}
 class Further:
     """Claims beyond the first, in the order they were found, and how significant the last that was none was.
 
-    ``z_rest`` is its global significance, NaN where nothing was left to search.
+    ``z_rest`` is its global significance, NaN where nothing was left to search; ``searches`` says for each search which
+    windows it was of.
     """
 
     verdicts: tuple[Verdict, ...] = ()
     z_rest: float = float("nan")
     status: str = "none"
+    searches: tuple["Looked", ...] = ()
 
-    def summary(self) -> dict[str, float | int | str | None]:
+    def summary(self) -> dict[str, Any]:
         """Return what the result file says of it."""
         left = None if math.isnan(self.z_rest) else self.z_rest
-        return {"n_claimed": len(self.verdicts), "z_global_of_the_rest": left, "status_of_the_rest": self.status}
+        said = {"n_claimed": len(self.verdicts), "z_global_of_the_rest": left, "status_of_the_rest": self.status}
+        return {**said, "searches": [each.to_dict() for each in self.searches]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Looked:
+    """Which windows, (low, high) in GeV, kept their scores, had a first look only, or were trained with all repeats."""
+
+    kept: tuple[tuple[float, float], ...]
+    first_look: tuple[tuple[float, float], ...]
+    trained: tuple[tuple[float, float], ...]
+
+    def to_dict(self) -> dict[str, list[list[float]]]:
+        """Return it for the result file."""
+        return {name: [list(window) for window in getattr(self, name)] for name in ("kept", "first_look", "trained")}
+
+    def __str__(self) -> str:
+        return (
+            f"of {len(self.kept) + len(self.first_look) + len(self.trained)} windows, all counted as trials, "
+            f"{len(self.kept)} kept their scores, {len(self.trained)} were trained again, and {len(self.first_look)} "
+            f"had a first look with {FIRST_LOOK} repeats that showed nothing above {WORTH_ALL:g} sigma"
+        )
 
 
 def further_signals(
@@ -84,31 +114,72 @@ def further_signals(
         As for :func:`bumphunt.pipeline.verdict.reach_verdict`.
     """
     found: list[Verdict] = []
+    looked: list[Looked] = []
+    brief: set[int] = set()
     while verdict.status in CLAIMED and len(found) + 1 < most:
         rest = without_signal(search, verdict)
         if rest is None:
-            return Further(verdicts=tuple(found))
+            return Further(verdicts=tuple(found), searches=tuple(looked))
         search, kept, untouched = rest
         again = {
             task.number: measured_again(outcomes[place], task, rows=kept)
             for place, task in zip(*untouched, strict=True)
         }
-        missing = tuple(task for task in search.tasks if task.number not in again)
-        if missing:
-            new = scan(replace(search, tasks=missing))
-            again |= {task.number: outcome for task, outcome in zip(missing, new, strict=True)}
+        brief = {number for number in again if number - NUMBERS in brief}
+        unchanged = set(again) - brief
+        brief = _look_again(search, again, brief, scan=scan)
+        looked.append(_which(search, kept=unchanged, brief=brief))
         outcomes = [again[task.number] for task in search.tasks]
         before = verdict
         try:
             verdict = reach_verdict(search, outcomes, threads=threads, n_events=n_events)
         except (FitError, InputError) as error:
             logger.info("no further signal: %s", error)
-            return Further(verdicts=tuple(found))
+            return Further(verdicts=tuple(found), searches=tuple(looked))
         if verdict.status in CLAIMED:
-            found.append(replace(verdict, assumptions=(*verdict.assumptions, _condition(before))))
+            said = f"{_condition(before)}; {looked[-1]}"
+            found.append(replace(verdict, assumptions=(*verdict.assumptions, said)))
     if verdict.status in CLAIMED:
-        return Further(verdicts=tuple(found))
-    return Further(verdicts=tuple(found), z_rest=verdict.best.scan.z_global, status=verdict.status)
+        return Further(verdicts=tuple(found), searches=tuple(looked))
+    z_rest = verdict.best.scan.z_global
+    return Further(verdicts=tuple(found), z_rest=z_rest, status=verdict.status, searches=tuple(looked))
+
+
+def _look_again(search: Search, outcomes: dict[int, WindowOutcome], brief: set[int], *, scan: Scan) -> set[int]:
+    """Add outcomes of the windows that have none yet, and return those that had a first look only.
+
+    ``brief`` are windows with outcomes of a first look from before, which get all repeats if they show more now.
+    """
+    missing = [task for task in search.tasks if task.number not in outcomes]
+    settings = search.tasks[0].config.cwola
+    if settings.repeats > FIRST_LOOK and missing:
+        config = search.tasks[0].config
+        few = config.model_copy(update={"cwola": settings.model_copy(update={"repeats": FIRST_LOOK})})
+        looks = tuple(replace(task, number=task.number + LOOKS, config=few) for task in missing)
+        new = scan(replace(search, tasks=looks))
+        outcomes |= {task.number: outcome for task, outcome in zip(missing, new, strict=True)}
+        brief = brief | {task.number for task in missing}
+        missing = [task for task in search.tasks if task.number in brief and _shows_something(outcomes[task.number])]
+    if missing:
+        new = scan(replace(search, tasks=tuple(missing)))
+        outcomes |= {task.number: outcome for task, outcome in zip(missing, new, strict=True)}
+    return brief - {task.number for task in missing}
+
+
+def _shows_something(outcome: WindowOutcome) -> bool:
+    """Tell whether a first look shows anything."""
+    return any(result.z_local > WORTH_ALL for result in outcome.results if not result.note)
+
+
+def _which(search: Search, *, kept: set[int], brief: set[int]) -> Looked:
+    windows = {task.number: (task.window.low, task.window.high) for task in search.tasks}
+    trained = set(windows) - kept - brief
+    return Looked(
+        **{
+            name: tuple(windows[number] for number in sorted(numbers))
+            for name, numbers in (("kept", kept), ("first_look", brief), ("trained", trained))
+        }
+    )
 
 
 def without_signal(
