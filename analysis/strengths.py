@@ -1,4 +1,4 @@
-"""Strong, weak and several signals: are the answers right, and do the checks say so?
+"""Strong, weak and several signals: whether the answers are right, and whether the checks say so.
 
     python analysis/strengths.py
 

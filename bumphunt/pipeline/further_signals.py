@@ -86,7 +86,7 @@ class Looked:
         return (
             f"of {len(self.kept) + len(self.first_look) + len(self.trained)} windows, all counted as trials, "
             f"{len(self.kept)} kept their scores, {len(self.trained)} were trained again, and {len(self.first_look)} "
-            f"had a first look with {FIRST_LOOK} repeats that showed nothing above {WORTH_ALL:g} sigma"
+            f"had a first look with {FIRST_LOOK} of the repeats that showed nothing above {WORTH_ALL:g} sigma"
         )
 
 
