@@ -187,7 +187,7 @@ LIGHT = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
-def test_the_first_example_in_python_runs(page, make_events, monkeypatch, tmp_path):
+def test_the_first_example_in_python_runs(page, make_events, monkeypatch, tmp_path, capsys):
     [code, *_] = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.M | re.S)
     assert len(code.splitlines()) <= 16
     table, hunt = make_events(12_000, signal=150), bumphunt.hunt
@@ -201,6 +201,14 @@ def test_the_first_example_in_python_runs(page, make_events, monkeypatch, tmp_pa
     exec(compile(code, page, "exec"), names)
     assert len(names["found"].scores) == len(table)
     plt.close("all")
+    assert re.findall(r"^(?:import|from) (bumphunt\S*)", code, re.M) == ["bumphunt"], "no import of a room"
+    written = [path.name for path in tmp_path.iterdir()]
+    assert written == re.findall(r"save\(\"(\w+)\"\)", code), "nothing is written but what is asked for"
+    if page == "docs/python.md":  # a newcomer's way: events, hunt, axes of one's own, masses, limit
+        said = capsys.readouterr().out
+        assert str(names["found"].mass_fit.m_x) in said
+        assert re.search(r"\d events at \d+\S* GeV", said)
+        assert all(ax.has_data() for ax in (names["spectrum"], names["residuals"], names["scan"]))
 
 
 def test_the_changelog_names_every_old_name():
