@@ -14,13 +14,16 @@ import yaml
 import bumphunt
 from bumphunt.cli import main
 from bumphunt.config import config_from_dict
+from bumphunt.masses import systematics
 from bumphunt.masses.profile import Errors
+from bumphunt.masses.substructure import Tau21Scale
+from bumphunt.masses.systematics import Fitted, Shift
 from bumphunt.pipeline.final_state import final_state_of, score_features
 from bumphunt.scores.protocol import AnomalyScorer
 from bumphunt.scores.registry import SCORES, Score, make_score
 from bumphunt.significance.form import form_difference
 from bumphunt.sources import recognition
-from bumphunt.sources.layouts import Kind, Location
+from bumphunt.sources.layouts import Location
 from bumphunt.spectrum.families import registry
 from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.spectrum import Spectrum
@@ -42,6 +45,25 @@ def module(name, code, monkeypatch):
     monkeypatch.setitem(sys.modules, name, made)
     exec(compile(code, name, "exec"), made.__dict__)
     return made
+
+
+@pytest.mark.parametrize(
+    ("title", "files"),
+    [
+        ("A score", 2),
+        ("A background family", 2),
+        ("A systematic", 1),
+        ("A flat input layout", 2),
+        ("A final state", 0),
+    ],
+)
+def test_files_that_have_to_be_touched(title, files):
+    """One new, and one with a line more; what does not exist yet is the new one."""
+    section = EXAMPLES.split(f"\n### {title}\n")[1].split("\n##")[0].split("To be chosen as the primary")[0]
+    named = set(re.findall(r"`(bumphunt/\w+(?:/\w+)*\.py)`", section))
+    assert len(named) == files
+    new = [name for name in named if not (ROOT / name).exists()]
+    assert len(new) == (1 if files == 2 else 0)
 
 
 def test_a_score(monkeypatch):
@@ -88,11 +110,22 @@ def test_a_systematic_of_the_form(monkeypatch, edges):
     assert both > 0.0
 
 
-def test_a_systematic_of_the_masses():
+def test_a_systematic_of_the_masses(monkeypatch):
     """It is added in quadrature, and leaves the statistical part alone."""
+    [code] = blocks("A systematic")
+    source = module("bumphunt.masses.jet_scale", code, monkeypatch).jet_scale
+    scale = Tau21Scale(prior=0.05)
+    fitted = Fitted(signal=None, shift=Shift(m_resonance=0.02, m_x=0.01, m_y=0.0, efficiency=0.1), scale=scale)
+    monkeypatch.setattr(systematics, "SOURCES", (systematics.varied_detector, systematics.substructure))
+    before = systematics.relative_errors(fitted)
+    monkeypatch.setattr(systematics, "SOURCES", (*systematics.SOURCES, source))
+    after = systematics.relative_errors(fitted)
+    for name in ("m_resonance", "m_x", "m_y"):
+        assert after[name] == pytest.approx(np.hypot(before[name], 0.005))
+    assert after["n_signal"] == before["n_signal"] == pytest.approx(np.hypot(0.05, 0.05))
     known = Errors(value=500.0, low=3.0, high=3.0, assumed=0.0)
-    wider = known.interval(systematic=0.008)
-    assert wider.high - wider.value == pytest.approx(5.0)
+    wider = known.interval(systematic=after["m_y"])
+    assert wider.high - wider.value == pytest.approx(np.hypot(3.0, 2.5))
     assert wider.stat_high - wider.value == pytest.approx(3.0)
 
 
@@ -106,16 +139,11 @@ def test_a_flat_layout(monkeypatch, tmp_path):
     with pytest.raises(bumphunt.InputError, match="neither parquet"):
         recognition.read(Location(path=path))
 
-    class Kinds:
-        NUMPY = "numpy"
-
-        def __getattr__(self, name):
-            return getattr(Kind, name)
-
-    layout = eval(line.rstrip().rstrip(","), {"Layout": recognition.Layout, "Kind": Kinds()})
+    layout = eval(line, {"Layout": recognition.Layout})
     monkeypatch.setattr(recognition, "LAYOUTS", (layout, *recognition.LAYOUTS))
     read = bumphunt.read_events(path)
     assert read["mj1"].tolist() == [500.0] * 3
+    assert recognition.identify(path) == "numpy"
 
 
 def test_a_final_state():
@@ -195,6 +223,7 @@ def test_the_first_example_in_python_runs(page, make_events, monkeypatch, tmp_pa
     monkeypatch.setenv("MPLBACKEND", "Agg")
     import matplotlib.pyplot as plt
 
+    monkeypatch.setattr("bumphunt.report.html.write_report", lambda *args, **kwargs: None)  # has tests of its own
     monkeypatch.setattr(pd, "read_parquet", lambda path: table)
     monkeypatch.setattr(bumphunt, "hunt", lambda events, workers: hunt(events, config=LIGHT))
     names: dict[str, object] = {}

@@ -120,7 +120,7 @@ def read_files(sources: Sources, *, final_state: FinalState = DIJET, progress: b
             layout = locate_kind(location)
             logger.info("%s: %s", location, layout.kind)
             kinds.append(layout.kind)
-            if layout.kind is not kinds[0]:
+            if layout.kind != kinds[0]:
                 raise InputError(
                     f"{location}: is {layout.kind}, but {locations[0]} is {kinds[0]}; give files of one layout"
                 )

@@ -9,18 +9,14 @@ import numpy as np
 from bumphunt.errors import FitError
 from bumphunt.masses.acceptance import Select
 from bumphunt.masses.constants import (
-    DETECTOR_PRIOR,
-    EFFICIENCY_ERROR,
     HYSTERESIS,
     LOG_PARAMETER_RANGE,
     MAX_RESTARTS,
     MAX_ROUNDS,
     MAX_YIELD_MISMATCH,
     MINIMUM_SIDEBAND,
-    OFFSET_PRIOR,
     RESPONSE_ERROR,
     RESPONSE_SPACING,
-    SCORE_EFFICIENCY_ERROR,
     SECOND_WITHIN,
 )
 from bumphunt.masses.equal_daughters import drawn_together
@@ -32,7 +28,7 @@ from bumphunt.masses.projections import goodness, projections
 from bumphunt.masses.signal_table import Masses, SignalTable
 from bumphunt.masses.starts import starting_points
 from bumphunt.masses.substructure import Tau21Scale, tau21_scale
-from bumphunt.masses.systematics import Shift, detector_shift
+from bumphunt.masses.systematics import Fitted, Shift, detector_shift, relative_errors
 from bumphunt.results import Interval, MassFit
 
 ANSWERED = ("m_resonance", "m_x", "m_y", "n_signal")
@@ -232,14 +228,7 @@ def _result(
     at, known = best.at, scale or Tau21Scale()
     # m_x is the heavier daughter, whichever of the two the fit calls so
     names = ["m_resonance", "m_x", "m_y"] if at.m_x >= at.m_y else ["m_resonance", "m_y", "m_x"]
-    relative = {} if shift is None else shift.relative(DETECTOR_PRIOR)
-    shifts = {name: relative.get(name, 0.0) for name in ANSWERED}
-    if shift is not None:
-        model = best.likelihood.signal.model
-        for name, jet in (("m_x", model.heavy), ("m_y", model.light)):
-            shifts[name] = float(np.hypot(shifts[name], OFFSET_PRIOR * max(jet.shape.mode, 0.0)))
-    own_efficiency = EFFICIENCY_ERROR if scale is None else SCORE_EFFICIENCY_ERROR
-    shifts["n_signal"] = float(np.hypot(np.hypot(shifts["n_signal"], own_efficiency), known.prior))
+    shifts = relative_errors(Fitted(signal=best.likelihood.signal.model, shift=shift, scale=scale))
     efficiency = best.likelihood.selected_signal(at)[1]
     yields = intervals["n_signal"]
     n_selected = yields.interval(scale=efficiency)

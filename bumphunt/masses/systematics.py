@@ -1,15 +1,27 @@
-"""What another detector and shower would do to the answers: the systematic part of the intervals."""
+"""The systematic part of the intervals: what another detector and shower would do to the answers, and its registry.
 
+To add a systematic of the masses or the yield: a function like those below, here or in a module of its own, and a line
+in :data:`SOURCES`.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from bumphunt.masses.acceptance import Select, draw_signal
-from bumphunt.masses.constants import SHIFT_CORE
+from bumphunt.masses.constants import (
+    DETECTOR_PRIOR,
+    EFFICIENCY_ERROR,
+    OFFSET_PRIOR,
+    SCORE_EFFICIENCY_ERROR,
+    SHIFT_CORE,
+)
 from bumphunt.masses.likelihood import SelectedSignal
-from bumphunt.masses.response import signal_model
+from bumphunt.masses.response import SignalModel, signal_model
 from bumphunt.masses.signal_table import Masses, SignalTable
+from bumphunt.masses.substructure import Tau21Scale
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -31,6 +43,70 @@ class Shift:
             "m_y": prior * abs(self.m_y),
             "n_signal": prior * abs(self.efficiency),
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fitted:
+    """What a systematic is told of a fit: the signal at the masses found, and what could be known of it.
+
+    Parameters
+    ----------
+    signal : SignalModel
+        The simulated signal near these masses.
+    shift : Shift or None
+        What the varied detector changes there; None without one.
+    scale : Tau21Scale or None
+        The scale of tau21 that the data ask for; None where no score takes part.
+    """
+
+    signal: SignalModel
+    shift: Shift | None
+    scale: Tau21Scale | None
+
+
+Source = Callable[[Fitted], dict[str, float]]
+"""Relative errors of one source, by the name of what it makes uncertain: m_resonance, m_x, m_y, n_signal."""
+
+
+def varied_detector(fitted: Fitted) -> dict[str, float]:
+    """Return a part of the differences of the varied detector and shower."""
+    return {} if fitted.shift is None else fitted.shift.relative(DETECTOR_PRIOR)
+
+
+def jet_offset(fitted: Fitted) -> dict[str, float]:
+    """Return what is not known of the offset of a jet's mass above its particle's."""
+    if fitted.shift is None:
+        return {}
+    jets = {"m_x": fitted.signal.heavy, "m_y": fitted.signal.light}
+    return {name: OFFSET_PRIOR * max(jet.shape.mode, 0.0) for name, jet in jets.items()}
+
+
+def selection_efficiency(fitted: Fitted) -> dict[str, float]:
+    """Return what is declared of the efficiency, of the score or of the range of mjj alone."""
+    return {"n_signal": EFFICIENCY_ERROR if fitted.scale is None else SCORE_EFFICIENCY_ERROR}
+
+
+def substructure(fitted: Fitted) -> dict[str, float]:
+    """Return what the prior of the scale of tau21 leaves open."""
+    return {} if fitted.scale is None else {"n_signal": fitted.scale.prior}
+
+
+SOURCES: tuple[Source, ...] = (
+    varied_detector,
+    jet_offset,
+    selection_efficiency,
+    substructure,
+)
+"""All that is added in quadrature."""
+
+
+def relative_errors(fitted: Fitted) -> dict[str, float]:
+    """Return the relative systematic errors of all that is answered."""
+    total = dict.fromkeys(("m_resonance", "m_x", "m_y", "n_signal"), 0.0)
+    for source in SOURCES:
+        for name, error in source(fitted).items():
+            total[name] = float(np.hypot(total[name], error))
+    return total
 
 
 def detector_shift(

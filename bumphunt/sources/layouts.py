@@ -14,7 +14,7 @@ SIMULATION = "simulation"
 
 
 class Kind(StrEnum):
-    """The layouts that can be read."""
+    """The layouts that can be read; others may be registered under a name of their own."""
 
     PARQUET = "parquet"
     CSV = "csv"

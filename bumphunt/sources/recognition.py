@@ -28,7 +28,7 @@ class Reader(Protocol):
 class Layout:
     """A layout: its name, the bytes that its files begin with, and its module in this room."""
 
-    kind: Kind
+    kind: str
     magic: bytes
     module: str
 
@@ -84,7 +84,7 @@ def locate_kind(location: Location) -> Layout:
     )
 
 
-def identify(path: str | Path) -> Kind:
+def identify(path: str | Path) -> str:
     """Return the layout of a file, see :func:`locate_kind`."""
     return locate_kind(Location(path=Path(path))).kind
 

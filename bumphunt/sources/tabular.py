@@ -10,14 +10,14 @@ import pandas as pd
 
 from bumphunt.errors import InputError
 from bumphunt.files import check_output_file, stream_for_hdf5, write_atomically
-from bumphunt.sources.recognition import LAYOUTS, Kind, Location, existing_file, locate_kind
+from bumphunt.sources.recognition import LAYOUTS, Location, existing_file, locate_kind
 
 logger = logging.getLogger(__name__)
 
 Writer = Callable[[Iterator[pd.DataFrame], Path, Mapping[str, str]], None]
 
 
-def read_table(path: str | Path, kind: Kind | None = None) -> pd.DataFrame:
+def read_table(path: str | Path, kind: str | None = None) -> pd.DataFrame:
     """Return the flat table in a file as it is, unchecked; the layout is found out where ``kind`` does not say it.
 
     Raises
@@ -28,7 +28,7 @@ def read_table(path: str | Path, kind: Kind | None = None) -> pd.DataFrame:
         For a ROOT file without uproot.
     """
     location = Location(path=existing_file(path))
-    layout = locate_kind(location) if kind is None else next(layout for layout in LAYOUTS if layout.kind is kind)
+    layout = locate_kind(location) if kind is None else next(layout for layout in LAYOUTS if layout.kind == kind)
     table = layout.reader.read(location).table
     if len(table) == 0:
         raise InputError(f"{path}: no events in the table; give a file with at least one row")
