@@ -5,6 +5,8 @@ fault of the program and exits with 1.
 """
 
 import re
+import sys
+import warnings
 
 MESSAGE_LENGTH = 500
 """Characters of a message shown at the command line; what is longer quotes an input that nobody reads to its end."""
@@ -84,6 +86,14 @@ class MissingExtraError(InputError):
 
 class FitError(BumphuntError):
     """A fit did not converge, and no number can be given in its place."""
+
+
+def warn_user(text: str) -> None:
+    """Warn in the name of the line of the user's that called this package, however deep inside it is found out."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "bumphunt":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)
 
 
 def as_line(text: object, *, length: int = MESSAGE_LENGTH) -> str:

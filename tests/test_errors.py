@@ -1,7 +1,11 @@
 """The family of errors: what the command line may catch, and what it must not."""
 
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
+import bumphunt
 from bumphunt import errors
 
 
@@ -37,3 +41,10 @@ def test_megabytes_in_a_message_are_cut_and_the_remedy_stays(value):
     assert len(message) <= errors.LONGEST_MESSAGE
     assert message.startswith("a.yaml: key 'x" if "x" in value else "a.yaml: key '")
     assert message.endswith("is unknown; remove it")
+
+
+def test_a_warning_names_the_line_of_the_user_and_no_file_of_the_package() -> None:
+    table = pd.DataFrame({"mjj": [3_500.0] * 3, "mj1": [500.0] * 3, "mj2": [-0.001, 100.0, 100.0]})
+    with pytest.warns(UserWarning, match="read as 0") as caught:
+        bumphunt.events.check_events(table)
+    assert {Path(each.filename).name for each in caught} == {"test_errors.py"}

@@ -1,7 +1,6 @@
 """The event table of a chunk of events: two leading jets, their masses and substructure."""
 
 import logging
-import warnings
 from dataclasses import dataclass
 
 import awkward as ak
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bumphunt.errors import warn_user
 from bumphunt.events import FEATURES, LABEL
 from bumphunt.features import jets
 from bumphunt.features.jets import FloatArray, IntArray, Jets, Momenta
@@ -128,10 +128,9 @@ def event_table(
     pairs = dijets(momenta(particles))
     few = int((np.bincount(pairs.leading.event, minlength=pairs.number) < 2).sum())
     if warn and few:
-        warnings.warn(
+        warn_user(
             f"{few} of {pairs.number} events have fewer than two jets; "
-            "they are kept with mj2 = 0 and mjj the mass of what there is",
-            stacklevel=2,
+            "they are kept with mj2 = 0 and mjj the mass of what there is"
         )
     return dijet_table(pairs, label=label, kinematics=kinematics)
 

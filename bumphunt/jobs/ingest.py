@@ -4,7 +4,6 @@ import logging
 import shutil
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from bumphunt.config import AnalysisConfig
-from bumphunt.errors import InputError
+from bumphunt.errors import InputError, warn_user
 from bumphunt.events import DIJET, FEATURES, LABEL, FinalState, PreparedEvents, prepare_events
 from bumphunt.execution import in_order, parallel_map
 from bumphunt.pipeline.final_state import CWOLA_FEATURES, is_dijet
@@ -301,8 +300,7 @@ def _clustered(
             bar.advance(task, len(table))
             yield table
     if few:
-        warnings.warn(
+        warn_user(
             f"{path}: {few} events have fewer than two massive jets; they are kept with mj2 = 0 and mjj the mass "
-            "of what there is",
-            stacklevel=2,
+            "of what there is"
         )

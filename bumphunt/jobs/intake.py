@@ -123,7 +123,7 @@ def take_in(
     place = np.full(n_given, -1, dtype=np.int64)
     place[kept] = number[copies.kept_row]
     blind = drop_truth(table.loc[keep])
-    quality.warn(name, stacklevel=3)
+    quality.warn(name)
     source = describe_input(None if isinstance(events, pd.DataFrame) else events, table)
     source = {**source, "n_events": len(blind), "content": content_digest(blind, columns)}
     if quality.simulated:

@@ -8,7 +8,6 @@ import hashlib
 import io
 import json
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.errors import InputError, as_line
+from bumphunt.errors import InputError, as_line, warn_user
 from bumphunt.files import check_output_folder, make_folder, reason, write_atomically, write_json
 from bumphunt.locks import locked
 from bumphunt.pipeline.windows import WindowOutcome
@@ -119,7 +118,7 @@ class StageStore:
         self._checked: dict[str, Any] = {}
         marker = self.folder / "request.json"
         if resume and self.folder.is_symlink() and marker.exists():
-            _say(f"{self.folder} is a link to another folder; it is taken away and the stages are computed again")
+            warn_user(f"{self.folder} is a link to another folder; it is taken away and the stages are computed again")
             self.folder.unlink()
         elif resume and marker.exists():
             self._check(marker)
@@ -134,7 +133,9 @@ class StageStore:
             noted = json.loads(marker.read_text("utf-8"))
             layout, key = noted.get("layout", 1), noted["key"]
         except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
-            _say(f"{marker} is damaged ({as_line(error, length=100)}); it is written again and each stage is checked")
+            warn_user(
+                f"{marker} is damaged ({as_line(error, length=100)}); it is written again and each stage is checked"
+            )
             return
         if layout != LAYOUT:
             raise InputError(
@@ -160,7 +161,9 @@ class StageStore:
         try:
             self._checked[name] = self._read(path)
         except Exception as error:  # what a damaged archive makes its reader raise has no end
-            _say(f"{path} is damaged or belongs to another run ({as_line(error, length=100)}); it is computed again")
+            warn_user(
+                f"{path} is damaged or belongs to another run ({as_line(error, length=100)}); it is computed again"
+            )
             _remove(path)
             return False
         return True
@@ -205,10 +208,6 @@ class StageStore:
         if not self.has(f"{name}.npz"):
             self.save_arrays(f"{name}.npz", make())
         return self.load_arrays(f"{name}.npz")
-
-
-def _say(text: str) -> None:
-    warnings.warn(text, stacklevel=3)
 
 
 def _remove(path: Path) -> None:

@@ -1,7 +1,6 @@
 """A block: a fixed number of accepted events of one kind, made from one seed and kept on disk."""
 
 import json
-import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bumphunt.errors import InputError, as_line
+from bumphunt.errors import InputError, as_line, warn_user
 from bumphunt.events import LABEL
 from bumphunt.features.dijets import Dijets, dijet_table, dijets, joined, momenta
 from bumphunt.features.jets import hardest_possible
@@ -71,9 +70,7 @@ def is_finished(block: Block) -> bool:
         if json.loads(block.note.read_bytes()) != _note(block):
             raise ValueError("other request or checksum")
     except (OSError, ValueError, RecursionError) as error:
-        warnings.warn(
-            f"{block.note} is damaged ({as_line(error, length=100)}); its events are made again", stacklevel=2
-        )
+        warn_user(f"{block.note} is damaged ({as_line(error, length=100)}); its events are made again")
         return False
     return True
 

@@ -5,7 +5,6 @@ import importlib.metadata
 import json
 import logging
 import shutil
-import warnings
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bumphunt.errors import InputError, as_line
+from bumphunt.errors import InputError, as_line, warn_user
 from bumphunt.events import FEATURES, LABEL
 from bumphunt.execution import parallel_map
 from bumphunt.features.substructure import DEFINITION
@@ -243,10 +242,7 @@ def _open_parts(parts: Path, request: dict[str, Any]) -> str:
                 f"{parts} holds the parts of another request; delete it, or repeat that request to finish it"
             )
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        warnings.warn(
-            f"{note} is damaged ({as_line(error, length=100)}); it is written again and each part is checked",
-            stacklevel=3,
-        )
+        warn_user(f"{note} is damaged ({as_line(error, length=100)}); it is written again and each part is checked")
     write_json(note, request)
     return key
 

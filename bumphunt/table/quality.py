@@ -1,9 +1,10 @@
 """What was repaired, dropped or ignored on the way from a table to events, in numbers and in sentences."""
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from bumphunt.errors import warn_user
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +50,10 @@ class DataQuality:
         """Return the same with sentences put before the others."""
         return replace(self, notes=(*notes, *self.notes))
 
-    def warn(self, name: str, *, stacklevel: int = 2) -> None:
+    def warn(self, name: str) -> None:
         """Give every sentence as a warning that names the table."""
         for note in self.notes:
-            warnings.warn(f"{name}: {note}", stacklevel=stacklevel + 1)
+            warn_user(f"{name}: {note}")
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a JSON file holds."""
