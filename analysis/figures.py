@@ -13,6 +13,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import failed_check
 import fit_calibration
 import injections
 import null_experiments
@@ -79,6 +80,7 @@ def main() -> None:
 
     drawn = {
         "spectrum_after": draw_selected,
+        "failed_check": failed_check.draw,
         "fit_calibration": fit_calibration.draw,
         "injections": injections.draw,
         "null_experiments": null_experiments.draw,

@@ -1,6 +1,8 @@
 """What a run excludes: limits on signal models that stand beside it, and on a narrow resonance window by window."""
 
-from bumphunt.report.formats import MISSING, mass, mass_range, number
+import math
+
+from bumphunt.report.formats import MISSING, count, mass, mass_range, number
 from bumphunt.report.tables import Table
 from bumphunt.results import LimitCurve, ModelLimit, SignalLimits
 
@@ -61,5 +63,8 @@ def curve_table(curve: LimitCurve) -> Table:
 
 
 def _events(value: float | None) -> str:
-    """Return a limit in three digits."""
-    return MISSING if value is None or value != value or value == float("inf") else number(float(value))
+    """Return a limit in three digits, without a power of ten."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    rounded = float(f"{float(value):.3g}")
+    return count(rounded) if rounded >= 1000.0 else number(rounded)

@@ -32,6 +32,14 @@ def test_the_picture_of_the_readme_is_of_the_shipped_box(figures: ModuleType, tm
     assert [path.name for path in tmp_path.iterdir()] == ["spectrum_after.png"]
 
 
+def test_the_picture_of_a_failed_check_is_of_one(figures: ModuleType) -> None:
+    stored = json.loads((RESULTS / "failed_check.json").read_text("utf-8"))
+    assert stored["status"] == "unverified_excess"
+    assert stored["z_global"] > 3.0, "the p-value alone would be believed"
+    assert "sculpting" in {check["name"] for check in stored["checks"] if not check["passed"]}
+    assert stored["config"]["cwola"]["decorrelate"] is False
+
+
 def test_a_run_that_searched_nothing_is_refused(figures: ModuleType, tmp_path: Path) -> None:
     stored = ROOT / "tests" / "report" / "stored_v1"
     products = json.loads((stored / "products.json").read_text("utf-8"))
