@@ -391,6 +391,7 @@ def test_daughters_of_two_kinds_keep_their_order():
         ("mj1 > 240", [True, False, True]),
         ("mj1 > 240 and not mj2 == 0", [True, False, False]),
         ("(mj1 > 240) & ~(mj2 == 0)", [True, False, False]),
+        ("mj1 > 240 & mj2 > 0", [True, False, False]),
         ("100 < mj2 <= 150 or mjj >= 4000", [False, True, True]),
         ("mj2 / mj1 < 0.5", [True, False, True]),
         ("-mj1 + 2 ** 3 * 10 > -150", [False, True, False]),

@@ -40,7 +40,9 @@ def read_text(path: str | Path) -> str:
         if len(content) > MAX_BYTES:
             raise ConfigError(f"{path} is larger than {MAX_BYTES // 1000} kB; that is no configuration")
         return content.decode("utf-8")
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no text; give a configuration in YAML, as `bumphunt config` prints it") from error
+    except (OSError, ValueError) as error:
         raise ConfigError(f"cannot read the config {path}: {error}") from error
 
 
@@ -60,6 +62,15 @@ def config_from_dict(data: Any, *, name: str = "config") -> AnalysisConfig:
         raise ConfigError(f"{name}: {_told(error.errors()[0])}; see `bumphunt config`") from error
 
 
+PLAIN = {
+    "list_type": "should be a list",
+    "tuple_type": "should be a list",
+    "model_type": "should be a section with keys of its own",
+    "bool_type": "should be true or false",
+}
+"""What pydantic says in terms of Python, in those of YAML."""
+
+
 def _told(problem: Any) -> str:
     """Return a problem in a line: which key, what is wrong with its value, what was meant."""
     parts = [str(part) for part in problem["loc"] if not str(part).startswith(("function-", "list[", "tuple["))]
@@ -68,10 +79,14 @@ def _told(problem: Any) -> str:
         return f"{place}: unknown key{_closest(parts)}"
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
-    text = problem["msg"].removeprefix("Value error, ").removeprefix("Input ").replace("valid ", "")
+    text = PLAIN.get(problem["type"]) or problem["msg"].removeprefix("Input ").replace("valid ", "")
+    if problem["type"] in ("list_type", "tuple_type") and not parts[-1].isdigit():
+        text += f", as in '{parts[-1]}: [{found if isinstance(found, int | float | str) else '...'}]'"
     told = f"{place}: {text} (found {_short(found)})"
     if isinstance(found, str) and "string" not in problem["type"] and _is_number(found):
         told += f"; YAML takes {found} for text, write {float(found):g}"
+    if place == "sqrt_s" and problem["type"] == "greater_than":
+        told += "; it is in GeV: 13000 for 13 TeV"
     return told
 
 

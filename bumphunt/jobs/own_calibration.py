@@ -114,7 +114,9 @@ def load_searches(path: str | Path) -> WholeSearches:
     try:
         content = json.loads(where.read_text("utf-8"))
     except OSError as error:
-        raise InputError(f"cannot read the calibration {where}: {reason(error)}") from error
+        raise InputError(
+            f"cannot read the calibration {where}: {reason(error)}; give a number or a calibration.json"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is no calibration: {as_line(error, length=100)}") from error
     stored = content.get("searches") if isinstance(content, dict) else None

@@ -64,7 +64,8 @@ def select_rows(table: pd.DataFrame, expression: str, *, name: str = "events") -
     if len(expression) > LONGEST:
         raise InputError(f"select: the expression has {len(expression)} characters; {LONGEST} are allowed")
     try:
-        tree = ast.parse(expression.strip(), mode="eval")
+        # as in pandas' queries, & and | bind like the words, so that comparisons need no brackets
+        tree = ast.parse(expression.replace("&", " and ").replace("|", " or ").strip(), mode="eval")
         with np.errstate(all="ignore"):
             mask = _Evaluator(table, expression, name).value(tree.body)
     except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError) as error:

@@ -96,6 +96,21 @@ CONFIGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "nothing selected": ("select: mjj < 0", ("select", "0")),
     "tabs": ("search:\n\tlow: 3000", ("YAML",)),
     "a list": ("- search", ("sections",)),
+    "features in one text": ("features: mj1, mj2", ("features: [mj1, mj2]",)),
+    "one daughter": ("daughters: mj1", ("daughters", "should be a list")),
+    "a section as a name": ("resonance: dimu_mass", ("resonance", "section")),
+    "a section twice": ("search: {low: 3000}\nsearch: {high: 5000}", ("search", "twice")),
+    "collision energy in TeV": ("sqrt_s: 13", ("sqrt_s", "13000")),
+    "the prior alone": ("searches: [prior]", ("searches", "cwola")),
+    "one equals sign in select": ("select: mj1 = 50", ("select", "'mj1 > 50")),
+    "a window as wide as the range": (
+        "search: {low: 3000, high: 4000, windows: [[3000, 4000]]}",
+        ("3000 and 4000", "search.low"),
+    ),
+    "negative luminosity": ("limit: {luminosity: -139}", ("limit.luminosity", "-139")),
+    "truth for the autoencoder": ("vae: {features: [label]}", ("label", "cannot be a feature")),
+    "no repeats": ("cwola: {repeats: 0}", ("cwola.repeats",)),
+    "a number for a switch": ("vae: {enabled: 2}", ("vae.enabled", "true or false")),
     "no response there": ("masses: {response: nothing.npz}", ("nothing.npz",)),
 }
 
@@ -132,6 +147,23 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "unknown format": (("generate", "events.parquet", "--output", "x.xlsx"), (".xlsx", ".parquet")),
     "events as particles": (("features", "events.parquet", "--output", "x.parquet"), ("raw",)),
+    "folder without events": (("run", ".hidden", "--output", "out"), (".hidden",)),
+    "pattern without files": (("run", "parts/*.parquet", "--output", "out"), ("no file fits",)),
+    "configuration for events": (("run", "my.yaml", "--output", "out"), ("my.yaml",)),
+    "resume and overwrite": ((*RUN, "--resume", "--overwrite"), ("one of the two",)),
+    "calibration of words": ((*RUN, "--calibration", "many"), ("many", "give a number")),
+    "plan that is none": ((*RUN, "--frozen", "events.parquet"), ("is no text", "YAML")),
+    "workers in words": ((*RUN, "--workers", "all"), ("--workers", "`bumphunt run --help`")),
+    "window reversed": (("masses", "events.parquet", "--window", "3700", "3300"), ("low < high",)),
+    "limits of nothing": (("limits", "events.parquet", "--output", "out"), ("no signal is given",)),
+    "masses that are not simulated": (
+        ("limits", "events.parquet", "--masses", "9500", "500", "100", "--output", "out"),
+        ("9500", "file of simulated signal"),
+    ),
+    "publish nothing": (("publish", "out"), ("not a finished run",)),
+    "score without a window": (("score", "events.parquet", "--output", "x.parquet"), ("--window", "--models")),
+    "no models": (("score", "events.parquet", "--models", "out", "--output", "x.parquet"), ("--save-models",)),
+    "data for signal": (("response", "events.parquet", "--output", "r.npz"), ("simulated signal alone",)),
     "pool is missing": (("calibrate", "pool.parquet", "--output", "out"), ("pool.parquet",)),
 }
 
@@ -162,6 +194,6 @@ def test_a_spectrum(here: Path, name: str) -> None:
     refused(("scan", "counts.json"), *words)
 
 
-def test_there_are_fifty() -> None:
-    assert sum(map(len, (TABLES, CONFIGS, COMMANDS, SPECTRA))) >= 50
+def test_there_are_ninety() -> None:
+    assert sum(map(len, (TABLES, CONFIGS, COMMANDS, SPECTRA))) >= 90
     assert np.all(np.diff(EDGES) > 0)
