@@ -29,7 +29,8 @@ class SelectedEvents:
     flags those in the signal region. Those outside the masked bins give the density of the jet
     masses of background, ``spectrum`` gives its density in mjj. ``tau21`` (2, events) of both jets, where the table
     has it, tells how well simulation knows what the score looks at. ``n_file``, the number of all events that were
-    searched, is the most that signal can be.
+    searched, is the most that signal can be. ``width`` is the spread of an excess of background over Poisson's: a score
+    gathers background as well, since each event of a cluster in the window helps to select the others.
     """
 
     mjj: FloatArray
@@ -40,6 +41,7 @@ class SelectedEvents:
     growth: MassGrowth = field(default_factory=MassGrowth)
     tau21: FloatArray | None = None
     n_file: int | None = None
+    width: float = 1.0
 
     @property
     def centre(self) -> float:

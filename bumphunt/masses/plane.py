@@ -51,6 +51,11 @@ class PlaneDensity:
         other._fill(weights)
         return other
 
+    @property
+    def n_events(self) -> float:
+        """Events of background that it was estimated from."""
+        return float(self._weights.sum())
+
     def left_out(self) -> FloatArray:
         """Return the density per GeV squared at each of the events by all others, shape (events,)."""
         apart = self._points[:, 0] - self._points[:, 1]

@@ -72,10 +72,17 @@ def _drawn(
     return mjj, mj1, mj2, weight
 
 
-def goodness(parts: tuple[Projection, ...]) -> float:
-    """Return the smallest of the projections' p-values, paid for as that many looks."""
-    p_values = [
-        pearson_p_value(part.counts, np.maximum(part.signal + part.background, 1e-9), n_parameters=2)[2]
-        for part in parts
-    ]
+def goodness(parts: tuple[Projection, ...], likelihood: Likelihood) -> float:
+    """Return the smallest of the projections' p-values, paid for as that many looks.
+
+    Background in the window spreads more than Poisson, as its excess does; its jet masses are known as well as the
+    events beside the window tell.
+    """
+    width, beside = likelihood.events.width, likelihood.plane.n_events
+    p_values = []
+    for part in parts:
+        expected = np.maximum(part.signal + part.background, 1e-9)
+        known = part.background.sum() / beside if part.variable in ("mj1", "mj2") else 0.0
+        variance = expected + part.background * (width**2 - 1.0 + known)
+        p_values.append(pearson_p_value(part.counts, expected, variance=variance, n_parameters=2)[2])
     return min(1.0, len(p_values) * min(p_values))

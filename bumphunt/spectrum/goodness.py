@@ -11,12 +11,18 @@ MIN_EXPECTED = 5.0
 
 
 def pearson_p_value(
-    counts: FloatArray, expected: FloatArray, *, n_parameters: float, min_expected: float = MIN_EXPECTED
+    counts: FloatArray,
+    expected: FloatArray,
+    *,
+    n_parameters: float,
+    min_expected: float = MIN_EXPECTED,
+    variance: FloatArray | None = None,
 ) -> tuple[float, int, float]:
     """Return Pearson's chi2, its degrees of freedom and its p-value.
 
     Neighbouring bins are merged until each holds at least ``min_expected`` expected events, below
-    which the chi2 distribution is no longer a good approximation.
+    which the chi2 distribution is no longer a good approximation. ``variance`` of each count is what is expected
+    (Poisson) unless it is given.
 
     Examples
     --------
@@ -25,24 +31,24 @@ def pearson_p_value(
     >>> round(chi2, 3), ndf, round(p, 4)
     (0.8, 2, 0.6703)
     """
-    merged_counts: list[float] = []
-    merged_expected: list[float] = []
-    n = mu = 0.0
-    for observed, model in zip(counts, expected, strict=True):
+    merged: list[list[float]] = []
+    n = mu = spread = 0.0
+    for observed, model, own in zip(counts, expected, expected if variance is None else variance, strict=True):
         n += float(observed)
         mu += float(model)
+        spread += float(own)
         if mu >= min_expected:
-            merged_counts.append(n)
-            merged_expected.append(mu)
-            n = mu = 0.0
-    if mu > 0 and merged_counts:
-        merged_counts[-1] += n
-        merged_expected[-1] += mu
-    observed_bins, model_bins = np.array(merged_counts), np.array(merged_expected)
-    ndf = round(len(observed_bins) - n_parameters)
+            merged.append([n, mu, spread])
+            n = mu = spread = 0.0
+    if mu > 0 and merged:
+        merged[-1][0] += n
+        merged[-1][1] += mu
+        merged[-1][2] += spread
+    ndf = round(len(merged) - n_parameters)
     if ndf < 1:
         return 0.0, 0, 1.0
-    chi2 = float(np.sum((observed_bins - model_bins) ** 2 / model_bins))
+    observed_bins, model_bins, variances = np.array(merged).T
+    chi2 = float(np.sum((observed_bins - model_bins) ** 2 / variances))
     return chi2, ndf, float(chdtrc(ndf, chi2))
 
 

@@ -45,3 +45,15 @@ def test_the_deviance_is_twice_the_log_likelihood_ratio():
     ratio = stats.poisson.logpmf(counts, counts + 1e-300) - stats.poisson.logpmf(counts, expected)
     np.testing.assert_allclose(poisson_deviance(counts, expected), 2 * ratio.sum(axis=1))
     assert poisson_deviance(counts, np.maximum(counts, 1e-300))[0] == pytest.approx(0.0)
+
+
+def test_clusters_are_judged_by_the_variance_that_they_have():
+    rng = np.random.default_rng(4)
+    # pairs of events: counts spread by twice their number
+    expected = np.full(20, 40.0)
+    rows = 2.0 * rng.poisson(expected / 2.0, (1_000, len(expected)))
+    found = np.array([pearson_p_value(row, expected, variance=2.0 * expected, n_parameters=0)[2] for row in rows])
+    assert 0.45 < found.mean() < 0.55
+    assert (found < 0.05).sum() == pytest.approx(50, abs=30)
+    plain = np.array([pearson_p_value(row, expected, n_parameters=0)[2] for row in rows])
+    assert (plain < 0.05).mean() > 0.5
