@@ -178,6 +178,7 @@ def stored_findings(found: PriorFindings) -> Arrays:
         "z_local": found.z_local,
         "p_global": found.p_global,
         "tail": dataclasses.asdict(found.tail),
+        "elsewhere": found.elsewhere if np.isfinite(found.elsewhere) else None,
     }
     text = np.array(json.dumps(facts))
     return {"selected": found.selected, "score": found.score, "maxima": found.maxima, "facts": text}
@@ -196,6 +197,7 @@ def findings_from(arrays: Arrays) -> PriorFindings:
         p_global=facts["p_global"],
         maxima=arrays["maxima"],
         tail=Tail(**facts["tail"]),
+        elsewhere=float("nan") if facts["elsewhere"] is None else facts["elsewhere"],
     )
 
 

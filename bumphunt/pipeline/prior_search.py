@@ -25,6 +25,7 @@ from bumphunt.masses.signal_table import SignalTable, load_signal
 from bumphunt.pipeline.prior_windows import (
     HypothesisTask,
     PriorSettings,
+    excess_elsewhere,
     fitted_window,
     hypothesis_map,
     hypothesis_score,
@@ -57,7 +58,8 @@ class PriorFindings:
 
     ``selected`` (events,) are the purest events of the best hypothesis, ``score`` (events,) the log likelihood ratio
     of it. ``fitted`` is the best window with the spectrum of these events fitted, a second estimate of the background
-    beside that of the map (its ``n_direct``). ``maxima`` are the largest significances of permuted data.
+    beside that of the map (its ``n_direct``). ``maxima`` are the largest significances of permuted data. ``elsewhere``
+    is how far hypotheses far from the best one see an excess in its window, too, in standard deviations.
     """
 
     maps: tuple[HypothesisScan, ...]
@@ -69,6 +71,7 @@ class PriorFindings:
     p_global: float
     maxima: FloatArray
     tail: Tail
+    elsewhere: float = float("nan")
 
     @property
     def z_global(self) -> float:
@@ -301,6 +304,7 @@ def scan_hypotheses(
         p_global=top.p_global,
         maxima=maxima,
         tail=tail,
+        elsewhere=excess_elsewhere(parts[best], bins, rng=generator(seed, "prior", "elsewhere")),
     )
 
 

@@ -34,6 +34,15 @@ FAR_OFF = -1e3
 """Score of events whose jets are far from a hypothesis' masses."""
 
 
+FAR = (0.4, 0.6)
+"""Differences in log m_x or log m_y beyond which a hypothesis shares no jets with another."""
+
+TAILS = 0.05
+"""Part of a signal's significance that hypotheses far from its masses may see of it on average."""
+
+PERMUTED = 40
+"""Permutations that say what these see without signal."""
+
 PUREST = 1.0 / 3.0
 """Part of a hypothesis' events, the most signal-like, that are counted for people and handed to the fits."""
 
@@ -196,6 +205,22 @@ def _sidebands(task: HypothesisTask, part: float, weights: FloatArray) -> tuple[
         for mass in masses
     ]
     return tuple(weighted(counted, weights, task.inclusive) for counted in plain)
+
+
+def excess_elsewhere(part: HypothesisSelections, bins: IntArray, *, rng: np.random.Generator) -> float:
+    """Return in standard deviations how far hypotheses far from the best one see an excess as well, on average.
+
+    Without signal, and with any that the search looks for, they see what permuted masses show; where features of
+    background change with the mass of a window, all see it.
+    """
+    z = significances(part.selections, bins)
+    best = np.unravel_index(int(np.argmax(z)), z.shape)[1]
+    far = (np.abs(np.log(part.hypotheses / part.hypotheses[best])) > FAR).any(axis=1)
+    if not far.any():
+        return float("nan")
+    drawn = [significances(part.selections, rng.permutation(bins))[:, far].mean() for _ in range(PERMUTED)]
+    excess = float(z[:, far].mean() - np.mean(drawn))
+    return excess / float(np.hypot(np.std(drawn, ddof=1), TAILS * max(z.max(), 0.0)))
 
 
 def kept_by(part: HypothesisSelections, found: HypothesisScan) -> IntArray:

@@ -16,7 +16,7 @@ from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask
 from bumphunt.results import Answers, Check, Interval, MassFit, ScanResult, UpperLimit, WindowResult
 from bumphunt.rng import generator
-from bumphunt.significance.checks import EVIDENCE, mass_fit_check, verdict, window_checks
+from bumphunt.significance.checks import EVIDENCE, hypotheses_check, mass_fit_check, verdict, window_checks
 from bumphunt.significance.correlated_trials import shared_weights
 from bumphunt.significance.limits import cross_section_limit
 from bumphunt.significance.scan import combine_windows
@@ -183,6 +183,8 @@ def reach_verdict(
     best, finder, per_search = _of_all_searches(search, best_window(search, outcomes), prior)
     config = best.task.config
     checks = window_checks(best.result, thresholds=config.checks)
+    if finder == "prior" and prior is not None and prior.findings is not None:
+        checks = (*checks, *hypotheses_check(prior.findings.elsewhere))
     said = _of_the_calibration(best) if finder == "cwola" else ()
     said = (*said, *(prior.said if prior else ()))
     found = Verdict(best=best, checks=checks, assumptions=said, search=finder, per_search=per_search)

@@ -43,6 +43,7 @@ FAILURES = {
     "sculpting": "the selection itself shapes the spectrum: a bump, also without signal, wherever the window is put",
     "fold_agreement": "one part of the data carries the excess and others do not, as a fluctuation or a few copies do",
     "estimates_agree": "two independent background estimates disagree by more than their errors: one sees no excess",
+    "one_hypothesis": "the excess is there at all masses of the daughters: the jets themselves differ in this window",
     "no_deficit": "a dead region or a hole of the trigger pulls the fitted curve down and makes an excess beside it",
     "mass_fit": "the fit found no place in the plane of jet masses where the excess gathers",
     "mass_fit_p_value": "in the projections, signal on top of background misses the data: another kind of signal",

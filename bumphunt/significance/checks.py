@@ -186,6 +186,27 @@ def _agreement(window: WindowResult, threshold: float) -> tuple[Check, ...]:
     )
 
 
+MOST_ELSEWHERE = 4.0
+"""Standard deviations by which hypotheses far from the best one may see an excess on average."""
+
+
+def hypotheses_check(elsewhere: float) -> tuple[Check, ...]:
+    """Return the check that an excess of the prior-assisted search has one place in the plane of masses."""
+    if not np.isfinite(elsewhere):
+        return ()
+    return (
+        Check(
+            name="one_hypothesis",
+            passed=elsewhere <= MOST_ELSEWHERE,
+            value=elsewhere,
+            threshold=MOST_ELSEWHERE,
+            meaning="by how many standard deviations hypotheses far from the best one in the plane of masses see an "
+            "excess as well, at most the threshold; a failure looks like an excess at all masses of the daughters, as "
+            "features make that change with the mass of the resonance",
+        ),
+    )
+
+
 def mass_fit_check(converged: bool) -> Check:
     """Return the check that an excess has masses that can be fitted."""
     return Check(

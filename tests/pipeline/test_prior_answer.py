@@ -23,12 +23,15 @@ from bumphunt.pipeline.prior_answer import (
     run_prior,
     stored_findings,
 )
-from bumphunt.pipeline.prior_windows import PriorSettings
+from bumphunt.pipeline.prior_windows import HypothesisSelections, PriorSettings, excess_elsewhere
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.verdict import reach_verdict
 from bumphunt.pipeline.windows import search_window
 from bumphunt.report.tables import searches_table
 from bumphunt.results import Products
+from bumphunt.significance.checks import hypotheses_check
+from bumphunt.significance.permutations import Selections, significances
+from bumphunt.significance.smooth_sidebands import Sidebands
 from bumphunt.statistics import p_from_z
 
 CHEAP: dict[str, Any] = {
@@ -202,6 +205,31 @@ def test_it_says_where_it_was_not_tested(monkeypatch, n_searched, n_searches, sa
     sentences = prior_answer._of_the_null(n_searched)
     assert len(sentences) == (said is not None)
     assert said is None or said in sentences[0]
+
+
+@pytest.mark.parametrize(("shifted", "passes"), [(False, True), (True, False)])
+def test_an_excess_has_one_place_in_the_plane_of_masses(shifted, passes) -> None:
+    rng = np.random.default_rng(3)
+    masses = np.array([(x, y) for x in (200.0, 400.0, 800.0, 1_600.0) for y in (50.0, 100.0, 200.0) if y < x])
+    members = rng.permutation(66_000)[:3_300].reshape(11, 300)
+    bins = rng.integers(10, size=66_000)
+    moved = members[:, :40] if shifted else members[3:4, :60]
+    bins[moved] = 4
+    region = np.arange(10) == 4
+    selections = Selections(
+        sidebands=(Sidebands(inside=1.0 * region, outside=~region / 9.0, ratio=1 / 9),),
+        members=members,
+        weights=np.ones(300),
+    )
+    part = HypothesisSelections(hypotheses=masses, part=0.1, selections=selections)
+    (check,) = hypotheses_check(excess_elsewhere(part, bins, rng=rng))
+    assert check.passed is passes
+    assert significances(selections, bins).max() > 3.0
+    assert hypotheses_check(float("nan")) == ()
+
+
+def test_the_checks_of_the_finder_are_asked(found) -> None:
+    assert "one_hypothesis" in {check.name for check in found.result.checks if check.passed}
 
 
 def test_models_to_keep_are_those_of_the_other_search(found, caplog) -> None:
