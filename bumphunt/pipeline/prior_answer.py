@@ -18,6 +18,7 @@ from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.final_state import is_dijet
 from bumphunt.pipeline.keeping import Arrays, Keeper
 from bumphunt.pipeline.null import Null
+from bumphunt.pipeline.ordinary_events import LEFT_OUT
 from bumphunt.pipeline.prior_search import (
     PreparedPrior,
     PriorFindings,
@@ -27,7 +28,7 @@ from bumphunt.pipeline.prior_search import (
 )
 from bumphunt.pipeline.prior_windows import PriorSettings, score_by
 from bumphunt.pipeline.search import Search
-from bumphunt.pipeline.windows import LEFT_OUT, WindowOutcome, WindowTask
+from bumphunt.pipeline.windows import WindowOutcome, WindowTask
 from bumphunt.preprocessing.content import fold_assignments
 from bumphunt.preprocessing.splits import MassWindow
 from bumphunt.results import HypothesisScan, WindowResult

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError, InputError
 from bumphunt.pipeline.null import Null
+from bumphunt.pipeline.ordinary_events import of_ordinary_events
 from bumphunt.pipeline.small_files import least_leaf, selected_background
 from bumphunt.preprocessing.content import Folds, Keys, TieBreakers
 from bumphunt.preprocessing.splits import MassWindow, balanced_weights
@@ -19,7 +20,7 @@ from bumphunt.scores.protocol import Classifier
 from bumphunt.scores.ranks import ranks
 from bumphunt.scores.registry import make_score
 from bumphunt.scores.repeats import CrossFit, average_ranks, repeated_passes
-from bumphunt.scores.weak_supervision import leakage, nested_scores, out_of_fold_scores
+from bumphunt.scores.weak_supervision import nested_scores, out_of_fold_scores
 from bumphunt.significance.checks import NEIGHBOURHOOD, fold_agreement
 from bumphunt.significance.direct import direct_estimate
 from bumphunt.significance.form import form_difference, with_form_difference
@@ -32,14 +33,8 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.integer]
 
-LEFT_OUT, MOST_LEFT_OUT = 0.05, 0.5
-"""Part of the events at the anomalous end that the check for sculpting leaves out, at least and at most."""
-
 TREES_LEARNING_RATE = 0.1
 """Step of boosting where the config names none: few large steps, many repeats (``analysis/repeats.py``)."""
-
-CLEAR_SIGNAL, TIMES_SIGNAL = 3.0, 2.0
-"""Significance before any cut from which a signal is taken for real, and how many times its events are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,23 +117,22 @@ def search_window(task: WindowTask) -> WindowOutcome:
     outcome = WindowOutcome(score=scores.score.astype(np.float32), folds=folds[0], frequency=frequency, results=())
     form, before = form_difference(_spectrum(task.mjj, task)), before_the_cut(task)
     excess = measure(outcome.selected(1.0), task, fraction=1.0, form=form)
-    leak = leakage(scores.score, *task.window.sideband_halves(task.mjj), exclude=left_out(excess, len(task.mjj)))
+    ordinary = of_ordinary_events(scores.score, task.window, task.mjj, excess=excess)
     found = [excess] if task.config.search.inclusive else []
     for fraction, often in zip(cuts, frequency, strict=True):
         result = measure(outcome.selected(fraction), task, fraction=fraction, form=form)
         found.append(
             replace(
                 with_significance_of(often, result, task, form=form, before=before),
-                leakage=leak[0],
-                leakage_error=leak[1],
                 z_repeats=single_significances(scores, task, fraction=fraction, before=before),
                 fold_p_values=fold_p_values(scores, fraction=fraction),
+                **ordinary,
             )
         )
     return replace(outcome, results=tuple(found))
 
 
-OF_THE_SCORE = ("leakage", "leakage_error", "z_repeats", "fold_p_values")
+OF_THE_SCORE = ("leakage", "leakage_error", "ordinary", "ordinary_error", "z_repeats", "fold_p_values")
 
 
 def measured_again(outcome: WindowOutcome, task: WindowTask, *, rows: IntArray) -> WindowOutcome:
@@ -239,16 +233,6 @@ def before_the_cut(task: WindowTask) -> SpectrumFit | None:
         return None  # a form of the selected spectrum may do where that of the whole does not
 
 
-def left_out(inclusive: WindowResult, n_events: int) -> float:
-    """Return the part of the events at the anomalous end that the check for sculpting leaves out.
-
-    A strong signal would pass for sculpting: its tails reach into the inner halves of the sidebands. Where the
-    spectrum shows one before any cut, as many events again as it has are left out.
-    """
-    excess = inclusive.n_observed - inclusive.n_expected if inclusive.z_local > CLEAR_SIGNAL else 0.0
-    return float(np.clip(TIMES_SIGNAL * excess / n_events, LEFT_OUT, MOST_LEFT_OUT))
-
-
 def single_significances(
     scores: RepeatedPasses, task: WindowTask, *, fraction: float, before: SpectrumFit | None = None
 ) -> FloatArray:
@@ -281,7 +265,7 @@ def training_sample(task: WindowTask) -> TrainingSample:
     """Return which events train the primary score of a window, and with which weights."""
     settings, mjj = task.config.cwola, task.mjj
     window = task.window.narrowed() if settings.sidebands == "narrow" else task.window
-    lower, region, upper = window.lower_sideband(mjj), window.signal_region(mjj), window.upper_sideband(mjj)
+    lower, region, upper = window.parts(mjj)
     weights = balanced_weights(lower, region, upper, class_weight=settings.class_weight)
     return TrainingSample(region=region, weights=weights)
 

@@ -47,6 +47,10 @@ class MassWindow:
         """Return which events lie in either sideband, shape (events,)."""
         return self.lower_sideband(mjj) | self.upper_sideband(mjj)
 
+    def parts(self, mjj: FloatArray) -> tuple[BoolArray, BoolArray, BoolArray]:
+        """Return which events lie in the lower sideband, the signal region and the upper sideband."""
+        return self.lower_sideband(mjj), self.signal_region(mjj), self.upper_sideband(mjj)
+
     def narrowed(self) -> Self:
         """Return the window with the inner halves, in log mjj, of its sidebands.
 

@@ -41,6 +41,7 @@ FAILURES = {
     "sideband_fit": "the smooth curve misses the data beside the window, so its count inside cannot be trusted",
     "leakage": "the score follows the searched mass, and a cut on it can shape a bump by itself",
     "sculpting": "the selection itself shapes the spectrum: a bump, also without signal, wherever the window is put",
+    "ordinary_events": "the background of the window is another than that beside it, as by a feature shifted there",
     "fold_agreement": "one part of the data carries the excess and others do not, as a fluctuation or a few copies do",
     "estimates_agree": "two independent background estimates disagree by more than their errors: one sees no excess",
     "one_hypothesis": "the excess is there at all masses of the daughters: the jets themselves differ in this window",

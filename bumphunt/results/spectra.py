@@ -49,17 +49,19 @@ class SpectrumFit(Result):
 class WindowResult(Result):
     """One signal region (low, high in GeV) at one cut: counts, expectation, local significance.
 
-    ``z_repeats`` (repeats,) is the significance of each division into folds alone, and ``fold_p_values`` (repeats,) the
-    p-value for the folds of each to disagree as much as they do; ``leakage`` is the AUC of the out-of-fold score for
-    the inner against the outer halves of the sidebands, 0.5 where the score does not follow mjj, and ``leakage_error``
-    its standard error. ``sideband_p_value`` is the goodness of a background fit from which the neighbourhood of the
-    window is left out as well, where the tails of a strong signal lie. ``n_direct`` and ``n_direct_error`` are a second
-    estimate of the background that fits no spectrum (:mod:`bumphunt.significance.direct`), NaN where there is none.
-    ``note`` says why a window was not searched, and is empty otherwise. ``z_stat`` is the significance over the
-    nominal background form, where ``z_local`` has the form profiled; ``form_family`` is then the form that leaves the
-    least excess and ``n_form`` what it expects. They are NaN and empty where this was not asked for. ``n_effective``
-    is the expected background in effective counts of all repeats together, of which the significance is; ``z_raw`` is
-    ``z_stat`` before calibration. ``z_folds`` stands in stored results of version 1 only.
+    ``z_repeats`` (repeats,) is the significance of each division into folds alone, and ``fold_p_values`` (repeats,)
+    the p-value for the folds of each to disagree as much as they do; ``leakage`` is the AUC of the out-of-fold
+    score for the inner against the outer halves of the sidebands, 0.5 where the score does not follow mjj, and
+    ``leakage_error`` its standard error; ``ordinary`` and ``ordinary_error`` are the same for ordinary events of
+    the region against those of the sidebands, NaN where this was not asked for. ``sideband_p_value`` is the
+    goodness of a background fit from which the neighbourhood of the window is left out as well, where the tails of
+    a strong signal lie. ``n_direct`` and ``n_direct_error`` are a second estimate of the background that fits no
+    spectrum (:mod:`bumphunt.significance.direct`), NaN where there is none. ``note`` says why a window was not
+    searched, and is empty otherwise. ``z_stat`` is the significance over the nominal background form, where
+    ``z_local`` has the form profiled; ``form_family`` is then the form that leaves the least excess and ``n_form``
+    what it expects. They are NaN and empty where this was not asked for. ``n_effective`` is the expected background
+    in effective counts of all repeats together, of which the significance is; ``z_raw`` is ``z_stat`` before
+    calibration. ``z_folds`` stands in stored results of version 1 only.
     """
 
     low: float
@@ -86,6 +88,8 @@ class WindowResult(Result):
     form_family: str = ""
     n_form: float = math.nan
     z_raw: float = math.nan
+    ordinary: float = math.nan
+    ordinary_error: float = math.nan
 
     @property
     def centre(self) -> float:

@@ -233,12 +233,19 @@ def rank_within(score: FloatArray, *, rng: np.random.Generator) -> FloatArray:
 
 
 def leakage(
-    score: FloatArray, lower: BoolArray, middle: BoolArray, upper: BoolArray, *, exclude: float = 0.05
+    score: FloatArray,
+    lower: BoolArray,
+    middle: BoolArray,
+    upper: BoolArray,
+    *,
+    exclude: float = 0.05,
+    exclude_lowest: float = 0.05,
 ) -> tuple[float, float]:
     """Return how well a score separates a middle range of mjj from those on either side, in background.
 
     The area under the ROC curve of the middle against either side, averaged over the two, for events
-    outside the most anomalous ``exclude`` of all. It is 0.5 where the score does not follow mjj, or
+    outside the most anomalous ``exclude`` of all, where a signal lies, and the least anomalous
+    ``exclude_lowest``, where another resonance in a sideband lies. It is 0.5 where the score does not follow mjj, or
     only drifts. A score that knows mjj picks a window out of pure background and carves a bump; it
     then also prefers the inner halves of the sidebands to the outer, and there no signal confuses the measure.
 
@@ -250,6 +257,8 @@ def leakage(
         Three ranges of mjj, for example from :meth:`bumphunt.preprocessing.splits.MassWindow.sideband_halves`.
     exclude : float
         Part of the events left out at the anomalous end.
+    exclude_lowest : float
+        Part left out at the other end.
 
     Returns
     -------
@@ -258,7 +267,7 @@ def leakage(
     """
     from scipy.stats import rankdata
 
-    bulk = score < 1.0 - exclude
+    bulk = (score < 1.0 - exclude) & (score > exclude_lowest)
     areas, variances = [], []
     for side in (lower, upper):
         first, second = score[middle & bulk], score[side & bulk]

@@ -165,7 +165,33 @@ def window_checks(window: WindowResult, *, thresholds: ChecksConfig) -> tuple[Ch
             "their number), at least the threshold; a failure looks like an excess in the events of one fold that the "
             "others do not have",
         ),
+        *_ordinary_events(window, thresholds.leakage),
         *_agreement(window, thresholds.estimates_pull),
+    )
+
+
+def _ordinary_events(window: WindowResult, threshold: float) -> tuple[Check, ...]:
+    """Return the check that the excess is made by few events, and not by all of the window being a little different.
+
+    A signal is few events that are unlike the others. A feature that is shifted in a range of masses, or a kind of
+    background that is more frequent there, changes many, and the score, which has learned it, tells ordinary events
+    of the window from those of the sidebands.
+    """
+    if not np.isfinite(window.ordinary):
+        return ()
+    # a score that was trained on this very question spreads more than noise: what lies beyond three errors counts
+    distance = max(window.ordinary - 0.5 - 3.0 * window.ordinary_error, 0.0)
+    return (
+        Check(
+            name="ordinary_events",
+            passed=distance <= threshold,
+            value=distance,
+            threshold=threshold,
+            meaning="how far the score tells ordinary events of the window, not the most and the least anomalous, from "
+            "those of the sidebands (AUC above 0.5 beyond three standard errors), at most the threshold; a failure "
+            "looks like a feature that is shifted in a range of masses, or a kind of background that is more frequent "
+            "there: many events a little different instead of a few that are unlike the others",
+        ),
     )
 
 

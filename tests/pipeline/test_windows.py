@@ -8,12 +8,12 @@ import pytest
 from bumphunt.config import config_from_dict
 from bumphunt.events import drop_truth, feature_matrix
 from bumphunt.pipeline.null import Null
+from bumphunt.pipeline.ordinary_events import left_out
 from bumphunt.pipeline.prior_answer import fold_counts
 from bumphunt.pipeline.windows import (
     WindowOutcome,
     WindowTask,
     cross_fit,
-    left_out,
     measure,
     primary_scores,
     search_window,

@@ -164,3 +164,14 @@ def test_each_check_says_what_a_failure_looks_like():
     assert len({check.name for check in checks}) == 7
     for check in checks:
         assert "a failure" in check.meaning
+
+
+def test_a_window_whose_ordinary_events_differ_is_caught_and_a_signal_passes():
+    """A feature shifted in a range gives 0.57 to 0.59 in boxes of 50 thousand, 300 signal events 0.50."""
+    folds = [20, 22, 18, 25, 19]
+    assert "ordinary_events" not in outcome(sound(), folds), "only where it was asked for"
+    shifted = replace(sound(), ordinary=0.57, ordinary_error=0.005)
+    assert not outcome(shifted, folds)["ordinary_events"]
+    assert outcome(replace(shifted, ordinary_error=0.02), folds)["ordinary_events"]
+    assert outcome(replace(shifted, ordinary=0.43), folds)["ordinary_events"]
+    assert outcome(replace(shifted, ordinary=0.51), folds)["ordinary_events"]
