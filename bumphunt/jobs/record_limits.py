@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.jobs.record_columns import RecordTable, Setting, Variable, mass_columns, or_dash, regions
-from bumphunt.results import LimitCurve, SelectedLimit, SpectrumFit, WindowResult
-from bumphunt.significance.limits import expected_spectrum_limits, spectrum_limits, window_limit
+from bumphunt.results import LimitCurve, SelectedLimit, SpectrumFit, WindowLimits, WindowResult
+from bumphunt.significance.limits import expected_spectrum_limits, spectrum_limits
 from bumphunt.spectrum.design import make_design
 from bumphunt.spectrum.functions import gaussian_fractions
 
@@ -20,9 +20,8 @@ MOST_MASSES = 24
 """Masses along the inclusive limit, at most."""
 
 
-def selected_limits(windows: Sequence[WindowResult], setting: Setting) -> RecordTable:
+def selected_limits(windows: Sequence[WindowResult], limits: WindowLimits, setting: Setting) -> RecordTable:
     """Return the limits on the events that pass each search."""
-    found = [window_limit(each.n_observed, each.n_expected, each.n_expected_error) for each in windows]
     return RecordTable(
         name="Upper limit after selection",
         description=(
@@ -31,7 +30,7 @@ def selected_limits(windows: Sequence[WindowResult], setting: Setting) -> Record
             "selection, which was trained on these data and depends on the strength of the signal."
         ),
         independent=regions(windows, setting),
-        dependent=_limit_columns([limit.n_signal for limit in found], np.array([limit.expected for limit in found])),
+        dependent=_limit_columns(limits.observed.tolist(), limits.expected),
         observable="CLS",
     )
 

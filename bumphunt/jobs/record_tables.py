@@ -15,6 +15,7 @@ from bumphunt.jobs.record_limits import (
     retrained_limits,
     selected_limits,
 )
+from bumphunt.pipeline.other_limits import limits_of_windows
 from bumphunt.results import AnalysisResult, Products, SpectrumFit, WindowResult
 
 FloatArray = npt.NDArray[np.float64]
@@ -37,8 +38,9 @@ def record_tables(result: AnalysisResult, products: Products, limits: dict[str, 
         kept = f"the {best.cut_fraction:.3%} most anomalous events of the search in {_window(best, setting)}"
         found.append(_spectrum("Spectrum after selection", best.fit, setting, kept, "spectrum_after"))
     searched = [window for window in products.scan.windows if not window.note]
-    if searched:
-        found += [_scan(searched, setting), selected_limits(searched, setting)]
+    limits_there = products.window_limits or limits_of_windows(searched)
+    if searched and limits_there is not None:
+        found += [_scan(searched, setting), selected_limits(searched, limits_there, setting)]
     curve = products.limit_curve
     if curve is None or len(curve.mass) < 2:
         curve = inclusive_curve(products.inclusive, width=setting.width)

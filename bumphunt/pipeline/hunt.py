@@ -21,7 +21,7 @@ from bumphunt.pipeline.limit import Workspace, discovery_fit, inclusive_limit
 from bumphunt.pipeline.mass_estimate import describe_peaks
 from bumphunt.pipeline.networks import check_networks
 from bumphunt.pipeline.null import Null
-from bumphunt.pipeline.other_limits import limit_curve, selected_limit
+from bumphunt.pipeline.other_limits import limit_curve, limits_of_windows, selected_limit
 from bumphunt.pipeline.prior_answer import run_prior
 from bumphunt.pipeline.search import Search, prepare_search
 from bumphunt.pipeline.verdict import Verdict, reach_verdict
@@ -197,6 +197,7 @@ def _products(
         mass_fit=verdict.mass_fit,
         plane=plane,
         limit=limit,
+        window_limits=limits_of_windows(best.scan.windows) if best.task.config.limit.enabled else None,
         cross_checks=opinions,
         training=history,
     )

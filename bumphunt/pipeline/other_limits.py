@@ -1,6 +1,7 @@
-"""Limits beside the inclusive one of the best window: after the selection there, and along the mass."""
+"""Limits beside the inclusive one of the best window: after the selection, there and everywhere; along the mass."""
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,8 @@ from bumphunt.masses.response import signal_model
 from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.verdict import Verdict
-from bumphunt.results import LimitCurve, SelectedLimit
-from bumphunt.significance.limits import expected_spectrum_limits, spectrum_limits
+from bumphunt.results import LimitCurve, SelectedLimit, WindowLimits, WindowResult
+from bumphunt.significance.limits import expected_spectrum_limits, spectrum_limits, window_limit
 from bumphunt.significance.workspace import (
     build_counting_workspace,
     build_workspace,
@@ -83,6 +84,21 @@ def selected_limit(search: Search, verdict: Verdict) -> SelectedLimit | None:
         cut_fraction=fraction,
         efficiency=float(signal.sum()),
         efficiency_error=error,
+    )
+
+
+def limits_of_windows(windows: Sequence[WindowResult]) -> WindowLimits | None:
+    """Return the limits on signal events that pass each cut in each signal region; None where nothing was searched."""
+    searched = [window for window in windows if not window.note]
+    if not searched:
+        return None
+    found = [window_limit(each.n_observed, each.n_expected, each.n_expected_error) for each in searched]
+    return WindowLimits(
+        low=np.array([each.low for each in searched]),
+        high=np.array([each.high for each in searched]),
+        cut_fraction=np.array([each.cut_fraction for each in searched]),
+        observed=np.array([limit.n_signal for limit in found]),
+        expected=np.array([limit.expected for limit in found]),
     )
 
 

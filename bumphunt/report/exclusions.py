@@ -4,7 +4,7 @@ import math
 
 from bumphunt.report.formats import MISSING, count, mass, mass_range, number
 from bumphunt.report.tables import Table
-from bumphunt.results import LimitCurve, ModelLimit, SignalLimits
+from bumphunt.results import LimitCurve, ModelLimit, SignalLimits, WindowLimits
 
 
 def models_table(limits: SignalLimits) -> Table:
@@ -58,6 +58,26 @@ def curve_table(curve: LimitCurve) -> Table:
                 f"{_events(expected[0])} to {_events(expected[4])}",
             )
             for value, seen, expected in zip(curve.mass, curve.observed, curve.expected, strict=True)
+        ),
+    )
+
+
+def windows_table(limits: WindowLimits, *, unit: str) -> Table:
+    """Return limits after the selection, a row a signal region and cut."""
+    rows = zip(limits.low, limits.high, limits.cut_fraction, limits.observed, limits.expected, strict=True)
+    return Table(
+        caption="After the selection: signal events that pass the cut and lie in the window, excluded at 95 % CLs",
+        header=(f"Window [{unit}]" if unit else "Window", "Kept", "Observed", "Expected", "± 1 σ", "± 2 σ"),
+        rows=tuple(
+            (
+                mass_range(low, high),
+                f"{100 * fraction:.3g} %",
+                _events(seen),
+                _events(expected[2]),
+                f"{_events(expected[1])} to {_events(expected[3])}",
+                f"{_events(expected[0])} to {_events(expected[4])}",
+            )
+            for low, high, fraction, seen, expected in rows
         ),
     )
 

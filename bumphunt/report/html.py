@@ -114,6 +114,9 @@ def render(
         models_table=None if limits is None else exclusions.models_table(limits),
         model_notes=[] if limits is None else exclusions.model_notes(limits),
         curve_table=None if products.limit_curve is None else exclusions.curve_table(products.limit_curve),
+        window_limits_table=None
+        if products.window_limits is None
+        else exclusions.windows_table(products.window_limits, unit=products.inclusive.mass_unit),
         answers_table=tables.answers_table(result.answers, daughters=has_daughters(result)),
         masses_table=None if fit is None else tables.masses_table(fit),
         cross_checks_table=tables.cross_checks_table(products.cross_checks) if products.cross_checks else None,

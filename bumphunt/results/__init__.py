@@ -15,7 +15,7 @@ from bumphunt.results.analysis import (
 from bumphunt.results.base import BoolArray, FloatArray, Result
 from bumphunt.results.hypotheses import HypothesisScan
 from bumphunt.results.limits import LESS_SENSITIVE, MethodLimit, ModelLimit, SignalLimits
-from bumphunt.results.maps import HypothesisMap, LimitCurve, LimitPlane
+from bumphunt.results.maps import HypothesisMap, LimitCurve, LimitPlane, WindowLimits
 from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan, Projection
 from bumphunt.results.naming import DIJET_MASS, mass_named, name_mass
 from bumphunt.results.rounding import pdg_round
@@ -53,6 +53,7 @@ __all__ = [
     "SpectrumFit",
     "TrainingHistory",
     "UpperLimit",
+    "WindowLimits",
     "WindowResult",
     "mass_named",
     "name_mass",

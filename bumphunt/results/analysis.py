@@ -7,7 +7,7 @@ from typing import Any
 from bumphunt.results.base import FloatArray, Result
 from bumphunt.results.html import answers_html
 from bumphunt.results.hypotheses import HypothesisScan
-from bumphunt.results.maps import HypothesisMap, LimitCurve
+from bumphunt.results.maps import HypothesisMap, LimitCurve, WindowLimits
 from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan
 from bumphunt.results.rounding import mass_range, mass_text
 from bumphunt.results.spectra import ScanResult, SpectrumFit, UpperLimit
@@ -163,6 +163,7 @@ class Products(Result):
     hypotheses: HypothesisMap | None = None
     limit_curve: LimitCurve | None = None
     hypothesis_scans: tuple[HypothesisScan, ...] = ()
+    window_limits: WindowLimits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

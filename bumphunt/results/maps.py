@@ -60,6 +60,21 @@ class LimitCurve(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WindowLimits(Result):
+    """95 % CLs upper limits on signal events that pass a cut and lie in a signal region, a row each.
+
+    ``low``, ``high``, ``cut_fraction`` and ``observed`` (rows,); ``expected`` (rows, 5) at -2 … 2 standard deviations
+    without signal.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    cut_fraction: FloatArray
+    observed: FloatArray
+    expected: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LimitPlane(Result):
     """Limits over the masses of the daughters at one mass of the resonance, all in GeV.
 

@@ -10,10 +10,10 @@ import pytest
 from bumphunt.config import config_from_dict
 from bumphunt.events import drop_truth
 from bumphunt.pipeline.hunt import hunt_events
-from bumphunt.pipeline.other_limits import limit_curve, selected_limit
+from bumphunt.pipeline.other_limits import limit_curve, limits_of_windows, selected_limit
 from bumphunt.pipeline.verdict import SELECTED_BELOW_THE_YIELD
 from bumphunt.results import Interval, Products
-from bumphunt.significance.limits import expected_spectrum_limits, spectrum_limits
+from bumphunt.significance.limits import expected_spectrum_limits, spectrum_limits, window_limit
 from bumphunt.spectrum.design import make_design
 from bumphunt.spectrum.functions import gaussian_fractions
 
@@ -60,6 +60,20 @@ def test_the_curve_stands_out_where_the_signal_is(found):
     back = Products.from_dict(found.products.to_dict())
     np.testing.assert_allclose(back.limit_curve.expected, curve.expected)
     assert back.limit.selected.cut_fraction == 0.02
+
+
+def test_each_window_and_cut_has_its_limit_after_the_selection(found):
+    limits, windows = found.products.window_limits, [each for each in found.products.scan.windows if not each.note]
+    assert limits.cut_fraction.tolist() == [each.cut_fraction for each in windows]
+    for row, each in enumerate(windows):
+        alone = window_limit(each.n_observed, each.n_expected, each.n_expected_error)
+        assert limits.observed[row] == alone.n_signal
+        assert limits.expected[row].tolist() == alone.expected.tolist()
+    here = int(np.argmin(np.abs(limits.low - 3_300.0)))
+    assert limits.observed[here] > limits.expected[here, 4], "a signal is there"
+    again = limits_of_windows([replace(each, note="too few events") for each in windows[:1]] + windows[1:])
+    assert len(again.observed) == len(windows) - 1
+    assert limits_of_windows([]) is None
 
 
 def test_without_masses_there_is_no_selected_limit_and_a_curve_all_the_same(found):

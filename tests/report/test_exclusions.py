@@ -1,5 +1,6 @@
 """What a report says of signal models: tables and figures from limits.json, and nothing that is not there."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -9,10 +10,10 @@ import pytest
 from bumphunt import plots
 from bumphunt.errors import InputError
 from bumphunt.report import html
-from bumphunt.report.exclusions import curve_table, model_notes, models_table
+from bumphunt.report.exclusions import curve_table, model_notes, models_table, windows_table
 from bumphunt.report.figures import Picture, _models
 from bumphunt.report.reading import read_limits
-from bumphunt.results import LimitCurve, MethodLimit, ModelLimit, SignalLimits
+from bumphunt.results import LimitCurve, MethodLimit, ModelLimit, SignalLimits, WindowLimits
 
 
 def point(masses: tuple[float, ...], observed: float, expected: float, **more: Any) -> ModelLimit:
@@ -79,6 +80,29 @@ def test_tables_round_and_mark():
         mass=np.array([3500.0]), observed=np.array([9.0]), expected=np.array([[1.0, 2.0, 3.0, 4.0, 5.0]])
     )
     assert curve_table(curve).rows == (("3500 GeV", "9", "3", "2 to 4", "1 to 5"),)
+
+
+def test_a_report_says_what_is_excluded_after_the_selection_in_each_window(factory):
+    rows = WindowLimits(
+        low=np.array([3300.0, 4100.0]),
+        high=np.array([3700.0, 4500.0]),
+        cut_fraction=np.array([0.01, 0.002]),
+        observed=np.array([22.73, np.inf]),
+        expected=np.array([[10.0, 15.0, 21.0, 30.0, 41.0]] * 2),
+    )
+    back = WindowLimits.from_dict(json.loads(json.dumps(rows.to_dict())))
+    table = windows_table(back, unit="GeV")
+    assert table.rows[0] == ("3300–3700", "1 %", "22.7", "21", "15 to 30", "10 to 41")
+    assert table.rows[1][1:3] == ("0.2 %", "–")
+    result, products = factory.result("none"), factory.products("none")
+    pictures = dict.fromkeys(
+        ["spectrum_before", "spectrum_after", "scan", "jet_plane", "peak_scan", "mass_fit", "limit", "cross_checks",
+         "training"], Picture(name="spectrum_before", caption="", description="", svg="<svg></svg>"),
+    )  # fmt: skip
+    assert "15 to 30" not in html.render(result, products, pictures)
+    page = html.render(result, dataclasses.replace(products, window_limits=rows), pictures)
+    assert "15 to 30" in page
+    assert "divide by the efficiency of the cut" in page
 
 
 def test_report_takes_limits_from_beside_the_run(factory, tmp_path, monkeypatch):
