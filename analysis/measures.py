@@ -1,7 +1,7 @@
 """How is the package built? Sizes of rooms, long argument lists, complexity, circles, import time, longest repr.
 
-    python analysis/measures.py
-    python analysis/measures.py --package ../older/bumphunt --no-objects
+    python analysis/measures.py --output analysis/results/measures.json
+    git worktree add out/before 90e88e0 && python analysis/measures.py --before out/before/bumphunt
 
 Reads the code of a package as text, so that an older version can be measured in the same way. Times and objects are of
 the installed package.
@@ -179,18 +179,42 @@ def measure(package: Path) -> dict[str, Any]:
     }
 
 
+def summary(found: dict[str, Any]) -> dict[str, Any]:
+    """Return the measures that fit a line each."""
+    many = found["more_than_6_arguments"]
+    return {
+        "files": found["files"],
+        "lines": found["lines"],
+        "rooms": len(found["rooms"]),
+        "modules above 400 lines": len(found["modules_above_400_lines"]),
+        "functions of more than 6 arguments": sum(many.values()),
+        "without commands and settings of estimators": many.get("function", 0),
+        "complexity above 15": found["complexity_above_15"],
+        "circles": len(found["circles"]),
+        **{f"modules that take {name}": found["taken_by"][name]["modules"] for name in TRAVELLERS},
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--package", type=Path, default=Path("bumphunt"))
+    parser.add_argument("--before", type=Path, help="the package of an older version, to compare with")
     parser.add_argument("--no-objects", action="store_true", help="the code alone: no import times, no repr")
     parser.add_argument("--output", type=Path, help="write them as JSON")
     given = parser.parse_args()
     found: dict[str, Any] = measure(given.package.resolve())
+    columns = {"now": summary(found)}
+    if given.before is not None:
+        before = measure(given.before.resolve())
+        found["before"] = {name: before[name] for name in before if name not in ("rooms", "functions")}
+        columns = {"before": summary(before), **columns}
+    for name in columns["now"]:
+        print(f"{name:45}", *(f"{column[name]:>8}" for column in columns.values()))
     if not given.no_objects:
         times = {"import bumphunt": "import bumphunt", "import bumphunt.cli": "import bumphunt.cli"}
         found["import_cpu_seconds"] = {name: cpu_seconds(code) for name, code in times.items()}
         found |= longest_repr()
-    print(json.dumps(found, indent=1))
+        print(found["import_cpu_seconds"], "longest repr:", found["longest_repr"], found["of"])
     if given.output is not None:
         origin = {"commit": boxes.commit(), "config": None, "seed": None, "command": " ".join(["python", *sys.argv])}
         given.output.write_text(json.dumps({**origin, **found}, indent=1) + "\n")
