@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import InputError, as_line, warn_user
 from bumphunt.files import check_output_folder, make_folder, reason, write_atomically, write_json
+from bumphunt.jobs.array_files import mapped_arrays, save_arrays
 from bumphunt.locks import locked
 from bumphunt.pipeline.windows import WindowOutcome
 
@@ -190,12 +192,17 @@ class StageStore:
     def save_arrays(self, name: str, arrays: dict[str, npt.NDArray[Any]]) -> None:
         """Keep arrays under ``name``."""
         marks = {_REQUEST: np.array(self.key), _DIGEST: np.array(_digest_of_arrays(arrays))}
-        write_atomically(self.folder / name, lambda part: np.savez(part, allow_pickle=False, **arrays, **marks))
+        write_atomically(self.folder / name, lambda part: save_arrays(part, {**arrays, **marks}))
 
     def load_arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays kept under ``name``."""
         arrays: dict[str, npt.NDArray[Any]] = self._load(name)
         return arrays
+
+    def map_arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays that this process has just kept or checked under ``name``, without reading them."""
+        arrays = mapped_arrays(self.folder / name)
+        return {key: values for key, values in arrays.items() if key not in (_DIGEST, _REQUEST)}
 
     def _load(self, name: str) -> Any:
         # what was read to be checked is handed out once; the file may be another one by now
@@ -270,14 +277,17 @@ class FolderKeeper:
         name = f"window_{number:03d}"
         if not (self.store.has(f"{name}.json") and self.store.has(f"{name}.npz")):
             return None
-        return WindowOutcome.from_stored(self.store.load_arrays(f"{name}.npz"), self.store.load_json(f"{name}.json"))
+        self.store.load_arrays(f"{name}.npz")  # what was read to be checked is let go of
+        return WindowOutcome.from_stored(self.store.map_arrays(f"{name}.npz"), self.store.load_json(f"{name}.json"))
 
-    def keep_window(self, number: int, outcome: WindowOutcome) -> None:
-        """Keep what a window gave."""
+    def keep_window(self, number: int, outcome: WindowOutcome) -> WindowOutcome:
+        """Keep what a window gave, and return it with its arrays left in the file."""
         name = f"window_{number:03d}"
         # the arrays first: the JSON says that the window is complete
         self.store.save_arrays(f"{name}.npz", outcome.arrays())
         self.store.save_json(f"{name}.json", [found.to_dict() for found in outcome.results])
+        arrays = self.store.map_arrays(f"{name}.npz")
+        return replace(outcome, score=arrays["score"], folds=arrays["folds"], frequency=arrays["frequency"])
 
     def keep(self, name: str, make: Callable[[], dict[str, npt.NDArray[Any]]]) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays kept under ``name``, making and keeping them first if there are none."""

@@ -217,7 +217,7 @@ def scan_windows(
     missing = [replace(task, threads=max(1, workers // len(missing))) for task in missing]
     with watch("windows", len(search.tasks), done=len(outcomes)) as advance:
         for index, outcome in parallel_map(search_window, missing, workers=workers, scheduler=scheduler):
-            outcomes[missing[index].number] = outcome
-            keeper.keep_window(missing[index].number, outcome)
+            number = missing[index].number
+            outcomes[number] = keeper.keep_window(number, outcome)
             advance()
     return [outcomes[task.number] for task in search.tasks]

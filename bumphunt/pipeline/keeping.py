@@ -18,8 +18,8 @@ class Keeper(Protocol):
         """Return what a window gave before, if it is kept."""
         ...
 
-    def keep_window(self, number: int, outcome: WindowOutcome) -> None:
-        """Keep what a window gave."""
+    def keep_window(self, number: int, outcome: WindowOutcome) -> WindowOutcome:
+        """Keep what a window gave, and return it, perhaps out of memory."""
         ...
 
     def keep(self, name: str, make: Callable[[], Arrays]) -> Arrays:
@@ -38,8 +38,9 @@ class Memory:
         """Return None: nothing is kept."""
         return None
 
-    def keep_window(self, number: int, outcome: WindowOutcome) -> None:
-        """Do nothing."""
+    def keep_window(self, number: int, outcome: WindowOutcome) -> WindowOutcome:
+        """Return what was given."""
+        return outcome
 
     def keep(self, name: str, make: Callable[[], Arrays]) -> Arrays:
         """Return what ``make`` returns."""

@@ -66,11 +66,11 @@ def best_window(search: Search, outcomes: list[WindowOutcome]) -> BestWindow:
     ]
     low, high = float(search.edges[0]), float(search.edges[-1])
     cuts = search.tasks[0].config.search.cut_fractions
-    weights = [
-        np.where(task.window.signal_region(task.mjj), outcome.weights(found, cuts), 0.0).astype(np.float32)
+    weights = (
+        np.where(task.window.signal_region(task.mjj), outcome.weights(found, cuts), 0.0)
         for task, outcome, found in every
         if not found.note
-    ]
+    )
     scan = combine_windows(
         [found for _, _, found in every],
         searched_low=low,

@@ -10,7 +10,7 @@ it costs the same at 1 and at 8 standard deviations (importance sampling of a un
 arXiv:1710.06965).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +25,13 @@ DRAWS = 4000
 """Draws a trial: the p-value is then known to about one part in a hundred."""
 
 
-def shared_weights(weights: Sequence[npt.NDArray[np.floating]]) -> FloatArray:
+def shared_weights(weights: Iterable[npt.NDArray[np.floating]]) -> FloatArray:
     """Return the correlation of sums of weights that share events, shape (trials, trials).
 
     Parameters
     ----------
-    weights : sequence of arrays of shape (events,)
-        What each event counts in each trial, 0 where it does not.
+    weights : iterable of arrays of shape (events,)
+        What each event counts in each trial, 0 where it does not. One is in memory at a time.
 
     Returns
     -------
@@ -47,12 +47,21 @@ def shared_weights(weights: Sequence[npt.NDArray[np.floating]]) -> FloatArray:
     >>> shared_weights([one, two, three]).round(2).tolist()
     [[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    found = np.eye(len(weights))
-    for i, first in enumerate(weights):
-        for j, second in enumerate(weights[:i]):
-            product = float(np.dot(first, first)) * float(np.dot(second, second))
+    kept: list[tuple[npt.NDArray[np.int64], FloatArray]] = []
+    n_events = 0
+    for each in weights:
+        rows = np.flatnonzero(each)
+        kept.append((rows, each[rows].astype(np.float64)))
+        n_events = len(each)
+    found, first = np.eye(len(kept)), np.zeros(n_events)
+    squares = [float(values @ values) for _, values in kept]
+    for i, (rows, values) in enumerate(kept):
+        first[rows] = values
+        for j, (others, second) in enumerate(kept[:i]):
+            product = squares[i] * squares[j]
             if product:
-                found[i, j] = found[j, i] = float(np.dot(first, second)) / np.sqrt(product)
+                found[i, j] = found[j, i] = float(second @ first[others]) / np.sqrt(product)
+        first[rows] = 0.0
     return found
 
 

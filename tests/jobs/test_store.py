@@ -229,3 +229,25 @@ def test_a_folder_that_cannot_be_is_found_before_the_work(tmp_path, name, messag
         pytest.fail("the work has begun")
     with pytest.raises(InputError, match="is a file"), output_folder(tmp_path / "file"):
         pytest.fail("the work has begun")
+
+
+def test_kept_arrays_are_mapped_from_where_numpy_adds_as_it_does_in_memory(tmp_path):
+    rng = np.random.default_rng(1)
+    arrays = {
+        "score": rng.random(999, dtype=np.float32),
+        "folds": np.arange(7, dtype=np.uint8),
+        "none": np.zeros((0, 2)),
+    }
+    arrays["frequency"] = np.asfortranarray(rng.integers(9, size=(2, 5)))
+    store = StageStore(tmp_path, REQUEST, resume=False)
+    store.save_arrays("window_000.npz", arrays)
+    mapped = store.map_arrays("window_000.npz")
+    assert set(mapped) == set(arrays)
+    for name, values in mapped.items():
+        assert values.dtype == arrays[name].dtype
+        np.testing.assert_array_equal(values, arrays[name])
+        assert values.ctypes.data % 64 == 0 or not values.size
+    assert isinstance(mapped["score"].base, np.memmap)
+    assert not mapped["score"].flags.writeable
+    with np.load(tmp_path / "stages" / "window_000.npz") as archive:
+        np.testing.assert_array_equal(archive["frequency"], arrays["frequency"])
