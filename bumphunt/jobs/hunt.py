@@ -15,6 +15,7 @@ import pandas as pd
 from bumphunt.calibration.whole_searches import WholeSearches
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.errors import InputError
+from bumphunt.events import BlindEvents
 from bumphunt.files import write_json
 from bumphunt.jobs.candidates import write_candidates
 from bumphunt.jobs.costs import stage_costs
@@ -257,14 +258,16 @@ def hunt_and_keep(
         if stage == "spectrum":
             sizes = {name: found[name] for name in ("n_searched", "n_windows")}
             number = calibration if isinstance(calibration, int) else 0
-            bar.expect(stage_costs(config, n_events=len(intake.events), **sizes, calibration=number))
+            bar.expect(stage_costs(config, n_events=n_events, **sizes, calibration=number))
 
     clock = Clock(entered=bar.enter, left=expect)
     with clock.stage("events") as found:
         intake = take_in(events, config, max_bad_rows=max_bad_rows, luminosity_mask=luminosity_mask, progress=progress)
-        found["n_events"] = len(intake.events)
+        found["n_events"] = n_events = len(intake.events)
+        # the search makes a table of its own, and this one is not to stay beside it
+        events_in, intake = [intake.events], replace(intake, events=BlindEvents(intake.events.iloc[:0]))
     findings = hunt_events(
-        intake.events,
+        events_in.pop(),
         config,
         seed=seed,
         workers=workers,
@@ -276,7 +279,7 @@ def hunt_and_keep(
     )
     label = intake.source["content"][:LABEL_DIGITS]
     findings = replace(findings, workspaces={name: labelled(each, label) for name, each in findings.workspaces.items()})
-    scores = np.full(len(intake.events), np.nan)
+    scores = np.full(n_events, np.nan)
     scores[findings.search.rows] = findings.verdict.best.outcome.score
     result = AnalysisResult(
         schema_version=SCHEMA_VERSION,

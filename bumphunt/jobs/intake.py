@@ -122,7 +122,7 @@ def take_in(
     number = np.cumsum(keep) - 1
     place = np.full(n_given, -1, dtype=np.int64)
     place[kept] = number[copies.kept_row]
-    blind = drop_truth(table.loc[keep])
+    blind = drop_truth(table if keep.all() else table.loc[keep])
     quality.warn(name)
     source = describe_input(None if isinstance(events, pd.DataFrame) else events, table)
     source = {**source, "n_events": len(blind), "content": content_digest(blind, columns)}

@@ -114,6 +114,8 @@ def hunt_events(
     with clock.stage("spectrum") as found:
         response = response_named(config.masses.response)  # a missing one is told before the work, not after
         search = prepare_search(events, config, seed)
+        n_events = n_events or len(events)
+        del events  # the search has those it needs in a table of its own
         found.update(search.summary())
         check_networks(search.events, config)
     if calibrate is not None:
@@ -129,7 +131,7 @@ def hunt_events(
             prior = run_prior(search, keeper=keeper, workers=workers, scheduler=scheduler)
             found.update(prior.summary())
     with clock.stage("masses") as found:
-        verdict = reach_verdict(search, outcomes, prior=prior, threads=workers, n_events=n_events or len(events))
+        verdict = reach_verdict(search, outcomes, prior=prior, threads=workers, n_events=n_events)
         best, window = verdict.best, verdict.best.result
         clock.stages["scan"] |= {
             "low": window.low,
@@ -149,7 +151,7 @@ def hunt_events(
             scan=lambda rest: scan_windows(rest, keeper, workers=workers, scheduler=scheduler, watch=watch),
             most=config.search.most_signals,
             threads=workers,
-            n_events=n_events or len(events),
+            n_events=n_events,
         )
         found.update(further.summary())
     with clock.stage("limit") as found:

@@ -22,11 +22,14 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class UnitFeatures:
-    """What a network sees: its features, the front end, and the events in [0, 1], shape (events, features)."""
+    """What a network sees: its features, the front end, and the events in [0, 1], (events, features), single precision.
+
+    Networks compute in single precision, whatever they are given.
+    """
 
     features: tuple[str, ...]
     front_end: QuantileFrontEnd
-    unit: FloatArray
+    unit: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,25 +47,30 @@ def unit_features(events: BlindEvents, features: list[str] | None) -> UnitFeatur
     InputError
         If a feature is missing, or one that was named has the same value in every event, or all have.
     """
-    names, matrix = _varying(events, features)
+    names = _varying(events, features)
     front_end = QuantileFrontEnd(features=names).fit(events[list(names)])
-    return UnitFeatures(features=names, front_end=front_end, unit=front_end.transform(matrix))
+    unit = np.empty((len(events), len(names)), dtype=np.float32)
+    for start in range(0, len(events), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        unit[rows] = front_end.transform(events.iloc[rows])
+    return UnitFeatures(features=names, front_end=front_end, unit=unit)
 
 
-def _varying(events: BlindEvents, features: list[str] | None) -> tuple[tuple[str, ...], FloatArray]:
-    """Return names and values of the features that vary."""
+_CHUNK = 1 << 17  # events whose features are mapped at a time
+
+
+def _varying(events: BlindEvents, features: list[str] | None) -> tuple[str, ...]:
+    """Return the names of the features that vary."""
     names = feature_names(events, features)
-    matrix = feature_matrix(events, names)
-    varies = np.ptp(matrix, axis=0) > 0
-    constant = [name for name, moves in zip(names, varies, strict=True) if not moves]
-    if constant and (features is not None or not varies.any()):
+    constant = [name for name in names if not np.ptp(feature_matrix(events, [name])) > 0]
+    if constant and (features is not None or len(constant) == len(names)):
         raise InputError(
             f"feature {constant[0]!r} has the same value in every event and carries no information; leave it out"
         )
     if constant:
         logger.warning("the networks leave out %s: the same value in every event", ", ".join(constant))
-        names, matrix = tuple(name for name in names if name not in constant), matrix[:, varies]
-    return names, matrix
+        names = tuple(name for name in names if name not in constant)
+    return names
 
 
 def check_networks(events: BlindEvents, config: AnalysisConfig) -> None:
@@ -104,7 +112,7 @@ def train_vae(
     return TrainedVae(features=seen.features, front_end=seen.front_end, unit=seen.unit, model=model)
 
 
-def train_latent_vae(config: AnalysisConfig, unit: FloatArray, *, seed: int) -> VariationalAutoencoder:
+def train_latent_vae(config: AnalysisConfig, unit: npt.NDArray[np.floating], *, seed: int) -> VariationalAutoencoder:
     """Train the VAE in whose latent space a classifier will look, on features in [0, 1] of shape (events, features)."""
     settings, own = config.vae, config.latent
     return VariationalAutoencoder(
@@ -122,7 +130,7 @@ def train_latent_vae(config: AnalysisConfig, unit: FloatArray, *, seed: int) -> 
     ).fit(unit)
 
 
-def train_autoencoder(config: AnalysisConfig, unit: FloatArray, *, seed: int) -> Autoencoder:
+def train_autoencoder(config: AnalysisConfig, unit: npt.NDArray[np.floating], *, seed: int) -> Autoencoder:
     """Train the plain autoencoder on features in [0, 1], shape (events, features)."""
     settings = config.autoencoder
     return Autoencoder(

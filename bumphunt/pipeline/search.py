@@ -96,10 +96,12 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
     rows = np.flatnonzero((everything >= edges[0]) & (everything < edges[-1]))
     names = feature_names(blind, score_features(config, blind))
     content = [resonance, *(config.daughters or ()), *names]
-    keys = content_keys(blind.iloc[rows], content, seed=seed)
-    order = canonical_order(keys, blind.iloc[rows], content)
+    inside = blind.iloc[rows]
+    keys = content_keys(inside, content, seed=seed)
+    order = canonical_order(keys, inside, content)
     rows, keys, null = rows[order], keys[order], null_of(config, len(rows))
-    events = BlindEvents(blind.iloc[rows].reset_index(drop=True))
+    events = BlindEvents(inside.iloc[order].reset_index(drop=True))
+    del inside, everything, order
     mjj = events[resonance].to_numpy(dtype=np.float64)
     windows: tuple[MassWindow, ...]
     if settings.windows is None:

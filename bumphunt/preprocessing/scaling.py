@@ -68,21 +68,15 @@ class QuantileFrontEnd(TransformerMixin, BaseEstimator):  # type: ignore[misc, u
             On NaN, infinity, a constant feature, or fewer than 10 events.
         """
         names = self._names(events)
-        matrix = _matrix(events, names)
         if self.n_quantiles < 2:
             raise InputError(f"n_quantiles is {self.n_quantiles}; give at least 2")
-        if len(matrix) < 10:
-            raise InputError(f"{len(matrix)} events are too few to learn distributions from; give at least 10")
-        constant = np.flatnonzero(matrix.min(axis=0) == matrix.max(axis=0))
-        if len(constant):
-            column = int(constant[0])
-            raise InputError(
-                f"feature {names[column]!r} is constant ({matrix[0, column]:g}) and carries nothing; "
-                "leave it out of the features"
-            )
-        self.transformer_ = QuantileTransformer(
-            n_quantiles=min(self.n_quantiles, len(matrix)), output_distribution="uniform", subsample=None
-        ).fit(matrix)
+        # a table is looked at column by column, so that no second one of double precision is in memory
+        parts = [(name,) for name in names] if isinstance(events, pd.DataFrame) else [names]
+        fitted = [self._fitted_to(_matrix(events, part), part) for part in parts]
+        transformer = fitted[0]
+        transformer.quantiles_ = np.concatenate([each.quantiles_ for each in fitted], axis=1)
+        transformer.n_features_in_ = len(names)
+        self.transformer_ = transformer
         self.feature_names_in_ = np.array(names, dtype=object)
         self.n_features_in_ = len(names)
         return self
@@ -162,6 +156,20 @@ class QuantileFrontEnd(TransformerMixin, BaseEstimator):  # type: ignore[misc, u
         front_end.feature_names_in_ = np.array(meta["features"], dtype=object)
         front_end.n_features_in_ = len(meta["features"])
         return front_end
+
+    def _fitted_to(self, matrix: FloatArray, names: tuple[str, ...]) -> QuantileTransformer:
+        if len(matrix) < 10:
+            raise InputError(f"{len(matrix)} events are too few to learn distributions from; give at least 10")
+        constant = np.flatnonzero(matrix.min(axis=0) == matrix.max(axis=0))
+        if len(constant):
+            column = int(constant[0])
+            raise InputError(
+                f"feature {names[column]!r} is constant ({matrix[0, column]:g}) and carries nothing; "
+                "leave it out of the features"
+            )
+        return QuantileTransformer(
+            n_quantiles=min(self.n_quantiles, len(matrix)), output_distribution="uniform", subsample=None
+        ).fit(matrix)
 
     def _names(self, events: npt.ArrayLike | pd.DataFrame) -> tuple[str, ...]:
         if isinstance(events, pd.DataFrame):

@@ -98,7 +98,7 @@ class EncoderDecoderEstimator(ScorerMixin, BaseEstimator):  # type: ignore[misc,
         FitError
             If the training diverges.
         """
-        matrix = _check_unit(check_features(features))
+        matrix = _check_unit(np.asarray(features) if _single_precision(features) else check_features(features))
         if len(matrix) > 1 and not np.ptp(matrix, axis=0).any():
             raise InputError(f"all {len(matrix)} events are the same; there is nothing to learn from them")
         known = None if condition is None else _columns(condition, len(matrix))
@@ -171,9 +171,14 @@ class EncoderDecoderEstimator(ScorerMixin, BaseEstimator):  # type: ignore[misc,
 
         ``condition`` is as for :meth:`decode`.
         """
-        target = self._unit_features(features)
-        rebuilt = self.reconstruct(features, condition=condition).astype(np.float32)
-        return np.asarray(reconstruction_loss(target, rebuilt, kind=self.reconstruction), dtype=np.float64)
+        network, target = self._fitted(), self._unit_features(features)
+        told = self._told(condition, len(target))
+        loss = np.empty(len(target), dtype=np.float64)
+        for start in range(0, len(target), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            rebuilt = in_chunks(network, target[rows], *(column[rows] for column in told))[0].astype(np.float32)
+            loss[rows] = reconstruction_loss(target[rows], rebuilt, kind=self.reconstruction)
+        return loss
 
     def save(self, path: str | Path) -> None:
         """Write network, settings and history to a ``.keras`` file."""
@@ -232,16 +237,29 @@ class EncoderDecoderEstimator(ScorerMixin, BaseEstimator):  # type: ignore[misc,
 
     def _unit_features(self, features: Features) -> npt.NDArray[np.float32]:
         self._fitted()
+        if _single_precision(features) and np.shape(features)[1] == self.n_features_in_:
+            return _check_unit(np.asarray(features))
         return _check_unit(check_features(features, width=self.n_features_in_))
 
 
-def _check_unit(matrix: FloatArray) -> npt.NDArray[np.float32]:
+def _single_precision(features: Features) -> bool:
+    """Return whether these are finite numbers that a network can take as they are, without a copy in between."""
+    return (
+        isinstance(features, np.ndarray)
+        and features.dtype == np.float32
+        and features.ndim == 2
+        and features.size > 0
+        and bool(np.isfinite(features.min()) and np.isfinite(features.max()))
+    )
+
+
+def _check_unit(matrix: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     low, high = float(matrix.min()), float(matrix.max())
     if low < -1e-6 or high > 1 + 1e-6:
         raise InputError(
             f"features span [{low:.4g}, {high:.4g}], outside [0, 1]; transform them first (QuantileFrontEnd does)"
         )
-    return matrix.astype(np.float32)
+    return matrix.astype(np.float32, copy=False)
 
 
 def _columns(condition: npt.ArrayLike, n_events: int) -> FloatArray:

@@ -4,7 +4,7 @@ Files and tables in memory pass through the same :func:`prepare_events`.
 """
 
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,26 +91,28 @@ def prepare_events(
     used = _used(table, used_columns, final_state, name)
     if len(table) == 0:
         raise InputError(f"{name}: no events in the table; give a file with at least one row")
-    changed: dict[str, Any] = {column: as_numbers(table[column], column, name) for column in used}
+    given = _Numbers(table, used, name)
     quality = DataQuality(rows=len(table))
     for column in used:
-        changed[column], below = _rounded(changed[column], column, final_state)
+        values, below = _rounded(given[column], column, final_state)
         if below:
+            given.changed[column] = values
             quality = quality.adding(
                 f"{below} values of {column!r} just below 0, which rounding does, are read as 0", repaired=below
             )
-    bad = _unusable(changed, final_state, len(table), max_bad_rows, name)
+    bad = _unusable(given, final_state, len(table), max_bad_rows, name)
     if bad.any():
-        where = ", ".join(repr(column) for column in used if _impossible(changed[column], column, final_state).any())
+        where = ", ".join(repr(column) for column in used if _impossible(given[column], column, final_state).any())
         quality = quality.adding(
             f"{int(bad.sum())} of {len(table)} rows have NaN, infinite or impossible values in {where} and are dropped",
             dropped=int(bad.sum()),
         )
     kept: IntArray = np.flatnonzero(~bad)
-    _check_units({column: values[kept] for column, values in changed.items()}, final_state, name)
+    _check_units(given, kept if bad.any() else slice(None), final_state, name)
     checked = table.reset_index(drop=True)
-    if any(not _same(checked[column], changed[column]) for column in used):
-        checked = checked.assign(**{column: _typed(checked[column], changed[column]) for column in used})
+    differ = [column for column in used if not given.as_given(column)]
+    if differ:
+        checked = checked.assign(**{column: _typed(checked[column], given[column]) for column in differ})
     if bad.any():
         checked = checked.iloc[kept].reset_index(drop=True)
     checked, notes = _identifiers(checked)
@@ -201,6 +203,40 @@ def as_numbers(values: "pd.Series[Any]", column: str, name: str) -> FloatArray:
     return numbers_
 
 
+class _Numbers(Mapping[str, FloatArray]):
+    """The used columns as numbers, one in memory at a time where it is as it was given.
+
+    ``changed`` holds those that were repaired.
+    """
+
+    def __init__(self, table: pd.DataFrame, used: tuple[str, ...], name: str) -> None:
+        self._table, self._used, self._name = table, used, name
+        self.changed: dict[str, FloatArray] = {}
+        for column in used:
+            # what is no plain column of numbers is looked at value by value, once
+            if not _plain(table[column]):
+                self.changed[column] = as_numbers(table[column], column, name)
+
+    def __getitem__(self, column: str) -> FloatArray:
+        found = self.changed.get(column)
+        return as_numbers(self._table[column], column, self._name) if found is None else found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._used)
+
+    def __len__(self) -> int:
+        return len(self._used)
+
+    def as_given(self, column: str) -> bool:
+        """Return whether the column holds these numbers already."""
+        kind = self._table[column].dtype.kind
+        return (kind == "f" and column not in self.changed) or _same(self._table[column], self[column])
+
+
+def _plain(column: "pd.Series[Any]") -> bool:
+    return isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu"
+
+
 def _is_number_like(value: object) -> bool:
     return type(value).__name__ == "Decimal"
 
@@ -275,7 +311,7 @@ def _impossible(values: FloatArray, column: str, final_state: FinalState) -> Boo
 
 
 def _unusable(
-    changed: dict[str, FloatArray], final_state: FinalState, rows: int, max_bad_rows: float, name: str
+    changed: Mapping[str, FloatArray], final_state: FinalState, rows: int, max_bad_rows: float, name: str
 ) -> BoolArray:
     """Return which rows must go; refuse the table if they are too many, naming the worst column."""
     bad = np.zeros(rows, dtype=np.bool_)
@@ -311,17 +347,18 @@ def _unusable(
     )
 
 
-def _check_units(values: dict[str, FloatArray], final_state: FinalState, name: str) -> None:
+def _check_units(values: Mapping[str, FloatArray], kept: IntArray | slice, final_state: FinalState, name: str) -> None:
     if not final_state.is_dijet:
         return
-    median = float(np.median(values[final_state.resonance]))
+    median = float(np.median(values[final_state.resonance][kept]))
     if median < _TEV_MEDIAN:
         raise InputError(
             f"{name}: median {final_state.resonance} is {median:.3g}, which looks like TeV; "
             "every mass must be in GeV: multiply by 1000"
         )
     for daughter in final_state.daughters or ():
-        positive = values[daughter][values[daughter] > 0]
+        positive = values[daughter][kept]
+        positive = positive[positive > 0]
         if len(positive) and float(np.quantile(positive, 0.9)) < _TEV_JET:
             raise InputError(
                 f"{name}: the jet masses {daughter!r} look like TeV (median {np.median(positive):.3g}) beside "
@@ -330,7 +367,7 @@ def _check_units(values: dict[str, FloatArray], final_state: FinalState, name: s
             )
     if final_state.daughters is not None:
         first = final_state.daughters[0]
-        heavier = float(np.median(values[first]))
+        heavier = float(np.median(values[first][kept]))
         if heavier > median:
             raise InputError(
                 f"{name}: median {first} ({heavier:.4g}) is above median {final_state.resonance} ({median:.4g}); "
@@ -339,7 +376,7 @@ def _check_units(values: dict[str, FloatArray], final_state: FinalState, name: s
 
 
 def _same(column: "pd.Series[Any]", values: FloatArray) -> bool:
-    return isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiu" and np.array_equal(column, values, True)
+    return _plain(column) and np.array_equal(column, values, True)
 
 
 def _typed(column: "pd.Series[Any]", values: FloatArray) -> Any:

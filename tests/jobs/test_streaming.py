@@ -1,0 +1,78 @@
+"""Events read from a file a few at a time give the same answers as a table in memory, and are in memory once."""
+
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from bumphunt.config import config_from_dict
+from bumphunt.events import prepare_events
+from bumphunt.jobs.intake import take_in
+from bumphunt.pipeline.search import prepare_search
+from bumphunt.pipeline.windows import search_window
+from bumphunt.sources import parquet
+from bumphunt.sources.layouts import Location
+
+SMALL = config_from_dict(
+    {
+        "search": {"windows": [[3300, 3700]]},
+        "cwola": {"repeats": 1, "folds": 2, "max_iter": 3},
+        "vae": {"enabled": False},
+        "autoencoder": {"enabled": False},
+    }
+)
+
+
+def test_answers_in_memory_and_streamed_are_the_same_bit_for_bit(make_events, tmp_path, monkeypatch):
+    events = make_events(3_000).astype("float32")
+    events.iloc[7] = events.iloc[5]  # a copy
+    path = tmp_path / "events.parquet"
+    pq.write_table(pa.Table.from_pandas(events, preserve_index=False), path, row_group_size=700)
+    monkeypatch.setattr(parquet, "_BATCH", 256)
+    with pytest.warns(UserWarning, match="copies"):
+        given, streamed = take_in(events, SMALL), take_in(path, SMALL)
+    pd.testing.assert_frame_equal(streamed.events, given.events, check_exact=True)
+    np.testing.assert_array_equal(streamed.place, given.place)
+    assert streamed.quality == given.quality
+    assert streamed.source["content"] == given.source["content"]
+    one, other = (prepare_search(each.events, SMALL, 1).tasks[0] for each in (given, streamed))
+    for name in ("mjj", "features", "keys"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    first, second = search_window(one), search_window(other)
+    np.testing.assert_array_equal(first.score, second.score)
+    assert [result.to_dict() for result in first.results] == [result.to_dict() for result in second.results]
+
+
+def test_a_streamed_table_is_what_pyarrow_makes_of_the_file(tmp_path):
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(
+        {"mjj": rng.random(1_000), "mj1": rng.random(1_000, dtype=np.float32), "run": np.arange(1_000, dtype=np.int32)}
+    )
+    path = tmp_path / "events.parquet"
+    table.to_parquet(path, row_group_size=300)
+    read = parquet.read(Location(path=path)).table
+    pd.testing.assert_frame_equal(read, table)
+
+
+@pytest.mark.parametrize("column", [["a", "b"], [True, False], [1.5, None], [np.float16(1.0), np.float16(2.0)]])
+def test_what_is_not_all_numbers_is_read_as_before(tmp_path, column):
+    table = pa.table({"mjj": [3000.0, 3100.0], "other": pa.array(column)})
+    path = tmp_path / "events.parquet"
+    pq.write_table(table, path)
+    read = parquet.read(Location(path=path)).table
+    pd.testing.assert_frame_equal(read, table.to_pandas())
+
+
+def test_checking_events_needs_little_memory_beside_them(make_events):
+    few = make_events(500).astype("float32")
+    events = pd.concat([few * np.float32(1 + 0.0007 * number) for number in range(60)], ignore_index=True)
+    ratios = [name for name in events if name.startswith(("tau", "mass"))]
+    events[ratios] = events[ratios].clip(upper=1.0)
+    tracemalloc.start()
+    prepare_events(events, name="events")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60 * len(events), "one column in double precision at a time, not all of them"
