@@ -94,6 +94,7 @@ class Setting:
 def _luminosity(of_the_run: float | None, limits: dict[str, Any]) -> float | None:
     """Return the one luminosity (1/fb) that qualifies every table."""
     [of_limits, *_] = [point.get("luminosity") for point in limits.get("points") or [limits]]
+    of_limits = None if of_limits is None else float(of_limits)
     if of_the_run is None or of_limits is None:
         return of_limits if of_the_run is None else of_the_run
     if not math.isclose(of_the_run, of_limits):
