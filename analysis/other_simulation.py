@@ -113,10 +113,12 @@ def answered(box: pd.DataFrame, masses: tuple[float, float, float], *, response:
     injected = box["label"].to_numpy()[found.search.rows] == 1
     kept = found.verdict.best.outcome.selected(found.verdict.mass_cut)
     row["efficiency_true"] = round(float((kept & injected).sum()) / SIGNAL, 4)
+    seen = fit.jet_scale
     widths = [] if fit.log_widths is None else fit.log_widths.tolist()
     row |= {
         "hypothesis": fit.hypothesis,
         "tau21_scale": round(fit.tau21_scale, 3),
+        "jet_scale": None if seen is None else [round(seen.log_scale, 4), round(seen.applied, 4)],
         "efficiency": round(fit.efficiency, 4),
     }
     row |= {"log_widths": [round(width, 2) for width in widths], "p_value": round(fit.p_value, 4)}

@@ -23,6 +23,7 @@ def make_response(
     output: str | Path,
     varied: Signal | None = None,
     most_events: int = 5_000,
+    background: Signal | None = None,
 ) -> Interpolation:
     """Make a response of simulated signal, for ``masses.response`` of the configuration.
 
@@ -39,6 +40,9 @@ def make_response(
         The same of another detector or shower, at some of the points: half of the difference enters the intervals.
     most_events : int
         Events of a point that are kept.
+    background : path or several, optional
+        Simulated background of the same detector, selected as the data are: jet masses of background in the data are
+        compared with its own. Otherwise they are not compared.
 
     Returns
     -------
@@ -57,9 +61,14 @@ def make_response(
     nominal = _points(signal)
     others = None if varied is None else _points(varied)
     command = f"bumphunt response: {len(nominal)} points"
-    content, found = response_content(nominal, others, most_events=most_events, made_by=command)
+    jets = None if background is None else _together(background)
+    content, found = response_content(nominal, others, most_events=most_events, made_by=command, background=jets)
     write_atomically(path, lambda part: np.savez_compressed(part, allow_pickle=False, **content))
     return found
+
+
+def _together(background: Signal) -> pd.DataFrame:
+    return pd.concat([read_events(str(one))[["mjj", "mj1", "mj2"]] for one in locate(background)[0]], ignore_index=True)
 
 
 def _points(signal: Signal) -> dict[Masses, pd.DataFrame]:

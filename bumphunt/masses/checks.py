@@ -11,6 +11,7 @@ from bumphunt.masses.constants import (
     JET_MASS_RATIOS,
     LARGEST_LOG_SCALE,
     LOST_BELOW,
+    MAX_JET_SCALE_PULL,
     MAX_SCALE_PULL,
     MAX_SHARPER_PULL,
     MAX_YIELD_PULL,
@@ -94,6 +95,16 @@ def mass_checks(fit: MassFit, *, n_events: int, jet_ratio: float, table: SignalT
                 f"{MAX_SCALE_PULL:g} errors of what is assumed if worse, {MAX_SHARPER_PULL:g} if better; at most 1",
             )
         )
+    if fit.jet_scale is not None:
+        found.append(
+            _check(
+                "jet_mass_scale",
+                fit.jet_scale.pull,
+                at_most=MAX_JET_SCALE_PULL,
+                meaning="jet masses over mjj of the background in the data against simulation, in errors of what is "
+                "known of it, at most the threshold: beyond, these are other jets or events than those simulated",
+            )
+        )
     if fit.n_signal_box is not None and fit.acceptance_known:
         found.append(
             _check(
@@ -165,6 +176,7 @@ def assumptions(fit: MassFit, *, table: SignalTable, response: str = "shipped", 
                 f"With {name} the data are described worse by {behind:.1f} in twice the log likelihood"
                 + (", which the intervals hold." if behind < 1.0 else ".")
             )
+    told.append(_of_the_jets(fit, response))
     if not varied:
         told.append(
             "No second detector was simulated: intervals have no part for a wrong energy scale or shower of this one."
@@ -177,6 +189,24 @@ def assumptions(fit: MassFit, *, table: SignalTable, response: str = "shipped", 
     else:
         told.append("The number of signal events is counted in a box of jet masses, without any score.")
     return tuple(told)
+
+
+def _of_the_jets(fit: MassFit, response: str) -> str:
+    """Say what is known of the scale of jet masses."""
+    seen = fit.jet_scale
+    if seen is None:
+        return (
+            f"The scale of jet masses is that of the {response} response; it was not compared with jets of background."
+        )
+    told = (
+        f"Jet masses of background are {100 * np.expm1(seen.log_scale):+.1f} ± {100 * seen.error:.1f} % from simulation"
+    )
+    if seen.applied == 0.0:
+        return f"{told}, and nothing was taken out of m_x and m_y for it."
+    return (
+        f"{told}; {100 * np.expm1(seen.applied):+.1f} ± {100 * seen.applied_error:.1f} % was taken for a scale of jet "
+        "masses and out of m_x and m_y."
+    )
 
 
 _DECAYS = {

@@ -156,6 +156,27 @@ FEWEST_FOR_TAU21 = 10
 LARGEST_LOG_SCALE = 0.4
 """Ends of the scan of the logarithm of the scale of tau21: five errors of the prior."""
 
+# --- The scale of jet masses, from jets of background
+
+BACKGROUND_JETS = ((-0.65132, -0.84466, -2.71341), (-0.42827, -0.90268, -3.59552))
+"""Mean log(mj / mjj), without its tails, of the heavier and the lighter jet of simulated background: parabolas in
+log(mjj / :data:`JET_SCALE_PIVOT`), the highest power first. Made by ``make jet-mass-scale``."""
+JET_SCALE_PIVOT = 4000.0
+"""GeV."""
+BACKGROUND_MJJ = (2900.0, 7000.0)
+"""Dijet masses in GeV between which they hold: below, the trigger shapes the jets; above, there are few events."""
+JET_SCALE_TRIM = 0.1
+"""Part of the events at either end that a mean goes without: jets of hardly any mass, and those of a hard decay."""
+FEWEST_BACKGROUND_JETS = 500
+"""Events from which the scale is looked at: two percent of it."""
+JET_SLICES = 24
+"""Slices of mjj, of equal numbers of events, that a parabola is drawn through."""
+JET_SCALE_MODELLING = 0.03
+"""What shower, quark and gluon fractions and the choice of jets do to log(mj / mjj) of background."""
+MAX_JET_SCALE_PULL = 2.5
+"""Difference of jet masses of background from simulation, in its errors, at most: beyond, it is not a scale of jet
+masses that a detector has, but other jets or another choice of events."""
+
 # --- Checks of masses and yield, declared before any data are seen
 
 MIN_FIT_P_VALUE = 0.001

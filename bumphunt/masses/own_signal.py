@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError
+from bumphunt.masses.background_jets import background_jets
 from bumphunt.masses.constants import LOWEST_RATIO
 from bumphunt.masses.leave_one_out import Interpolation, leave_one_out
 from bumphunt.masses.responses import FORMAT
@@ -151,6 +152,7 @@ def response_content(
     *,
     most_events: int = 5_000,
     made_by: str = "",
+    background: pd.DataFrame | None = None,
 ) -> tuple[dict[str, npt.NDArray[Any]], Interpolation]:
     """Return the arrays of a response file, and how well its points predict one another.
 
@@ -164,6 +166,9 @@ def response_content(
         Events of a point that are kept.
     made_by : str
         The command.
+    background : pandas.DataFrame, optional
+        Simulated background of the same detector, as it is selected: its jet masses are what those of data are compared
+        with.
 
     Raises
     ------
@@ -200,9 +205,19 @@ def response_content(
         "events": np.stack([_columns(rows.iloc[:number], point, observables) for _, point, rows in samples]),
         "made_by": np.array(json.dumps(made_by)),
     }
+    if background is not None:
+        content["background_jets"] = _jets_of(background)
     found = leave_one_out(table_from(content, varied=False))
     content["leave_one_out"] = np.array(json.dumps(found.to_dict()))
     return content, found
+
+
+def _jets_of(background: pd.DataFrame) -> FloatArray:
+    """Return the jet masses of background as eight numbers, between its lowest and highest percent of mjj."""
+    mjj, mj1, mj2 = (background[name].to_numpy(dtype=np.float64) for name in ("mjj", "mj1", "mj2"))
+    low, high = np.quantile(mjj, [0.01, 0.99]).tolist() if len(mjj) else (0.0, 0.0)
+    jets = background_jets(mjj, mj1, mj2, ends=(low, high))
+    return np.array([*jets.heavier, *jets.lighter, *jets.ends])
 
 
 def _observables(tables: Sequence[pd.DataFrame]) -> list[str]:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bumphunt.errors import InputError
 from bumphunt.files import file_sha256, reason
+from bumphunt.masses.background_jets import SHIPPED_JETS, BackgroundJets
 from bumphunt.masses.constants import RESPONSE_ERROR
 from bumphunt.masses.signal_table import SignalTable, load_signal, load_three_prongs, table_from
 
@@ -44,6 +46,8 @@ class Response:
         What ``table`` takes each daughter to decay to.
     others : tuple of (str, SignalTable)
         Other hypotheses, of the same detector, by name.
+    background : BackgroundJets or None
+        Jet masses of background of the same detector, where it was simulated.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Response:
     sha256: str | None = None
     hypothesis: str = TWO_PRONGS
     others: tuple[tuple[str, SignalTable], ...] = ()
+    background: BackgroundJets | None = None
 
     def of(self, hypothesis: str) -> SignalTable:
         """Return the signal of a hypothesis, that of the first one where it is not known."""
@@ -66,8 +71,18 @@ class Response:
             "points": len(self.table),
             "events_per_point": int(self.table.log_resonance.shape[1]),
             "varied": self.varied is not None,
+            "background": self.background is not None,
             "interpolation": [round(error, 5) for error in self.interpolation],
         }
+
+
+def background_from(stored: npt.NDArray[np.generic]) -> BackgroundJets:
+    """Return the jets of background from the eight numbers of a file: two parabolas and the ends of mjj."""
+    numbers = np.asarray(stored, dtype=np.float64)
+    if numbers.shape != (8,) or not np.isfinite(numbers).all():
+        raise ValueError("jets of background are eight numbers")
+    h2, h1, h0, l2, l1, l0, low, high = numbers.tolist()
+    return BackgroundJets(heavier=(h2, h1, h0), lighter=(l2, l1, l0), ends=(low, high))
 
 
 def response_named(name: str) -> Response:
@@ -108,6 +123,7 @@ def _shipped() -> Response:
         table=load_signal(),
         varied=load_signal(varied=True),
         others=((THREE_PRONGS, load_three_prongs()),),
+        background=SHIPPED_JETS,
     )
 
 
@@ -123,6 +139,8 @@ def _read(name: str, size: int, _changed: int) -> Response:
             content = {key: stored[key] for key in stored.files}
         table = table_from(content, varied=False)
         varied = table_from(content, varied=True) if bool(content["varied"].any()) else None
+        jets = content.get("background_jets")
+        background = None if jets is None else background_from(jets)
         errors = tuple(float(error) for error in json.loads(str(content["leave_one_out"]))["errors"])
     except (OSError, KeyError, ValueError, IndexError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(foreign) from error
@@ -142,4 +160,5 @@ def _read(name: str, size: int, _changed: int) -> Response:
         interpolation=errors,
         sha256=file_sha256(Path(name)),
         hypothesis=AS_SIMULATED,
+        background=background,
     )

@@ -245,7 +245,7 @@ def without_signal(
 def _tails(search: Search, fit: MassFit, *, there: BoolArray, excluded: BoolArray, seed: int) -> npt.NDArray[np.int64]:
     """Return the rows of events that stand for the fitted signal where it was not left out already."""
     response = response_named(search.tasks[0].config.masses.response)
-    masses = (fit.m_resonance.value, fit.m_x.value, fit.m_y.value)
+    masses = fit.as_measured
     rng = generator(seed, "further signal")
     number = round(fit.n_signal.value)
     if number < 1:

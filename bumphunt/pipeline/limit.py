@@ -67,7 +67,7 @@ def inclusive_limit(search: Search, verdict: Verdict) -> tuple[Workspace | None,
     if fit is not None:
         mass = fit.m_resonance.value
         table = response_named(config.masses.response).of(fit.hypothesis)
-        signal = expected_shape(table, (mass, fit.m_x.value, fit.m_y.value), search.edges).probabilities
+        signal = expected_shape(table, (mass, *fit.as_measured[1:]), search.edges).probabilities
     try:
         masked = fit_spectrum(
             search.inclusive.counts,

@@ -13,15 +13,16 @@ from bumphunt.masses.checks import assumptions, mass_checks
 from bumphunt.masses.constants import DETECTOR_PRIOR
 from bumphunt.masses.decays import fit_decays
 from bumphunt.masses.growth import MassGrowth
+from bumphunt.masses.jet_scale import jet_mass_scale, on_scale
 from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.peak_scan import Sideband, default_take, peak_scan, seed_estimate
-from bumphunt.masses.responses import response_named
+from bumphunt.masses.responses import Response, response_named
 from bumphunt.masses.yields import box_yield
 from bumphunt.pipeline.final_state import is_dijet
 from bumphunt.pipeline.fold_selection import Selection
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
-from bumphunt.results import Check, Interval, JetPlane, MassFit, PeakScan, WindowResult
+from bumphunt.results import Check, Interval, JetMassScale, JetPlane, MassFit, PeakScan, WindowResult
 from bumphunt.rng import generator
 
 logger = logging.getLogger(__name__)
@@ -109,8 +110,18 @@ def estimate_masses(
             continue
         if selection is None:
             fit = replace(fit, n_signal=box.n_signal, efficiency=box.efficiency, efficiency_error=box.efficiency_error)
-        return replace(fit, n_signal=_at_most(fit.n_signal, len(search.mjj)), n_signal_box=box.n_signal), fraction
+        fit = replace(fit, n_signal=_at_most(fit.n_signal, len(search.mjj)), n_signal_box=box.n_signal)
+        return on_scale(fit, _jet_scale(search, masked, response)), fraction
     return None, None
+
+
+def _jet_scale(search: Search, masked: npt.NDArray[np.bool_], response: Response) -> JetMassScale | None:
+    """Return the jet masses of the events beside the window against those of the response's own background."""
+    if response.background is None:
+        return None
+    beside = ~masked[np.clip(np.digitize(search.mjj, search.edges) - 1, 0, len(masked) - 1)]
+    mjj, mj1, mj2 = (mass[beside] for mass in (search.mjj, search.mass("mj1"), search.mass("mj2")))
+    return jet_mass_scale(mjj, mj1, mj2, known=response.background)
 
 
 def _widening(fit: MassFit) -> tuple[float, float]:

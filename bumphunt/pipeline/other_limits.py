@@ -48,7 +48,7 @@ def selected_limit(search: Search, verdict: Verdict) -> SelectedLimit | None:
     best, fit, selection = verdict.best, verdict.mass_fit, verdict.selection
     if fit is None or selection is None:
         return None
-    masses = fit.m_resonance.value, fit.m_x.value, fit.m_y.value
+    masses = fit.as_measured
     table = response_named(best.task.config.masses.response).of(fit.hypothesis)
     draws = draw_signal(signal_model(table, table.nearest(masses)), rng=np.random.default_rng(0))
     select, fraction = selection.at(best.result.cut_fraction), best.result.cut_fraction
@@ -121,7 +121,7 @@ def limit_curve(search: Search, verdict: Verdict) -> LimitCurve | None:
     else:
         table = response_named(config.masses.response).of(fit.hypothesis)
         shapes = [
-            expected_shape(table, table.nearest((mass, fit.m_x.value, fit.m_y.value)), search.edges).probabilities
+            expected_shape(table, table.nearest((mass, *fit.as_measured[1:])), search.edges).probabilities
             for mass in masses.tolist()
         ]
     try:

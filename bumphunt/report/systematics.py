@@ -78,6 +78,16 @@ def sources_table(answers: Answers, products: Products) -> Table | None:
             rows.append(("Resolutions of mjj and of the jet masses", f"{factors} × nominal", "free in the mass fit"))
         if fit.acceptance_known:
             rows.append(("τ21 of signal, data over simulation", number(fit.tau21_scale), "free in the mass fit"))
+        if fit.jet_scale is not None:
+            rows.append(
+                (
+                    "Jet masses of background, data over simulation",
+                    f"{100 * math.expm1(fit.jet_scale.log_scale):+.1f} % (known to {100 * fit.jet_scale.error:.1f} %)",
+                    f"{100 * math.expm1(fit.jet_scale.applied):+.1f} % taken out of the masses of X and Y"
+                    if fit.jet_scale.applied
+                    else "nothing taken out of the masses of X and Y",
+                )
+            )
         rows.append(
             (
                 "Efficiency of the selection",

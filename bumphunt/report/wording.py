@@ -53,6 +53,7 @@ FAILURES = {
     "yield_significance": "the interval of the yield reaches down to no signal at all",
     "jet_mass_units": "jet masses a thousand times too large or small for their dijet mass, as MeV beside GeV",
     "tau21_scale": "signal jets of another substructure than two prongs, for which nothing was calibrated",
+    "jet_mass_scale": "jets of another radius or grooming, or events chosen by the angles or masses of their jets",
     "resolutions": "a peak much wider or sharper than the detector makes one, as of a broad resonance",
     "jets_hold_decays": "a daughter so heavy that its decay leaves the jet: there is no peak to read its mass off",
     "box_yield_agrees": "two counts of the same signal, with and without the score, differ by more than their errors",

@@ -16,7 +16,7 @@ from bumphunt.results.base import BoolArray, FloatArray, Result
 from bumphunt.results.hypotheses import HypothesisScan
 from bumphunt.results.limits import LESS_SENSITIVE, MethodLimit, ModelLimit, SignalLimits
 from bumphunt.results.maps import HypothesisMap, LimitCurve, LimitPlane, WindowLimits
-from bumphunt.results.masses import Interval, JetPlane, MassFit, PeakScan, Projection
+from bumphunt.results.masses import Interval, JetMassScale, JetPlane, MassFit, PeakScan, Projection
 from bumphunt.results.naming import DIJET_MASS, mass_named, name_mass
 from bumphunt.results.rounding import pdg_round
 from bumphunt.results.spectra import ScanResult, SelectedLimit, SpectrumFit, UpperLimit, WindowResult
@@ -37,6 +37,7 @@ __all__ = [
     "HypothesisMap",
     "HypothesisScan",
     "Interval",
+    "JetMassScale",
     "JetPlane",
     "LimitCurve",
     "LimitPlane",

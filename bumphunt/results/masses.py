@@ -95,6 +95,27 @@ class Projection(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JetMassScale(Result):
+    """Jet masses of background in the data against simulation, as logarithms of their ratio.
+
+    ``log_scale`` is the difference seen, ``statistical`` its error by the number of events, ``error`` that with what is
+    assumed of the modelling. ``applied`` is what was taken for a scale of jet masses and taken out of m_x and m_y,
+    ``applied_error`` what their intervals hold for it.
+    """
+
+    log_scale: float
+    statistical: float
+    error: float
+    applied: float
+    applied_error: float
+
+    @property
+    def pull(self) -> float:
+        """The difference in its errors, without sign."""
+        return abs(self.log_scale) / self.error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MassFit(Result):
     """Masses in GeV and yield from the likelihood fit of the selected events.
 
@@ -109,7 +130,8 @@ class MassFit(Result):
     the fit, without any model of signal, and ``n_selected_window`` is the signal that the fit has there.
     ``hypothesis`` is the decay of the daughters that was fitted, ``objective`` twice the negative log likelihood with
     what the scale of tau21 costs (``tau21_compared``: the data told it), ``hypotheses`` by how much each that was tried
-    is behind the best one in it.
+    is behind the best one in it. ``jet_scale`` compares jet masses of background with simulation; what it has as
+    ``applied`` has been taken out of m_x and m_y, and :attr:`as_measured` still holds it.
     """
 
     m_resonance: Interval
@@ -137,6 +159,13 @@ class MassFit(Result):
     objective: float = math.nan
     tau21_compared: bool = False
     hypotheses: dict[str, float] | None = None
+    jet_scale: JetMassScale | None = None
+
+    @property
+    def as_measured(self) -> tuple[float, float, float]:
+        """m_resonance, m_x and m_y in GeV on the scale of jet masses that the data have: where simulated signal is."""
+        factor = 1.0 if self.jet_scale is None else math.exp(self.jet_scale.applied)
+        return self.m_resonance.value, self.m_x.value * factor, self.m_y.value * factor
 
     def __str__(self) -> str:
         return (

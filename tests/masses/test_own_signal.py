@@ -8,6 +8,7 @@ import pytest
 
 from bumphunt.errors import InputError
 from bumphunt.masses.acceptance import draw_signal
+from bumphunt.masses.jet_scale import jet_mass_scale
 from bumphunt.masses.leave_one_out import leave_one_out
 from bumphunt.masses.own_signal import jets_exchanged, masses_in_name, response_content, signal_points
 from bumphunt.masses.response import signal_model
@@ -137,3 +138,20 @@ def test_a_file_that_is_no_response_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", masses=np.ones((3, 3)))
     with pytest.raises(InputError, match="is no response"):
         response_named(str(tmp_path / "other.npz"))
+
+
+def test_background_of_ones_own_is_what_data_are_compared_with(samples, tmp_path, make_events):
+    background = make_events(30_000, seed=5, label=False)
+    content, _ = response_content(samples, background=background)
+    path = tmp_path / "own.npz"
+    np.savez(path, **content)
+    response = response_named(str(path))
+    events = [background[name].to_numpy() for name in ("mjj", "mj1", "mj2")]
+    assert abs(jet_mass_scale(*events, known=response.background).log_scale) < 0.003
+    assert jet_mass_scale(*events).log_scale > 0.05
+    content["background_jets"] = content["background_jets"][:5]
+    np.savez(tmp_path / "damaged.npz", **content)
+    with pytest.raises(InputError, match="is no response"):
+        response_named(str(tmp_path / "damaged.npz"))
+    with pytest.raises(InputError, match="too few to compare jet masses"):
+        response_content(samples, background=background.head(100))
