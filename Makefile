@@ -6,7 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock docs notebooks fidelity response null-experiments injections power limit-coverage nulls chaos fuzz mutants mass-stability test-kernels other-simulation fit-calibration real-spectra cwola-quality vae-quality figures studies paper benchmarks clean
+.PHONY: help install run test lint lock docs notebooks fidelity response null-experiments injections power limit-coverage nulls chaos fuzz mutants mass-stability test-kernels jet-mass-scale other-simulation fit-calibration real-spectra cwola-quality vae-quality figures studies paper benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -78,6 +78,9 @@ limit-coverage: install  ## do limits on signal models cover, and what do they g
 
 power: install  ## thirty fixed boxes with signal: median z, verified share, interval lengths (10 minutes)
 	$(BIN)/python analysis/power.py --workers $(WORKERS)
+
+jet-mass-scale: install  ## jet masses of background: what data are compared with, and how well that is known (1 minute)
+	$(BIN)/python analysis/jet_mass_scale.py
 
 other-simulation: install  ## masses and yields in light boxes of four detectors, a line a box (15 minutes; grows)
 	$(BIN)/python analysis/other_simulation.py

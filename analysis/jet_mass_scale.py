@@ -65,7 +65,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.shower.exists():
         arguments.shower.parent.mkdir(parents=True, exist_ok=True)
-        simulate_sample(arguments.shower, background=SHOWER_EVENTS, signal=0, seed=SEED, shower=SHIFTED_SHOWER)
+        simulate_sample(
+            arguments.shower, background=SHOWER_EVENTS, signal=0, masses=None, seed=SEED, shower=SHIFTED_SHOWER
+        )
     shipped = pd.read_parquet(ROOT / "data/lhco_rnd.parquet").query("label == 0")
     jets = background_jets(*(shipped[mass].to_numpy(dtype=float) for mass in MASSES), ends=BACKGROUND_MJJ)
     curves = [[round(value, 5) for value in curve] for curve in (jets.heavier, jets.lighter)]

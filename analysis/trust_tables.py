@@ -212,6 +212,15 @@ def summary(results: Path) -> str:
     return table(["what", "measured", "version", "command"], rows)
 
 
+def jet_mass_scale(results: Path) -> str:
+    """Return how far jet masses of background differ from the shipped ones."""
+    rows = [
+        [name, str(one["events"]), f"{signed(100 * one['log_scale'])} ± {100 * one['statistical']:.2f} %"]
+        for name, one in load(results, "jet_mass_scale")["differences"].items()
+    ]
+    return table(["background", "events", "jet masses over mjj, against the shipped ones"], rows)
+
+
 TABLES: dict[str, Callable[[Path], str]] = {
     "power": power,
     "null_experiments": null_experiments,
@@ -219,7 +228,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "real_spectra": real_spectra,
     "injections": injections,
 }
-PAGES = {"docs/trust.md": TABLES, "README.md": {"summary": summary}}
+PAGES = {"docs/trust.md": TABLES, "docs/masses.md": {"jet_mass_scale": jet_mass_scale}, "README.md": {"summary": summary}}
 
 if __name__ == "__main__":
     main()

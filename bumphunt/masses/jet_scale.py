@@ -52,7 +52,7 @@ def seen_scale(log_scale: float, *, statistical: float) -> JetMassScale:
     0.0
     >>> found = seen_scale(-0.06, statistical=0.0)
     >>> round(found.applied, 3), round(found.applied_error, 3)
-    (-0.045, 0.026)
+    (-0.047, 0.025)
     >>> seen_scale(0.15, statistical=0.003).applied
     0.0
     """
