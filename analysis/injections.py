@@ -135,7 +135,7 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
 def pulls_by(rows: list[dict[str, Any]], name: str, *, total: bool) -> np.ndarray:
     """Return the pulls of one quantity in verified boxes, by the total or the statistical intervals."""
     place = QUANTITIES.index(name)
-    given = [row for row in rows if row["masses_verified"] and row[name] is not None]
+    given = [row for row in rows if row.get("masses_verified", True) and row[name] is not None]
     ends = (0, 2, 4) if total else (1, 2, 3)
     found = [dict(zip(("low", "value", "high"), (row[name][end] for end in ends), strict=True)) for row in given]
     truth = [[*row["masses"], float(SIGNAL)][place] for row in given]
@@ -166,10 +166,9 @@ def summary(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Draw the statistical pulls of the verified nominal boxes."""
-    chosen = [row for row in rows if row["set"] == "nominal"]
-    drawn = {name: pulls_by(chosen, name, total=False) for name in QUANTITIES}
+def draw(found: dict[str, Any], path: Path) -> None:
+    """Draw the statistical pulls of the verified boxes in ``each``."""
+    drawn = {name: pulls_by(found["each"], name, total=False) for name in QUANTITIES}
     with style():
         figure, _ = pulls(drawn)
         figure.savefig(path, dpi=130, metadata={"Software": None})
@@ -192,8 +191,9 @@ def main() -> None:
     boxes.grow(arguments.result, one_box, todo, origin=origin, workers=arguments.workers)
     rows = boxes.read(arguments.result)
     print(summary(rows))
-    if any(row["set"] == "nominal" for row in rows):
-        draw(rows, arguments.result.with_suffix(".png"))
+    nominal = [row for row in rows if row["set"] == "nominal"]
+    if nominal:
+        draw({"each": nominal}, arguments.result.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -228,7 +228,11 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "real_spectra": real_spectra,
     "injections": injections,
 }
-PAGES = {"docs/trust.md": TABLES, "docs/masses.md": {"jet_mass_scale": jet_mass_scale}, "README.md": {"summary": summary}}
+PAGES = {
+    "docs/trust.md": TABLES,
+    "docs/masses.md": {"jet_mass_scale": jet_mass_scale},
+    "README.md": {"summary": summary},
+}
 
 if __name__ == "__main__":
     main()
