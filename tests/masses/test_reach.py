@@ -9,6 +9,8 @@ from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.spectrum.binning import count, mass_grid
 from bumphunt.spectrum.fit import fit_spectrum
 
+from .test_fit import MASSES, experiment
+
 
 @pytest.mark.parametrize("masses", [(7_500.0, 700.0, 300.0), (3_600.0, 780.0, 250.0)], ids=["7.5 TeV", "heavy X"])
 def test_far_masses_are_found_or_not_verified(table, signal, background, masses):
@@ -39,3 +41,20 @@ def test_far_masses_are_found_or_not_verified(table, signal, background, masses)
     assert not verified or np.abs(pulls).max() < 3.0, pulls
     if masses[0] > 7_000.0:
         assert verified, [check.name for check in checks if not check.passed]
+
+
+def test_a_lighter_daughter_that_is_a_plain_jet_is_not_verified(table, signal, background):
+    """The mass of a quark's or gluon's jet has no peak: m_resonance and m_x hold, and m_y is said to be none."""
+
+    def with_plain_jet(masses, number, rng):
+        mjj, mj1, mj2 = signal(masses, number, rng)
+        of_x = np.where(np.abs(np.log(mj1 / masses[1])) < np.abs(np.log(mj2 / masses[1])), mj1, mj2)
+        plain = 105.0 * np.exp(rng.normal(0.0, 0.6, number))  # as the lighter jet of QCD at this mjj
+        return mjj, np.maximum(of_x, plain), np.minimum(of_x, plain)
+
+    events = experiment(with_plain_jet, background, np.random.default_rng(2), n_signal=120, n_background=150)
+    fit = fit_masses(events, table=table)
+    checks = mass_checks(fit, n_events=10_000, jet_ratio=0.1, table=table)
+    assert "mass_fit_p_value" in {check.name for check in checks if not check.passed}
+    assert fit.m_x.value == pytest.approx(MASSES[1], rel=0.03)
+    assert fit.m_resonance.value == pytest.approx(MASSES[0], rel=0.02)
