@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from records import write
 
 import bumphunt
@@ -95,7 +96,70 @@ def read(results: Path) -> Results:
         del study["z_local"]
     if "fidelity" in found:
         found["fidelity"] = fidelity(found["fidelity"])
+    if found.get("blackbox", {}).get("truth") and "spectrum_after" in found:
+        found["blackbox"]["package"] = last_box(found["blackbox"]["truth"], found["spectrum_after"])
+    found |= {"power": power(results), "nulls": nulls(results), "limits": limits(results), "prior": prior(results)}
     return found
+
+
+def lines(results: Path, name: str) -> list[Results]:
+    """Return the lines of a study of many boxes."""
+    return [json.loads(line) for line in (results / f"{name}.jsonl").read_text("utf-8").splitlines()]
+
+
+def last_box(truth: Results, stored: Results) -> Results:
+    """Return the answers of the last run of the black box, of which the selected spectrum was stored."""
+    fit = stored["mass_fit"] or {}
+    package = {name: [fit[name][end] for end in ("low", "value", "high")] for name in QUANTITIES if fit.get(name)}
+    pulls = {
+        name: (value - truth[name]) / (high - value if truth[name] > value else value - low)
+        for name, (low, value, high) in package.items()
+    }
+    return {"z_global": stored["z_global"], "version": stored["version"], "pulls": pulls, **package}
+
+
+def power(results: Path) -> Results:
+    """Return median significance and claims in boxes with signal, at the first and the last commit."""
+    found: Results = {}
+    for line in lines(results, "power"):
+        found.setdefault(line["set"], {}).setdefault(line["commit"], []).append(line)
+    made: Results = {}
+    for name, commits in found.items():
+        boxes = list(commits.values())
+        for when, group in (("before", boxes[0]), ("after", boxes[-1])):
+            claimed = [box for box in group if box["status"] != "none"]
+            made.setdefault(f"of-{name}", {})[when] = {
+                "boxes": len(group),
+                "z": float(np.median([box["z_global"] for box in group])),
+                "claimed": len(claimed),
+                "verified": sum(box["status"] != "unverified_excess" for box in claimed),
+            }
+    return made
+
+
+def nulls(results: Path) -> Results:
+    """Return mean and width of local significances in boxes without signal, before they are calibrated."""
+    boxes = [line["found"] for line in lines(results, "nulls") if line["set"] == "default"]
+    z = np.array([row[2] for box in boxes for row in box], dtype=np.float64)
+    return {"boxes": len(boxes), "n": len(z), "mean": f"${z.mean():.2f}$", "width": f"{z.std(ddof=1):.2f}"}
+
+
+def limits(results: Path) -> Results:
+    """Return how many limits on signal models lie above what was injected, at the cut of the lowest expected one."""
+    found = []
+    for line in lines(results, "limit_coverage"):
+        cuts = [cut for cut in line["selected"].values() if cut["expected"][2] is not None]
+        if line["n_true"] > 0 and cuts:
+            best = min(cuts, key=lambda cut: float(cut["expected"][2]))
+            found.append(best["cls"] is None or best["cls"] >= line["n_true"])
+    return {"boxes": len(found), "above": sum(found)}
+
+
+def prior(results: Path) -> Results:
+    """Return significances of the prior-assisted search without signal, by permutations alone."""
+    z = np.array([line["z_permuted"] for line in lines(results, "prior_nulls") if line["set"] == "100000"])
+    above = {f"above_{level}": int((z > level).sum()) for level in (1, 2, 3)}
+    return {"boxes": len(z), "mean": f"${z.mean():.2f}$", "width": f"{z.std(ddof=1):.2f}", **above}
 
 
 def fidelity(content: Results) -> Results:

@@ -203,7 +203,7 @@ def per_bin(edges: FloatArray, unit: str = "GeV") -> str:
     ('Events / 50 GeV', 'Events / bin of 50–100 GeV')
     """
     widths = np.diff(edges)
-    given = f" {unit}" if unit else ""
+    given = f" {plain(unit)}" if unit else ""
     if np.ptp(widths) < 1e-6 * widths.max():
         return f"Events / {widths[0]:.3g}{given}"
     digits = 0 if widths.max() >= 100.0 else 2 - int(np.floor(np.log10(widths.max())))

@@ -70,7 +70,7 @@ def scan(
             fillstyle="none",
             markeredgewidth=1.8,
             color=RED,
-            label=f"Best: {_window(best)} {result.mass_unit}, {best.z_local:.1f} σ",
+            label=f"Best: {_window(best)} {plain(result.mass_unit)}, {best.z_local:.1f} σ",
         )
     axes.set_ylim(min(smallest, tail_probability(3.0)) / 6.0, 2.0)
     _significance_lines(axes)

@@ -85,6 +85,13 @@ def test_the_name_of_a_column_is_its_label_where_none_is_given() -> None:
     assert mass_named(given.model_dump()) == ("m4l", "GeV")
 
 
+def test_a_name_with_signs_of_mathematics_is_drawn_as_it_stands(folder: Path) -> None:
+    _, products = read_results(folder)
+    odd = name_mass(products, label="mass $x_{", unit="G$eV")
+    for figure, _ in (plots.spectrum(odd.inclusive), plots.scan(odd.scan)):
+        figure.draw_without_rendering()
+
+
 def test_dijets_are_left_as_they_are(factory: Any) -> None:
     products = factory.products("discovery")
     label, unit = mass_named({})
