@@ -81,18 +81,13 @@ def pull(interval: list[float], truth: float) -> float:
     return (value - truth) / (high - value if truth > value else value - low)
 
 
-def analysed(settings: Settings) -> bumphunt.results.AnalysisResult:
-    """Return the package's answers: those of a run of ``make run`` that is there, or of one without cross-checks."""
+def analysed(settings: Settings) -> bumphunt.results.AnalysisResult | None:
+    """Return the package's answers where a run of this box is there, as ``make run`` leaves one; None otherwise."""
     finished = settings.box_run / "result.json"
-    if finished.exists():
-        found = bumphunt.results.AnalysisResult.from_dict(json.loads(finished.read_text("utf-8")))
-        if found.input["sha256"] == sha256(settings.box.read_bytes()).hexdigest():
-            return found
-    config = bumphunt.AnalysisConfig.model_validate({"vae": {"enabled": False}})  # it has no part in the answers
-    return bumphunt.run_analysis(
-        settings.box, output=settings.box_run.with_name("blackbox_study"), config=config, seed=settings.seed,
-        workers=settings.workers, resume=True,
-    )  # fmt: skip
+    if not finished.exists():
+        return None
+    found = bumphunt.results.AnalysisResult.from_dict(json.loads(finished.read_text("utf-8")))
+    return found if found.input["sha256"] == sha256(settings.box.read_bytes()).hexdigest() else None
 
 
 def truth_of(events: Path) -> dict[str, float] | None:
@@ -127,8 +122,8 @@ def run(settings: Settings) -> Findings:
     name, sign = WAYS[followed]
     order = np.flatnonzero(inside)[np.argsort(-sign * scores[name][inside], kind="stable")]
     package = None
-    if not settings.quick:
-        answers = analysed(settings).answers
+    if not settings.quick and (result := analysed(settings)) is not None:
+        answers = result.answers
         package = {
             "status": answers.status, "z_global": answers.z_global,
             **{key: [one.low, one.value, one.high] for key in ANSWERS if (one := getattr(answers, key))},
