@@ -2,7 +2,7 @@
 
     python analysis/blackbox.py data/blackbox.parquet --output out/blackbox --workers 2
 
-The document's procedure (its figures 19 to 21): train its autoencoder on everything, keep events of 3.6 to 4 TeV,
+The report's procedure (figures 19 to 21 there): train its autoencoder on everything, keep events of 3.6 to 4 TeV,
 take the N most anomalous, and average the position of each mass histogram's maximum over 100 <= N <= 1300. It
 used z there, chosen after looking, though log sigma^2 had been the better one on the test data; here both are followed
 in both directions, since which one "looks right" is part of the procedure.
