@@ -120,7 +120,7 @@ class CwolaConfig(Section):
     )
     folds: int = Field(3, ge=2, le=20, description="every event is scored by models trained on the other folds")
     repeats: int = Field(
-        32, ge=1, le=100, description="divisions into folds, all of which count; with more the answer depends less on luck"
+        32, ge=1, le=100, description="divisions into folds, all of which count: with more, luck decides less"
     )
     members: Few = Field(1, description="classifiers in each fold's ensemble")
     max_iter: Few = Field(20, description="boosting steps of trees")
