@@ -26,6 +26,7 @@ from bumphunt.config import config_from_dict
 from bumphunt.events import BlindEvents
 
 LIGHT: dict[str, Any] = {"cwola": {"folds": 2, "repeats": 4}, "search": {"null_width": 1.2}}
+EIGHT_REPEATS: dict[str, Any] = {"cwola": {"repeats": 8}}
 FEW_VALUES = ["mj1", "mj2_rounded", "tau21_1", "multiplicity", "flag"]
 
 
@@ -50,9 +51,9 @@ def w_like(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 SETS = {
     "whole_numbers": (20_000, whole_numbers, {**LIGHT, "features": FEW_VALUES}),
     "follow": (50_000, DISTURBED["follow"], {}),
-    "feature": (50_000, DISTURBED["feature"], {}),
-    "hump": (50_000, DISTURBED["hump"], {}),
-    "w_like": (50_000, w_like, {}),
+    "feature": (50_000, DISTURBED["feature"], EIGHT_REPEATS),
+    "hump": (50_000, DISTURBED["hump"], EIGHT_REPEATS),
+    "w_like": (50_000, w_like, EIGHT_REPEATS),
 }
 
 
