@@ -23,7 +23,7 @@ import bumphunt
 from bumphunt.config import config_from_dict
 from bumphunt.events import BlindEvents
 from bumphunt.files import write_json
-from bumphunt.pipeline.null import NullPoint
+from bumphunt.pipeline.null import NullPoint, shipped_surface
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import search_window
 from bumphunt.statistics import p_from_z
@@ -100,6 +100,25 @@ def surface(lines: Iterable[dict[str, Any]]) -> list[NullPoint]:
     return points
 
 
+def calibrated(line: dict[str, Any]) -> np.ndarray:
+    """Return local z of all windows and cuts of a box, calibrated as a run is by the shipped surface."""
+    null, z = shipped_surface(), []
+    for n_window, cut, raw, *_ in line["found"]:
+        if cut < 1.0:
+            mean, width = null.at(
+                n_window=n_window, cut_fraction=cut, n_features=line["n_features"], repeats=line["repeats"]
+            )
+            z.append((raw - mean) / width)
+    return np.array(z)
+
+
+def width_error(boxes_of_z: list[np.ndarray], *, draws: int = 300) -> float:
+    """Return the error of the width of z of several boxes: boxes drawn anew, since windows of one box overlap."""
+    rng, number = np.random.default_rng(1), len(boxes_of_z)
+    some = [np.concatenate([boxes_of_z[i] for i in rng.integers(number, size=number)]) for _ in range(draws)]
+    return float(np.std([each.std() for each in some]))
+
+
 def interval(count: int, number: int) -> tuple[float, float]:
     """Return the 95 % interval of Clopper and Pearson for a rate."""
     low = 0.0 if count == 0 else float(betaincinv(count, number - count + 1, 0.025))
@@ -153,6 +172,13 @@ def main() -> None:
         if own:
             z = np.array([row[2] for line in own for row in line["found"] if row[1] < 1.0])
             print(f"{name}: {len(own)} boxes, raw local z: mean {z.mean():+.3f}, width {z.std():.3f}; {rates(z)}")
+        for part in (0, 1):
+            each = [calibrated(line) for line in own if line["number"] % 2 == part]
+            if len(each) > 1:
+                z = np.concatenate(each)
+                which = "even, of which the surface is" if part == 0 and name == "default" else ("even", "odd")[part]
+                width = f"{z.std():.3f} ± {width_error(each):.3f}"
+                print(f"    calibrated, {which}: {len(each)} boxes, mean {z.mean():+.3f}, width {width}; {rates(z)}")
 
 
 if __name__ == "__main__":
