@@ -30,6 +30,8 @@ from bumphunt.statistics import p_from_z
 
 RAW = {"search": {"null_width": 1.0}}
 EIGHT = ["mj1", "mj2", "tau21_1", "tau21_2", "tau32_1", "tau32_2", "massdrop_1", "massdrop_2"]
+SURFACE_BOXES = range(0, 119, 2)
+"""Of the default boxes, those that the shipped surface was made of."""
 SETS: dict[str, tuple[int, dict[str, Any]]] = {
     "default": (100_000, RAW),
     "default_20k": (20_000, RAW),
@@ -172,13 +174,13 @@ def main() -> None:
         if own:
             z = np.array([row[2] for line in own for row in line["found"] if row[1] < 1.0])
             print(f"{name}: {len(own)} boxes, raw local z: mean {z.mean():+.3f}, width {z.std():.3f}; {rates(z)}")
-        for part in (0, 1):
-            each = [calibrated(line) for line in own if line["number"] % 2 == part]
+        for seen in (True, False):
+            each = [calibrated(line) for line in own if seen == (name == "default" and line["number"] in SURFACE_BOXES)]
             if len(each) > 1:
                 z = np.concatenate(each)
-                which = "even, of which the surface is" if part == 0 and name == "default" else ("even", "odd")[part]
+                which = "boxes of the surface" if seen else "boxes it has not seen"
                 width = f"{z.std():.3f} ± {width_error(each):.3f}"
-                print(f"    calibrated, {which}: {len(each)} boxes, mean {z.mean():+.3f}, width {width}; {rates(z)}")
+                print(f"    calibrated, {len(each)} {which}: mean {z.mean():+.3f}, width {width}; {rates(z)}")
 
 
 if __name__ == "__main__":
