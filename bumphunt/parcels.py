@@ -94,7 +94,13 @@ def on_disk(arrays: Sequence[Array]) -> Iterator[list[Path]]:
         return
     from joblib.externals.loky.backend import resource_tracker
 
-    folder = tempfile.mkdtemp(prefix="bumphunt-")
+    try:
+        folder = tempfile.mkdtemp(prefix="bumphunt-")
+    except OSError as error:
+        raise InputError(
+            f"worker processes share events in a temporary folder, and none can be made ({reason(error)}); "
+            "name one in TMPDIR, or give --workers 1"
+        ) from error
     resource_tracker.register(folder, "folder")
     try:
         paths = [Path(folder) / f"{place}.npy" for place in range(len(arrays))]

@@ -128,3 +128,65 @@ def test_arrays_that_tasks_share_are_sent_again_when_a_worker_dies_with_them(sch
     arrived = dict(parallel_map(work, [(str(tmp_path), number, events) for number in range(8)], scheduler=scheduler))
     assert (tmp_path / "killed").exists(), "a worker did die"
     assert arrived == {number: float(events.sum()) + number for number in range(8)}
+
+
+def test_windows_searched_on_a_cluster_are_the_same_also_when_a_worker_dies(scheduler, make_events):
+    from bumphunt.config import config_from_dict
+    from bumphunt.events import drop_truth
+    from bumphunt.pipeline.hunt import scan_windows
+    from bumphunt.pipeline.keeping import Memory, unwatched
+    from bumphunt.pipeline.search import prepare_search
+
+    class Killing(Memory):
+        """Kills a worker as soon as the first window is there."""
+
+        killed = None
+
+        def keep_window(self, number, outcome):
+            if self.killed is None:
+                with distributed.Client(scheduler, set_as_default=False) as client:
+                    self.killed = next(iter(client.run(os.getpid).values()))
+                os.kill(self.killed, signal.SIGKILL)
+            return outcome
+
+    config = config_from_dict({"cwola": {"repeats": 1, "folds": 2, "max_iter": 3}, "search": {"window_step": 1}})
+    search = prepare_search(drop_truth(make_events(5_000)), config, 1)
+    assert len(search.tasks) > 2
+    alone = scan_windows(search, Memory(), workers=1, scheduler=None, watch=unwatched)
+    keeper = Killing()
+    there = scan_windows(search, keeper, workers=1, scheduler=scheduler, watch=unwatched)
+    assert keeper.killed is not None
+    for one, other in zip(alone, there, strict=True):
+        np.testing.assert_array_equal(one.score, other.score)
+        np.testing.assert_array_equal(one.frequency, other.frequency)
+        assert [result.to_dict() for result in one.results] == [result.to_dict() for result in other.results]
+
+
+VERBS = {
+    "run": ["events.csv", "--output", "out"],
+    "limits": ["events.csv", "model.csv", "--output", "out", "--windows", "1"],
+    "calibrate": ["events.csv", "--output", "out", "--null", "1", "--size", "3000"],
+    "features": ["raw.h5", "--output", "features.parquet"],
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_long_verb_asks_the_scheduler_it_is_given(verb, make_events, tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from bumphunt.cli import main
+    from bumphunt.sources.lhco import RawChunk, write_raw
+
+    monkeypatch.chdir(tmp_path)
+    make_events(4_000, seed=1).to_csv("events.csv", index=False)
+    make_events(0, signal=400, seed=2).to_csv("model.csv", index=False)
+    write_raw("raw.h5", [RawChunk(particles=np.ones((3, 700, 3)), label=None)])
+    Path("light.yaml").write_text(
+        "cwola: {repeats: 1, folds: 2, max_iter: 3}\n"
+        "search: {low: 2900, high: 5500, cut_fractions: [0.05], family: dijet3}\n"
+        "limit: {repeats: 1, draws: 1, strengths: [0, 100]}\nvae: {enabled: false}\nautoencoder: {enabled: false}\n"
+    )
+    config = [] if verb == "features" else ["--config", "light.yaml"]
+    found = CliRunner().invoke(main, [verb, *VERBS[verb], *config, "--scheduler", "nonsense://1"])
+    assert found.exit_code == 2
+    assert "no Dask scheduler answers at 'nonsense://1'" in found.output

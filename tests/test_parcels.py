@@ -55,6 +55,12 @@ def test_processes_map_the_file_and_find_the_same(parts, tmp_path, monkeypatch):
     assert list(tmp_path.glob("bumphunt-*")) == []
 
 
+def test_no_temporary_folder_is_said_in_one_line(parts, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(InputError, match=r"none can be made.*TMPDIR"), on_disk([parts[0].events]):
+        pass
+
+
 def test_a_full_disk_is_said_in_one_line(parts, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")

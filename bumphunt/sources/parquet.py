@@ -67,4 +67,6 @@ def _streamed(file: Any) -> pd.DataFrame | None:
                 return None
             columns[name][done : done + len(batch)] = values.to_numpy()
         done += len(batch)
+    if done != number:
+        raise ValueError(f"{done} rows where its footer says {number}")
     return pd.DataFrame(columns, copy=False)
