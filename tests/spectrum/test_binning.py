@@ -75,3 +75,29 @@ def test_too_few_events():
 def test_a_range_without_room(make_events, low):
     with pytest.raises(InputError, match=r"too short to hold a window.*search\.low and search\.high"):
         searched_range(make_events(2_000)["mjj"].to_numpy(), ratio=1.03, low=low, high=5_000.0)
+
+
+def test_the_range_ends_where_twenty_events_are_left():
+    mjj = np.linspace(1_000.0, 4_000.0, 3_001)
+    edges = searched_range(mjj, ratio=1.01, low=2_000.0)
+    assert edges[0] == 2_000.0
+    # the twentieth from above is 3981
+    assert edges[-1] <= 3_981.0 < edges[-1] * 1.01
+    edges = searched_range(mjj, ratio=1.0001, low=2_000.0, min_tail=1_000)
+    assert edges[-1] == pytest.approx(3_001.0, rel=1e-4)
+
+
+def test_the_range_begins_three_bins_above_the_peak(make_events):
+    mjj = make_events(5_000)["mjj"].to_numpy()
+    peak = searched_range(mjj, ratio=1.03, bins_above_peak=0)[0]
+    assert searched_range(mjj, ratio=1.03)[0] == pytest.approx(peak * 1.03**3)
+    assert searched_range(mjj, ratio=1.02, bins_above_peak=5)[0] == pytest.approx(peak * 1.02**5)
+
+
+def test_twelve_bins_and_two_hundred_events_are_the_least():
+    mjj = np.geomspace(1_000.0, 8_000.0, 200)
+    assert len(searched_range(mjj, ratio=1.03, low=2_000.0, high=2_000.0 * 1.03**12 * (1 + 1e-9))) == 13
+    with pytest.raises(InputError, match="too short"):
+        searched_range(mjj, ratio=1.03, low=2_000.0, high=2_000.0 * 1.03**11.99)
+    with pytest.raises(InputError, match="199 events are too few .* at least 200"):
+        searched_range(mjj[1:], ratio=1.03)
