@@ -203,7 +203,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=30.0, help="of tests for each mutant")
     parser.add_argument("--again", type=Path, help="try the survivors of such a record once more")
-    parser.add_argument("--json", type=Path, help="write the record to this file")
+    parser.add_argument("--json", type=Path, help="write the record to this file; add a line to it if .jsonl")
     options = parser.parse_args()
     for name in ("numpy", "scipy.special", "scipy.optimize", "scipy.stats", "pandas", "sklearn.ensemble", "iminuit",
                  "pyhf", "matplotlib.figure", "pyarrow.parquet"):  # fmt: skip
@@ -279,7 +279,11 @@ def main():
             "by_room": {room: {"killed": k, "tried": n} for room, (k, n) in sorted(rooms.items())},
             "survivors": survivors,
         }
-        options.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        if options.json.suffix == ".jsonl":  # a line a study
+            with options.json.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(record) + "\n")
+        else:
+            options.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     sys.exit(share < 0.9)
 
 
