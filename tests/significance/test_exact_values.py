@@ -87,9 +87,19 @@ def window(low, high, fit=None, note="", **more):
 
 def scan_of(*windows, low, high, n_trials=3, best=0):
     return ScanResult(
-        windows=windows, best=best, z_local=1.0, p_local=0.16, z_global=0.5, p_global=0.31, p_global_method="toys", n_toys=20, n_trials=n_trials,
-        is_bound=False, searched_low=low, searched_high=high,
-    )  # fmt: skip
+        windows=windows,
+        best=best,
+        z_local=1.0,
+        p_local=0.16,
+        z_global=0.5,
+        p_global=0.31,
+        p_global_method="toys",
+        n_toys=20,
+        n_trials=n_trials,
+        is_bound=False,
+        searched_low=low,
+        searched_high=high,
+    )
 
 
 def test_what_no_window_covers_is_named_up_to_its_ends(fit):

@@ -67,7 +67,7 @@ def test_units_of_events_do_not_matter_to_the_seeming_range(make_events):
 
 
 def test_too_few_events():
-    with pytest.raises(InputError, match="199 events are too few"):
+    with pytest.raises(InputError, match=r"199 events are too few"):
         searched_range(np.linspace(3_000, 5_000, 199), ratio=1.03)
 
 
@@ -99,5 +99,5 @@ def test_twelve_bins_and_two_hundred_events_are_the_least():
     assert len(searched_range(mjj, ratio=1.03, low=2_000.0, high=2_000.0 * 1.03**12 * (1 + 1e-9))) == 13
     with pytest.raises(InputError, match="too short"):
         searched_range(mjj, ratio=1.03, low=2_000.0, high=2_000.0 * 1.03**11.99)
-    with pytest.raises(InputError, match="199 events are too few .* at least 200"):
+    with pytest.raises(InputError, match=r"199 events are too few .* at least 200"):
         searched_range(mjj[1:], ratio=1.03)
