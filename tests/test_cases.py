@@ -133,6 +133,34 @@ def test_truth_is_never_read(table, label):
     assert content(table.assign(label=label)) == content(table)
 
 
+@pytest.mark.filterwarnings("ignore:events")
+@pytest.mark.parametrize("column", ["mj1", "mj2", "tau21_2"])
+def test_copies_with_one_other_column_are_dropped_and_share_a_score(table, column):
+    again = table.tail(1_200).copy()
+    again[column] *= 1.3 if column == "mj1" else 0.7
+    taken = take_in(pd.concat([table, again], ignore_index=True), CONFIG)
+    assert taken.quality.near_duplicates == 1_200
+    assert len(taken.events) == 6_060
+    assert any(f"all columns but {column!r} and were dropped" in note for note in taken.quality.notes)
+    scores = taken.per_row(np.arange(len(table), dtype=np.float64))
+    assert (scores[-1_200:].to_numpy() == scores[-2_400:-1_200].to_numpy()).all()
+    assert scores.notna().all()
+
+
+@pytest.mark.parametrize(
+    "name", ["Weight", "EVENT_WEIGHT", "mcWeight", "evt_weight", "sampleWeight", "wgt", "weight_mc"]
+)
+def test_weights_of_any_spelling_are_weights(table, name):
+    with pytest.raises(InputError, match=f"different weights: those in column '{name}' are 0.5 to 2"):
+        bumphunt.hunt(table.assign(**{name: np.linspace(0.5, 2.0, len(table))}), config=QUICK)
+
+
+@pytest.mark.parametrize("name", ["weight_pileup", "lumi_weight", "w", "WT"])
+def test_what_may_be_a_weight_is_named_and_not_used(table, name):
+    with pytest.warns(UserWarning, match=f"column '{name}' may hold event weights and is not used"):
+        assert content(table.assign(**{name: np.linspace(0.5, 2.0, len(table))})) == content(table)
+
+
 def test_weights_are_used_or_refused(table, tmp_path):
     rng = np.random.default_rng(1)
     for weight in (0.0, -1.0, np.nan, "a", rng.uniform(0.5, 2.0, len(table))):
@@ -176,6 +204,34 @@ def test_masses_in_tev_are_refused(table):
         wrong[columns] /= 1000
         with pytest.raises(InputError, match=r"TeV.*multiply"):
             take_in(wrong, CONFIG)
+
+
+@pytest.mark.parametrize("columns", [["mjj", "mj1", "mj2"], ["mj1", "mj2"], ["mj2"], ["mjj"]], ids="+".join)
+@pytest.mark.parametrize("rows", [300, 3_030, 5_000])
+def test_a_part_in_tev_is_refused_with_its_count(table, columns, rows):
+    mixed = table.copy()
+    mixed.loc[: rows - 1, columns] /= 1_000
+    with pytest.raises(InputError, match="TeV") as refused_with:
+        take_in(shuffled(mixed), CONFIG)
+    if rows < 3_000:
+        assert f"{rows} of 6060 values of {columns[0]!r} lie where the others would in a unit" in str(
+            refused_with.value
+        )
+
+
+@pytest.mark.parametrize("kind", ["pions", "light jets", "zeros", "wide", "few"])
+def test_small_masses_are_no_other_unit(table, kind):
+    rng = np.random.default_rng(1)
+    honest, some = table.copy(), rng.random(len(table)) < 0.3
+    light = {
+        "pions": np.full(len(table), 0.13957),
+        "light jets": rng.lognormal(-1.0, 0.7, len(table)),
+        "zeros": np.zeros(len(table)),
+        "wide": 10 ** rng.uniform(-1.0, 2.0, len(table)),
+        "few": np.where(np.arange(len(table)) < 11, table["mj2"] / 1000, table["mj2"]),
+    }[kind]
+    honest["mj2"] = np.where(some, np.minimum(light, table["mj1"]), table["mj2"])
+    assert len(take_in(honest, CONFIG).events) > 6_000
 
 
 def test_what_is_no_table_is_refused():

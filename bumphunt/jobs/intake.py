@@ -16,6 +16,7 @@ from bumphunt.events import BlindEvents, drop_truth, prepare_events, select_rows
 from bumphunt.jobs.ingest import columns_used, ingest_events, name_of
 from bumphunt.jobs.provenance import describe_input
 from bumphunt.pipeline.final_state import content_columns, final_state_of
+from bumphunt.preprocessing.altered import find_altered
 from bumphunt.preprocessing.content import content_digest
 from bumphunt.preprocessing.duplicates import find_copies
 from bumphunt.table.preparation import MAX_BAD_ROWS
@@ -118,10 +119,20 @@ def take_in(
     columns = content_columns(config, table)
     copies = find_copies(table, columns=columns)
     quality = quality.adding(*copies.sentences(), duplicates=copies.n_exact, near_duplicates=copies.n_near)
-    keep = copies.keep
+    keep, kept_row = copies.keep, copies.kept_row
+    remaining = np.flatnonzero(keep)
+    once = table if keep.all() else table.iloc[remaining]
+    altered = find_altered(once, columns=columns, resonance=state.resonance)
+    quality = quality.adding(*altered.sentences(state.resonance), near_duplicates=altered.n_dropped)
+    if altered.n_dropped:
+        stands_for = np.arange(len(table))
+        stands_for[remaining] = remaining[altered.kept_row]
+        kept_row = stands_for[kept_row]
+        keep = kept_row == np.arange(len(table))
+    del once
     number = np.cumsum(keep) - 1
     place = np.full(n_given, -1, dtype=np.int64)
-    place[kept] = number[copies.kept_row]
+    place[kept] = number[kept_row]
     blind = drop_truth(table if keep.all() else table.loc[keep])
     quality.warn(name)
     source = describe_input(None if isinstance(events, pd.DataFrame) else events, table)

@@ -148,7 +148,7 @@ def find_copies(
     sample = np.empty((len(sampled), len(names)))
     for number, column in enumerate(values):
         sample[:, number] = scaled(column[sampled].astype(np.float64), typical[number])
-    common = [_common_values(column) for column in sample.T]
+    common = [common_values(column) for column in sample.T]
     n_continuous = sum(values_of is not None for values_of in common)
     links: list[tuple[IntArray, IntArray]] = []
     undecided, expected = 0, 0.0
@@ -163,9 +163,9 @@ def find_copies(
         first = rows[_starts(group)][group]
         pair = first != rows
         first, second = first[pair], rows[pair]
-        telling = _telling(first, values, typical, common)
+        telling = telling_rows(first, values, typical, common)
         if telling.any():
-            expected = _expected(sample[alone], common, len(table), 0.0)
+            expected = expected_agreements(sample[alone], common, len(table), 0.0)
         taken = _judged(telling, same_id(first, second), expected, same_id.share)
         if same_id.share <= INFORMATIVE_IDENTIFIERS:
             links.append(_equal_in_every_column(table, rows, keys))
@@ -228,13 +228,14 @@ class _SameIdentifier:
 
 def _judged(telling: BoolArray, same_id: BoolArray, expected: float, share: float) -> BoolArray:
     """Return which pairs are copies: all that tell anything, those of one identifier, or none, shape (pairs,)."""
-    if _is_excess(int(telling.sum()), expected):
+    if is_excess(int(telling.sum()), expected):
         return telling
     both = telling & same_id
-    return both if _is_excess(int(both.sum()), expected * share) else np.zeros_like(both)
+    return both if is_excess(int(both.sum()), expected * share) else np.zeros_like(both)
 
 
-def _is_excess(seen: int, expected: float) -> bool:
+def is_excess(seen: int, expected: float) -> bool:
+    """Return whether agreements are so many more than expected that they are copies."""
     from scipy.special import gammainc
 
     # the probability of seen or more where so many are expected
@@ -265,7 +266,7 @@ def _near_links(
         return []
     # without one of each pair the sample holds no copies
     alone = ~np.isin(sampled, _one_of_each([(first, second)], keys))
-    telling = _telling(first, values, typical, common)
+    telling = telling_rows(first, values, typical, common)
     same = same_id(first, second)
     links, accepted = [], False
     # from the widest range on: where its pairs are copies, closer ones are
@@ -275,7 +276,7 @@ def _near_links(
             continue
         taken = telling[inside]
         if not accepted:
-            expected = _expected(sample[alone], common, len(table), high)
+            expected = expected_agreements(sample[alone], common, len(table), high)
             taken = _judged(telling[inside], same[inside], expected, same_id.share)
             accepted = bool(taken.any() and (taken == telling[inside]).all())
         links.append((first[inside[taken]], second[inside[taken]]))
@@ -298,14 +299,14 @@ def _selective(sample: FloatArray, fine: list[int]) -> list[int]:
     return chosen
 
 
-def _expected(sample: FloatArray, common: list[FloatArray | None], events: int, tolerance: float) -> float:
+def expected_agreements(sample: FloatArray, common: list[FloatArray | None], events: int, tolerance: float) -> float:
     """Return at most how many pairs agree by chance among the events whose agreement means anything."""
     telling = _uncommon(list(sample.T), common)
     share = float(telling.mean()) if len(telling) else 1.0
     return expected_pairs(sample[telling], events=int(np.ceil(share * events)), tolerance=tolerance)
 
 
-def _telling(
+def telling_rows(
     rows: IntArray, values: list[npt.NDArray[np.generic]], typical: FloatArray, common: list[FloatArray | None]
 ) -> BoolArray:
     """Return which rows have uncommon values in enough continuous columns for agreement to mean anything."""
@@ -328,7 +329,7 @@ def _uncommon(columns: list[FloatArray], common: list[FloatArray | None]) -> Boo
     return number >= LEAST_CONTINUOUS
 
 
-def _common_values(column: FloatArray) -> FloatArray | None:
+def common_values(column: FloatArray) -> FloatArray | None:
     """Return the values that too many of the sampled events have, or None if the column is not continuous."""
     ordered = np.sort(column)
     starts = _starts(ordered)

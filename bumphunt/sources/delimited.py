@@ -20,12 +20,16 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan|inf", re.IGNORE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Style:
-    """How a text is to be read; ``names`` where they stand in a comment, as numpy writes them."""
+    """How a text is to be read; ``commented`` where names stand in a comment, as numpy writes them.
+
+    ``trailing`` is whether rows, but not the names, end in a separator.
+    """
 
     separator: str
     decimal: str
     header: tuple[str, ...]
     commented: bool
+    trailing: bool
 
 
 _DAMAGE = (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError, OverflowError)
@@ -65,7 +69,12 @@ def read(location: Location) -> Reading:
             skipinitialspace=True,
             header=None if style.commented else 0,
             names=list(style.header) if style.commented else None,
+            # or pandas takes the first column for an index, and every other for its neighbour
+            index_col=False if style.trailing else None,
         )
+    except UnicodeDecodeError as error:
+        where = f"byte {error.object[error.start]:#x} cannot be read"
+        raise InputError(f"{path}: is text in another encoding than UTF-8 ({where}); save it in UTF-8") from error
     except (*_DAMAGE, *_DAMAGED_GZIP) as error:
         written = _NAMES[style.separator]
         raise InputError(
@@ -99,7 +108,15 @@ def _style(path: Path) -> _Style:
     comma = separator != "," and any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells)
     if comma and any(re.fullmatch(r"[-+]?\d+\.\d+", cell) for cell in cells):
         raise InputError(f"{path}: numbers are written with decimal commas and with decimal points; use one of the two")
-    return _Style(separator=separator, decimal="," if comma else ".", header=tuple(header), commented=commented)
+    rows = [_cells(line, separator) for line in lines[0 if commented else 1 : 20]]
+    trailing = bool(rows) and all(len(row) == len(header) + 1 and not row[-1] for row in rows)
+    return _Style(
+        separator=separator,
+        decimal="," if comma else ".",
+        header=tuple(header),
+        commented=commented,
+        trailing=trailing,
+    )
 
 
 def _cells(line: str, separator: str) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from bumphunt.errors import InputError
+from bumphunt.sources.encodings import encoding_of
 from bumphunt.sources.layouts import Kind, Location, Reading, existing_file, one_line
 
 __all__ = ["LAYOUTS", "Kind", "Location", "Reading", "existing_file", "identify", "locate_kind", "one_line", "read"]
@@ -78,10 +79,36 @@ def locate_kind(location: Location) -> Layout:
         )
     if head.lstrip().startswith((b"{", b"[")):
         raise InputError(f"{path}: looks like JSON; a spectrum of counts is for `bumphunt scan`, events are a table")
+    for begins, what in _UNREADABLE.items():
+        if head.startswith(begins):
+            raise InputError(f"{path}: is {what}, which is not read; {_REMEDIES.get(what, 'unpack it first')}")
+    wide = encoding_of(head)
+    if wide is not None:
+        raise InputError(
+            f"{path}: looks like text in {wide}; save it in UTF-8 (for example `iconv -f {wide} -t UTF-8`)"
+        )
     raise InputError(
         f"{path}: neither parquet, csv, HDF5 nor ROOT by its content; "
         "convert it to one of these (compressed files, other than csv in gzip, must be unpacked first)"
     )
+
+
+_UNREADABLE = {
+    b"PK\x03\x04": "a zip archive",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ\x00": "compressed with xz",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"\x1f\x8b": "compressed with gzip, and holds no text in UTF-8 with a table",
+    b"\x93NUMPY": "a numpy array",
+    b"ARROW1": "an Arrow file (feather)",
+    b"SIMPLE  =": "a FITS file",
+    b"SQLite format 3": "an SQLite database",
+    b"%PDF": "a PDF",
+    b"<": "XML or HTML, perhaps a page in place of a download",
+}
+_REMEDIES = dict.fromkeys(
+    ("a numpy array", "an Arrow file (feather)", "a FITS file", "an SQLite database"), "convert it to parquet"
+) | dict.fromkeys(("a PDF", "XML or HTML, perhaps a page in place of a download"), "give a table of events")
 
 
 def identify(path: str | Path) -> str:

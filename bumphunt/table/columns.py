@@ -75,8 +75,11 @@ _ALIASES = {
     "mj1": ("mj1", "m1", "mjet1", "jet1mass", "j1mass", "massj1", "massjet1", "mx"),
     "mj2": ("mj2", "m2", "mjet2", "jet2mass", "j2mass", "massj2", "massjet2", "my"),
 }
-WEIGHTS = ("weight", "weights", "event_weight", "genWeight", "mc_weight")
-"""Names under which a table may carry event weights."""
+WEIGHTS = (
+    "weight", "weights", "event_weight", "event_weights", "evt_weight", "genWeight", "gen_weight", "mc_weight",
+    "weight_mc", "sample_weight", "total_weight", "weight_total", "weight_nominal", "nominal_weight", "wgt", "evtwgt",
+)  # fmt: skip
+"""Names under which a table may carry event weights; small and large letters and underscores do not matter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

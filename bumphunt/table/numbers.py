@@ -83,10 +83,12 @@ def _is_number_like(value: object) -> bool:
 def _first_text(values: "pd.Series[Any]") -> str:
     """Return the first value that is no number, or else the first value."""
     for row, value in enumerate(values):
-        if isinstance(value, str):
+        if isinstance(value, str | int):
             try:
                 float(value)
-            except ValueError:
+            except (ValueError, OverflowError):
+                if isinstance(value, int):  # too long to be written
+                    return f"a whole number of {value.bit_length()} bits at row {row}"
                 return f"it is {value!r} at row {row}"
     return f"it is {str(values.iloc[0])!r} at row 0"
 

@@ -12,9 +12,10 @@ import pandas as pd
 
 from bumphunt.errors import InputError
 from bumphunt.table.columns import DIJET, IDENTIFIERS, LABEL, FinalState, closest_column
+from bumphunt.table.mixed_units import rows_in_larger_unit
 from bumphunt.table.numbers import Numbers, same
 from bumphunt.table.quality import DataQuality
-from bumphunt.table.weights import common_weight, weight_sentence
+from bumphunt.table.weights import common_weight, unknown_weights, weight_sentence
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -127,7 +128,7 @@ def prepare_events(
                 "their jets were exchanged, so that jet 1 is the heavier",
                 exchanged=int(swap.sum()),
             )
-    return PreparedEvents(checked, _with_weight(checked, quality), kept)
+    return PreparedEvents(checked, _with_weight(checked, quality, used), kept)
 
 
 def check_events(table: pd.DataFrame, *, name: str = "events", max_bad_rows: float = MAX_BAD_ROWS) -> pd.DataFrame:
@@ -271,8 +272,19 @@ def _unusable(
 
 
 def _check_units(values: Mapping[str, FloatArray], kept: IntArray | slice, final_state: FinalState, name: str) -> None:
-    if not final_state.is_dijet:
-        return
+    if final_state.is_dijet:
+        _check_gev(values, kept, final_state, name)
+    for column in final_state.required:
+        here = values[column][kept]
+        n_larger = rows_in_larger_unit(here)
+        if n_larger:
+            raise InputError(
+                f"{name}: {n_larger} of {len(here)} values of {column!r} lie where the others would in a unit 1000 "
+                f"times as large (TeV beside GeV?), as files of two units do; multiply {column} by 1000 there"
+            )
+
+
+def _check_gev(values: Mapping[str, FloatArray], kept: IntArray | slice, final_state: FinalState, name: str) -> None:
     median = float(np.median(values[final_state.resonance][kept]))
     if median < _TEV_MEDIAN:
         raise InputError(
@@ -320,9 +332,10 @@ def _identifiers(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return table, notes
 
 
-def _with_weight(table: pd.DataFrame, quality: DataQuality) -> DataQuality:
+def _with_weight(table: pd.DataFrame, quality: DataQuality, used: tuple[str, ...]) -> DataQuality:
     from dataclasses import replace
 
+    quality = quality.adding(*unknown_weights(table, used=used))
     try:
         factor = common_weight(table)
     except InputError:  # told by whatever counts the events

@@ -1,10 +1,13 @@
 """Weights in a table: one rule for everything that counts events."""
 
+import re
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.table.columns import WEIGHTS
+from bumphunt.table.columns import FEATURES, WEIGHTS
 
 
 def common_weight(table: pd.DataFrame, *, name: str = "events") -> float:
@@ -13,7 +16,7 @@ def common_weight(table: pd.DataFrame, *, name: str = "events") -> float:
     Parameters
     ----------
     table : pandas.DataFrame
-        Events, perhaps with a column of :data:`bumphunt.events.WEIGHTS`.
+        Events, perhaps with a column of :data:`bumphunt.events.WEIGHTS`, however these are spelt.
     name : str
         What to call the table in messages.
 
@@ -23,8 +26,8 @@ def common_weight(table: pd.DataFrame, *, name: str = "events") -> float:
         If weights differ, or are no positive numbers: training, counts and intervals are for unweighted events.
     """
     factor = 1.0
-    for column in WEIGHTS:
-        if column not in table.columns or len(table) == 0:
+    for column in weight_columns(table):
+        if len(table) == 0:
             continue
         numbers = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         low, high = (float(numbers.min()), float(numbers.max())) if np.isfinite(numbers).all() else (np.nan, np.nan)
@@ -37,6 +40,36 @@ def common_weight(table: pd.DataFrame, *, name: str = "events") -> float:
             )
         factor *= high
     return factor
+
+
+def weight_columns(table: pd.DataFrame) -> tuple[str, ...]:
+    """Return the columns that carry event weights by their names, in small or large letters.
+
+    Examples
+    --------
+    >>> weight_columns(pd.DataFrame(columns=["mjj", "EventWeight", "weight_pileup"]))
+    ('EventWeight',)
+    """
+    known = {_plain(name) for name in WEIGHTS}
+    return tuple(str(column) for column in table.columns if isinstance(column, str) and _plain(column) in known)
+
+
+def unknown_weights(table: pd.DataFrame, *, used: Iterable[str] = FEATURES) -> tuple[str, ...]:
+    """Return a sentence for each other column that may be one of weights and is not ``used`` for anything."""
+    meant, known = set(used), set(weight_columns(table))
+    return tuple(
+        f"column {column!r} may hold event weights and is not used: every event counts as one; "
+        "call it 'weight' if it is the weight of the event"
+        for column in map(str, table.columns)
+        if column not in meant | known and _LIKE_A_WEIGHT.search(_plain(column))
+    )
+
+
+_LIKE_A_WEIGHT = re.compile(r"weight|wgt|^w(t|ts)?$")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def weight_sentence(factor: float) -> str:

@@ -92,10 +92,10 @@ def test_root_without_uproot(tmp_path, monkeypatch):
     [
         (b"", "empty"),
         (b"\x00\x01\x02\x03" * 50, "neither parquet"),
-        (b"PK\x03\x04 zipped", "neither parquet"),
+        (b"PK\x03\x04 zipped", "a zip archive"),
         (b"\x1f\x8b\x08 gzipped", "damaged gzip"),
         (b"just a sentence without commas", "neither parquet"),
-        (b"\xff\xfe\x00,\x00", "neither parquet"),
+        (b"\xff\xfe\x00,\x00", "UTF-16"),
     ],
 )
 def test_files_of_no_known_kind(tmp_path, content, message):
