@@ -171,6 +171,8 @@ def test_weights_are_used_or_refused(table, tmp_path):
     path = tmp_path / "weighted.parquet"
     table.assign(weight=rng.uniform(0.5, 2.0, len(table))).to_parquet(path)
     assert "weighted" in command("scan", path, "--toys", 100).stdout
+    table.assign(genWeight=rng.uniform(0.5, 2.0, len(table))).to_parquet(path)
+    assert "weighted" in command("scan", path, "--toys", 100).stdout
     for weight in (np.nan, "a"):
         table.assign(weight=weight).to_parquet(path)
         assert "6060 of 6060 weights" in refused("scan", path, "--toys", 100)

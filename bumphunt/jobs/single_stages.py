@@ -24,6 +24,7 @@ from bumphunt.sources.root_histograms import read_root_histogram
 from bumphunt.spectrum.binning import searched_range
 from bumphunt.spectrum.families.registry import check_family
 from bumphunt.spectrum.spectrum import Spectrum
+from bumphunt.table.weights import weight_columns
 
 
 def with_window(config: AnalysisConfig, window: tuple[float, float]) -> AnalysisConfig:
@@ -124,15 +125,19 @@ def read_spectrum(path: Events, *, config: AnalysisConfig | None = None) -> Spec
     mjj = events[config.resonance.column].to_numpy(dtype=np.float64)
     settings = config.search
     edges = searched_range(mjj, ratio=settings.bin_ratio, low=settings.low, high=settings.high)
-    if "weight" not in events.columns:
+    carried = weight_columns(events)
+    if not carried:
         return Spectrum.from_events(mjj, edges, sqrt_s=config.sqrt_s)
-    weights = pd.to_numeric(events["weight"], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    if not np.isfinite(weights).all():
-        name = "events" if isinstance(path, pd.DataFrame) else name_of(path)
-        raise InputError(
-            f"{name}: {int((~np.isfinite(weights)).sum())} of {len(weights)} weights in column 'weight' "
-            "are no finite numbers; repair or drop the column"
-        )
+    weights = np.ones(len(events))
+    for column in carried:
+        factors = pd.to_numeric(events[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        if not np.isfinite(factors).all():
+            name = "events" if isinstance(path, pd.DataFrame) else name_of(path)
+            raise InputError(
+                f"{name}: {int((~np.isfinite(factors)).sum())} of {len(factors)} weights in column {column!r} "
+                "are no finite numbers; repair or drop the column"
+            )
+        weights *= factors
     return Spectrum(
         counts=np.histogram(mjj, bins=edges, weights=weights)[0],
         variances=np.histogram(mjj, bins=edges, weights=weights**2)[0],
