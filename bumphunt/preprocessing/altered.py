@@ -135,9 +135,10 @@ def _first_of_each(links: list[tuple[str, IntArray, IntArray]], whole: npt.NDArr
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    first, second = (np.concatenate([link[side] for link in links]) for side in (1, 2))
+    first = np.concatenate([link[1] for link in links])
+    second = np.concatenate([link[2] for link in links])
     graph = coo_array((np.ones(len(first), dtype=np.int8), (first, second)), shape=(len(whole), len(whole)))
-    component = connected_components(graph, directed=False)[1]
+    component: IntArray = connected_components(graph, directed=False)[1].astype(np.int64)
     order = np.lexsort([whole, component])
     starts = np.flatnonzero(np.append(True, component[order][1:] != component[order][:-1]))
     kept_row = np.empty(len(whole), dtype=np.int64)
