@@ -92,9 +92,11 @@ def refuse_foreign(directory: Path) -> list[Path]:
     ours = (directory / "stages" / "request.json", directory / "products.json")
     found = [directory / name for name in ("stages", "figures", "models", "hepdata", *OUTPUTS)]
     found = [path for path in found if path.is_symlink() or path.exists()]
-    if found and not any(mark.exists() for mark in ours):
+    # a disk that was full leaves a folder with nothing in it
+    others = [path for path in found if path.is_symlink() or not path.is_dir() or any(path.iterdir())]
+    if others and not any(mark.exists() for mark in ours):
         raise InputError(
-            f"{found[0]} was not made by this program and will not be overwritten; choose another --output"
+            f"{others[0]} was not made by this program and will not be overwritten; choose another --output"
         )
     return found
 

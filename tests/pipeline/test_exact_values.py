@@ -12,7 +12,7 @@ from bumphunt.pipeline import mass_estimate
 from bumphunt.pipeline.further_signals import SCALES, _scaled
 from bumphunt.pipeline.mass_estimate import describe_peaks, resonance_alone
 from bumphunt.pipeline.null import Null, NullPoint
-from bumphunt.pipeline.windows import effective_spectrum, left_out
+from bumphunt.pipeline.windows import effective_spectrum
 from bumphunt.preprocessing.splits import window_on_grid
 from bumphunt.spectrum.binning import mass_grid
 
@@ -55,20 +55,6 @@ def test_measured_points_count_by_their_distance_and_precision(change, distance)
 def test_a_window_without_events_is_like_one_of_a_single_event():
     null = Null(method="m", points=(point(n_window=1.0, width=1.0), point(n_window=100.0, width=2.0)))
     assert null.at(**{**HERE, "n_window": 0.0}) == null.at(**{**HERE, "n_window": 1.0})
-
-
-@pytest.mark.parametrize(
-    ("z", "excess", "part"),
-    [(2.9, 5_000.0, None), (10.0, 500.0, None), (10.0, 5_000.0, None), (10.0, 1e6, None), (10.0, -5_000.0, None)],
-)
-def test_as_much_is_left_out_of_the_check_as_a_clear_signal_has(z, excess, part):
-    from bumphunt.pipeline.windows import CLEAR_SIGNAL, LEFT_OUT, MOST_LEFT_OUT, TIMES_SIGNAL
-
-    inclusive = SimpleNamespace(n_observed=1e5 + excess, n_expected=1e5, z_local=z)
-    part = TIMES_SIGNAL * excess / 1e5 if z > CLEAR_SIGNAL else 0.0
-    assert left_out(inclusive, 100_000) == min(max(part, LEFT_OUT), MOST_LEFT_OUT)
-    at_the_edge = SimpleNamespace(n_observed=1.2e5, n_expected=1e5, z_local=CLEAR_SIGNAL)
-    assert left_out(at_the_edge, 100_000) == LEFT_OUT
 
 
 def test_effective_counts_are_weights_over_their_mean_square_in_the_sidebands():
