@@ -289,10 +289,36 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "injections_light": injections_light,
     "other_simulation": other_simulation,
 }
+
+
+def scale(results: Path) -> str:
+    """Say what runs of more and more events need, and what an event adds."""
+    found = load(results, "scale")
+    rows = [
+        [
+            f"{row['events']:,}".replace(",", "\u202f"),
+            f"{row['repeats']}, {'with' if row['networks'] else 'no'} networks, {row['workers']} workers",
+            f"{row['n_windows']}",
+            f"{row['peak_mb'] / 1000:.2f} GB",
+            f"{row['cpu_seconds']:.0f} s",
+        ]
+        for row in found["rows"]
+    ]
+    lines_ = [table(["events", "repeats", "windows", "peak memory", "CPU time"], rows)]
+    for fit in found["fits"]:
+        lines_.append(
+            f"\nA straight line through those of {fit['repeats']} repeats: {fit['mb_once'] / 1000:.2f} GB and "
+            f"{fit['bytes_an_event']} bytes an event, {fit['cpu_seconds_once']:.0f} s and "
+            f"{fit['cpu_microseconds_an_event']:.0f} µs of CPU time an event."
+        )
+    return "\n".join(lines_)
+
+
 PAGES = {
     "docs/trust.md": TABLES,
     "docs/masses.md": {"jet_mass_scale": jet_mass_scale},
     "README.md": {"summary": summary},
+    "docs/cluster.md": {"scale": scale},
 }
 
 if __name__ == "__main__":

@@ -164,8 +164,6 @@ def features_run(folder: Path, source: Path, number: int) -> dict[str, Any]:
 
 def draw(result: dict[str, Any], path: Path) -> None:
     """Draw memory and CPU time against events."""
-    from matplotlib.ticker import FuncFormatter
-
     from bumphunt.plots.style import BLUE, GREEN, ORANGE, PURPLE, new_figure, style
 
     colours = (BLUE, ORANGE, GREEN, PURPLE)
@@ -178,12 +176,13 @@ def draw(result: dict[str, Any], path: Path) -> None:
             rows = [row for row in result["rows"] if tuple(row[name] for name in names) == setting]
             rows.sort(key=lambda row: row["events"])
             label = f"{setting[0]} repeats, {'with' if setting[1] else 'no'} networks, {setting[2]} workers"
-            events = [row["events"] for row in rows]
+            events = [row["events"] / 1e6 for row in rows]
             memory.plot(events, [row["peak_mb"] / 1000 for row in rows], "o-", color=colour, label=label)
             cpu.plot(events, [row["cpu_seconds"] for row in rows], "o-", color=colour, label=label)
         for axes, title in ((memory, "peak memory of all processes [GB]"), (cpu, "CPU time [s]")):
-            axes.set(xlabel="events", ylabel=title, xscale="log", yscale="log")
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.set(xlabel="million events", ylabel=title)
+            axes.set_xlim(left=0.0)
+            axes.set_ylim(0.0, 1.2 * axes.get_ylim()[1])
         memory.legend(loc="upper left", fontsize=8.5)
         figure.savefig(path)
 
@@ -199,6 +198,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--figure", type=Path)
     arguments = parser.parse_args()
+    if arguments.folder is not None:  # where events lie is no part of the result
+        place = sys.argv.index("--folder")
+        del sys.argv[place : place + 2]
     known = arguments.json is not None and arguments.json.exists()
     result: dict[str, Any] = json.loads(arguments.json.read_text("utf-8")) if known else {"rows": []}
     with tempfile.TemporaryDirectory() as temporary:

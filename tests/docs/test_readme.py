@@ -34,7 +34,7 @@ def tables() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/trust.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/trust.md", "docs/cluster.md"])
 def test_tables_are_those_of_the_last_results(tables: ModuleType, page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     assert tables.with_tables(text, tables.PAGES[page]) == text, "run python analysis/trust_tables.py"
