@@ -171,6 +171,8 @@ def test_a_binomial_p_value_is_that_of_scipy():
         column = np.full((1, 1), float(on)), np.full((1, 1), off * ratio)
         assert highest_z(*column, ratio)[0] == pytest.approx(max(z_from_p(expected), 0.0), abs=1e-6)
     assert excess_p_values(np.array([0.0]), np.array([-1.0]), 1.0)[0] == 1.0
+    # no event is no excess, and its significance still a number
+    assert excess_z(np.array([0.0]), np.array([5.0]), 1.0)[0] == pytest.approx(-8.2, abs=0.1)
 
 
 def test_weights_by_rank_are_those_of_the_docstring():
@@ -182,6 +184,9 @@ def test_weights_by_rank_are_those_of_the_docstring():
     assert many[0] == many[10]  # the heaviest are alike
     assert many[0] > many[40]
     assert many.sum() == pytest.approx((many**2).sum())
+    uncapped = np.log1p(2.0 / 3.0 * 1_000 / (np.arange(1_000) + 0.5))
+    # 3 is the largest before scaling
+    assert many[0] / many[500] == pytest.approx(3.0 / uncapped[500])
 
 
 def test_weights_of_bins_keep_mean_and_variance_and_ask_for_events():
@@ -194,6 +199,14 @@ def test_weights_of_bins_keep_mean_and_variance_and_ask_for_events():
     assert (found.outside[signal > 0] == 0).all()
     assert (found.inside[signal == 0] == 0).all()
     assert found.ratio == pytest.approx((found.outside**2 @ counts) / (found.outside @ counts))
+    # the posterior of an efficiency c (1 + a t + b t^2), by hand
+    t = np.log(0.5 * (edges[1:] + edges[:-1]))
+    t -= np.average(t, weights=signal)
+    powers, beside = t[:, None] ** np.arange(3), signal == 0
+    prior = np.diag([0.0, 1.0 / 0.5**2, 1.0 / 1.0**2]) / 0.1
+    matrix = np.einsum("bi,bj,b->ij", powers[beside], powers[beside], counts[beside]) + prior
+    outside = powers[beside] @ np.linalg.inv(matrix) @ (powers.T @ (found.inside * counts))
+    np.testing.assert_allclose(found.outside[beside], outside, rtol=1e-9)
     # wider priors let the efficiency move more, which costs certainty
     loose = sidebands(counts, edges, signal=signal, side=signal == 0, part=0.1, slope=5.0, curvature=10.0)
     assert loose.ratio > found.ratio
@@ -207,6 +220,12 @@ def test_weights_of_bins_keep_mean_and_variance_and_ask_for_events():
     few = np.array([9.0, 0.0, 4.0, 0.0, 0.0, 0.0, 5.0])
     inside = sidebands(few, edges, signal=np.where(signal > 0, 0.3, 0.0), side=signal == 0, part=0.1).inside
     np.testing.assert_allclose(inside[2:5] / inside[3], [0.25, 1.0, 1.0])
+    # four are enough for a curve, bins of one event among them
+    four = np.array([90.0, 0.0, 30.0, 10.0, 0.0, 0.0, 1.0])
+    inside = sidebands(four, edges, signal=np.where(signal > 0, 0.3, 0.0), side=signal == 0, part=0.1).inside
+    filled = four > 0
+    curve = np.polyval(np.polyfit(t[filled], np.log(four[filled]), 2, w=np.sqrt(four[filled])), t)
+    np.testing.assert_allclose(inside[3] / inside[2], np.exp(curve[2] - curve[3]), rtol=1e-8)
     for empty in (np.where(signal > 0, 0.0, counts), np.where(signal > 0, counts, 0.0)):
         with pytest.raises(InputError, match="hold no events"):
             sidebands(empty, edges, signal=signal, side=signal == 0, part=0.1)

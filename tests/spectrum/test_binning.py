@@ -101,3 +101,9 @@ def test_twelve_bins_and_two_hundred_events_are_the_least():
         searched_range(mjj, ratio=1.03, low=2_000.0, high=2_000.0 * 1.03**11.99)
     with pytest.raises(InputError, match=r"199 events are too few .* at least 200"):
         searched_range(mjj[1:], ratio=1.03)
+
+
+def test_an_upper_end_leaves_twenty_events_and_not_one_more():
+    mjj = np.concatenate([np.geomspace(2_000.0, 4_000.0, 300), 5_000.0 + np.arange(20.0)])
+    # the twenty-first from above lies at 4000
+    assert searched_range(mjj, ratio=1.001, low=2_000.0)[-1] > 4_900.0
