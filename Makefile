@@ -6,7 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock docs notebooks fidelity response null-experiments injections power limit-coverage nulls chaos fuzz mutants mass-stability test-kernels jet-mass-scale other-simulation fit-calibration real-spectra cwola-quality vae-quality figures studies paper benchmarks clean
+.PHONY: help install run test lint lock docs notebooks fidelity response null-experiments injections power reach limit-coverage nulls chaos fuzz mutants mass-stability test-kernels jet-mass-scale other-simulation fit-calibration real-spectra cwola-quality vae-quality figures studies paper benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -81,6 +81,9 @@ power: install  ## thirty fixed boxes with signal: median z, verified share, int
 
 jet-mass-scale: install  ## jet masses of background: what data are compared with, and how well that is known (1 minute)
 	$(BIN)/python analysis/jet_mass_scale.py
+
+reach: install  ## CWoLa and the prior-assisted search in boxes with weak signal (a minute a box; grows)
+	$(BIN)/python analysis/reach.py --both --workers $(WORKERS) --strengths 0.4 0.7 1 --boxes 3
 
 other-simulation: install  ## masses and yields in light boxes of four detectors, a line a box (15 minutes; grows)
 	$(BIN)/python analysis/other_simulation.py

@@ -29,7 +29,7 @@ from bumphunt.events import BlindEvents
 from bumphunt.pipeline.prior_answer import outcome_of, prepare_for
 from bumphunt.pipeline.prior_search import scan_hypotheses
 from bumphunt.pipeline.search import prepare_search
-from bumphunt.significance.checks import window_checks
+from bumphunt.significance.checks import hypotheses_check, window_checks
 
 CONFIG = bumphunt.AnalysisConfig()
 
@@ -68,10 +68,12 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
     found = scan_hypotheses(prepare_for(search), seed=task["number"])
     best = found.maps[found.best]
     checks = window_checks(outcome_of(search, found)[1].results[0], thresholds=CONFIG.checks)
+    checks = (*checks, *hypotheses_check(found.elsewhere))
     return {
         "n_searched": len(search.mjj),
         "z_local": round(found.z_local, 3),
         "z_permuted": round(found.z_global, 3),
+        "elsewhere": round(found.elsewhere, 2),
         "failed": [check.name for check in checks if not check.passed],
         "null_median": round(best.null_median, 3),
         "best": [round(x, 1) for x in (best.low, best.high, best.best_m_x, best.best_m_y)],

@@ -39,7 +39,7 @@ PLAIN = "plain_jet"
 """Signal whose lighter jet is one of background: nothing that the prior knows."""
 HALF_WINDOW = 0.057
 """Half of the window, relative to the resonance, in which S/sqrt(B) counts: 3.3-3.7 TeV for 3.5 TeV."""
-BOTH = {
+BOTH: dict[str, Any] = {
     "searches": ["cwola", "prior"],
     "vae": {"enabled": False},
     "autoencoder": {"enabled": False},
@@ -124,8 +124,13 @@ def search(events: BlindEvents, settings: PriorSettings, *, seed: int) -> PriorF
 def both_searches(task: dict[str, Any]) -> dict[str, Any]:
     """Hunt in one box with both searches, at default settings but for what is no part of the answer."""
     events, injected = make_box(task)
+    config, mass = BOTH, MODELS[task["model"]][0][0]
+    if task.get("near"):
+        centres = mass * np.array([1.0 - HALF_WINDOW, 1.0, 1.0 + HALF_WINDOW])
+        windows = [[round(c * (1.0 - HALF_WINDOW)), round(c * (1.0 + HALF_WINDOW))] for c in centres.tolist()]
+        config = {**BOTH, "search": {**BOTH["search"], "windows": windows}}
     begun = time.process_time()
-    answers = bumphunt.hunt(events, config=BOTH, seed=1).answers
+    answers = bumphunt.hunt(events, config=config, seed=1).answers
     return {
         "injected": injected,
         "z_global": round(answers.z_global, 3),
@@ -153,6 +158,7 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
         "z_local": round(found.z_local, 3),
         "z_global": round(found.z_global, 3),
         "null_median": round(best.null_median, 3),
+        "elsewhere": round(found.elsewhere, 2),
         "right": bool(injected and best.low < masses[0] * 1.02 and best.high > masses[0] * 0.98 and near),
         "best": [round(x, 1) for x in (best.low, best.high, best.best_m_x, best.best_m_y)],
         "counts": [best.n_observed, round(best.n_expected, 2), round(best.n_expected_error, 2)],
@@ -182,11 +188,13 @@ def table(lines: list[dict[str, Any]]) -> pd.DataFrame:
 def table_of_both(lines: list[dict[str, Any]]) -> pd.DataFrame:
     """Return the median global significance of each search, and of both, by model, size and strength."""
     rows = []
-    for (model, size, strength), group in pd.DataFrame(lines).groupby(["model", "size", "strength"]):
+    frame = pd.DataFrame(lines)
+    frame["near"] = [line.get("near", False) for line in lines]
+    for (near, model, size, strength), group in frame.groupby(["near", "model", "size", "strength"]):
         alone = {name: [found[name]["z_global"] for found in group["per_search"]] for name in ("cwola", "prior")}
         rows.append(
-            {"model": model, "size": size, "S/sqrt(B)": strength, "boxes": len(group)}
-            | {"injected": int(group["injected"].median())}
+            {"windows": "near" if near else "all", "model": model, "size": size, "S/sqrt(B)": strength}
+            | {"boxes": len(group), "injected": int(group["injected"].median())}
             | {name: round(float(np.median(z)), 2) for name, z in {**alone, "both": group["z_global"]}.items()}
             | {"both, least": group["z_global"].min(), "found by prior": int((group["found_by"] == "prior").sum())}
         )
@@ -203,6 +211,9 @@ def main() -> None:
     parser.add_argument("--strengths", nargs="+", type=float, default=[0.0, 0.4, 0.55, 0.8, 1.2])
     parser.add_argument("--boxes", type=int, default=10, help="of each kind; 0 prints what is there")
     parser.add_argument("--follow", type=float, default=0.0, help="add this part of mjj to both jet masses")
+    parser.add_argument(
+        "--near", action="store_true", help="with --both: the resonance's window and its neighbours only"
+    )
     parser.add_argument("--both", action="store_true", help="hunt with both searches, and write reach_both.jsonl")
     arguments = parser.parse_args()
     arguments.scratch.mkdir(parents=True, exist_ok=True)
@@ -213,6 +224,8 @@ def main() -> None:
         todo += tasks(
             arguments.scratch, chosen, arguments.sizes, arguments.strengths, arguments.boxes, follow=arguments.follow
         )
+    if arguments.near:
+        todo = [{**task, "set": f"{task['set']} near", "near": True} for task in todo]
     if arguments.both:
         origin = boxes.stamp(config_from_dict(BOTH), seed=1)
         path = arguments.result.with_name("reach_both.jsonl")
