@@ -136,7 +136,7 @@ def test_a_flat_layout(monkeypatch, tmp_path):
     table["mjj"], table["mj1"], table["mj2"] = 3_500.0, 500.0, 100.0
     path = tmp_path / "events.npy"
     np.save(path, table)
-    with pytest.raises(bumphunt.InputError, match="neither parquet"):
+    with pytest.raises(bumphunt.InputError, match="a numpy array, which is not read"):
         recognition.read(Location(path=path))
 
     layout = eval(line, {"Layout": recognition.Layout})

@@ -65,10 +65,10 @@ def test_what_is_up_to_date_is_left_alone(output):
 
 def test_numbers_say_what_the_documents_say(output):
     generated = record(output, "generated")["numbers"]["closeness"]
-    assert generated["seed, best fit"]["auc"] > 0.95, "events on a curve are told from real ones"
+    assert generated["report, best fit"]["auc"] > 0.95, "events on a curve are told from real ones"
     best = generated["mixture, residuals, margins"]
     assert best["auc"] < 0.75
-    assert best["largest_ks"] < 0.5 * generated["seed, best fit"]["largest_ks"]
+    assert best["largest_ks"] < 0.5 * generated["report, best fit"]["largest_ks"]
     assert abs(generated["real events (floor)"]["auc"] - 0.5) < 0.1
     models = record(output, "classifiers")["numbers"]["models"]
     assert models["boosted trees"]["auc"] > models["decision tree"]["auc"] > 0.8
