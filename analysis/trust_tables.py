@@ -191,7 +191,7 @@ def summary(results: Path) -> str:
             "`make null-experiments`",
         ],
         [
-            "180 signal events in 100,000 (3500/500/100 GeV)",
+            "180 signal events in 100,000 (three mass points, one with three prongs)",
             f"{claimed} of {len(strong)} claimed, median {z:.1f}σ global",
             "0.2",
             "`make power`",
