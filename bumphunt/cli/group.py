@@ -124,12 +124,12 @@ def report_errors() -> Iterator[None]:
         except MemoryError as error:
             said = f" ({error})" if str(error) else ""
             _end(f"not enough memory{said}; give fewer events or --workers", MISTAKE)
+        except RecursionError:
+            _end("the input is nested too deeply; check its brackets", MISTAKE)
         except (ImportError, RuntimeError) as error:
             if not any(said in str(error) for said in _NO_ROOM):
                 raise
             _end(f"not enough memory ({error}); give fewer events or --workers, or raise its limit", MISTAKE)
-        except RecursionError:
-            _end("the input is nested too deeply; check its brackets", MISTAKE)
         except Terminated:
             _end("terminated; repeat the command with --resume where it has one", TERMINATED)
         except KeyboardInterrupt:

@@ -17,7 +17,7 @@ def encoding_of(head: bytes) -> str | None:
     --------
     >>> encoding_of("mjj,mj1".encode("utf-16")), encoding_of("mjj,mj1".encode("utf-16-le"))
     ('UTF-16', 'UTF-16LE')
-    >>> encoding_of("mjj,µ".encode("latin-1")), encoding_of("mjj,µ".encode()), encoding_of(bytes(range(99)))
+    >>> encoding_of("µ,mjj,mj1".encode("latin-1")), encoding_of("mjj,µ".encode()), encoding_of(bytes(range(99)))
     ('ISO-8859-1', None, None)
     """
     for mark, name in _MARKS:

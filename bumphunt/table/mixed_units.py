@@ -27,8 +27,8 @@ def rows_in_larger_unit(values: FloatArray) -> int:
     --------
     >>> import numpy as np
     >>> masses = np.geomspace(2000.0, 8000.0, 100)
-    >>> rows_in_larger_unit(np.append(masses, masses[:40] / 1000))
-    40
+    >>> rows_in_larger_unit(np.append(masses, masses[::3] / 1000))
+    34
     >>> rows_in_larger_unit(np.append(masses, np.full(40, 2.0)))
     0
     """
