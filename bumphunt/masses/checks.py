@@ -4,6 +4,8 @@ An excess may stand while its masses do not: the fit gives numbers for any event
 assumes. Thresholds are declared here, before any data are seen.
 """
 
+from functools import partial
+
 import numpy as np
 
 from bumphunt.masses.constants import (
@@ -24,6 +26,8 @@ from bumphunt.masses.constants import (
 from bumphunt.masses.response import jet_response
 from bumphunt.masses.signal_table import SignalTable
 from bumphunt.results import Check, FloatArray, Interval, MassFit
+
+_check = partial(Check.judged, applies_to="masses")
 
 
 def mass_checks(fit: MassFit, *, n_events: int, jet_ratio: float, table: SignalTable) -> tuple[Check, ...]:
@@ -214,21 +218,6 @@ _DECAYS = {
     "three prongs": "each of them to three quarks that one jet holds (three prongs)",
     "as simulated": "each of them as in the simulated signal that the response was made of",
 }
-
-
-def _check(
-    name: str, value: float, *, meaning: str, at_least: float = float("nan"), at_most: float = float("nan")
-) -> Check:
-    lower = np.isfinite(at_least)
-    passed = bool(value >= at_least) if lower else bool(value <= at_most)  # not a number fails
-    return Check(
-        name=name,
-        passed=passed,
-        value=float(value),
-        threshold=float(at_least if lower else at_most),
-        meaning=meaning,
-        applies_to="masses",
-    )
 
 
 def _beyond_resolutions(log_widths: FloatArray) -> float:

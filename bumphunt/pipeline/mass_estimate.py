@@ -79,12 +79,7 @@ def estimate_masses(
             growth=growth,
             tau21=_tau21(search, chosen),
             n_file=len(search.mjj),
-            width=task.null.at(
-                n_window=result.n_window,
-                cut_fraction=fraction,
-                n_features=task.features.shape[1],
-                repeats=config.cwola.repeats,
-            )[1],
+            width=task.null_at(fraction)[1],
         )
         try:
             select = None if selection is None else selection.at(fraction)

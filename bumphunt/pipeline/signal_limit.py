@@ -231,12 +231,7 @@ def selected_count(
         excess_variance=float(np.mean([each.repeat_variance[place] for each in trainings]))
         * (1.0 / task.config.limit.repeats - 1.0 / task.config.cwola.repeats),
     )
-    mean, width = task.null.at(
-        n_window=float(task.window.signal_region(task.mjj).sum()),
-        cut_fraction=task.config.search.cut_fractions[place],
-        n_features=task.features.shape[1],
-        repeats=task.config.cwola.repeats,
-    )
+    mean, width = task.null_at(task.config.search.cut_fractions[place])
     number = SelectedCount(
         observed=float(spectrum.counts[spectrum.window].sum()),
         expected=result.n_expected,

@@ -62,6 +62,15 @@ class WindowTask:
         own = self.window.masked_bins(self.edges, guard=guard)
         return own if self.excluded is None else own | self.excluded
 
+    def null_at(self, cut_fraction: float) -> tuple[float, float]:
+        """Return mean and width of local z without signal in this window, at a cut."""
+        return self.null.at(
+            n_window=float(self.window.signal_region(self.mjj).sum()),
+            cut_fraction=cut_fraction,
+            n_features=self.features.shape[1],
+            repeats=self.config.cwola.repeats,
+        )
+
     def folds(self) -> Folds:
         """Return the fold of every event in each repeat, (events,) each; the same for all windows of a run."""
         return Folds(self.keys, folds=self.config.cwola.folds, repeats=self.config.cwola.repeats)

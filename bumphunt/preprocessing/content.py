@@ -9,7 +9,9 @@ The mixing is the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), wri
 
 import hashlib
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,7 @@ from bumphunt.rng import stream
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
+Numbers = TypeVar("Numbers", bound=npt.NDArray[Any])
 
 NOT_CONTENT = (LABEL, *IDENTIFIERS)
 """Columns that say nothing of what was measured: truth, and numbers that somebody gave the event."""
@@ -156,7 +159,30 @@ def tie_breakers(keys: Keys, *, repeat: int = 0) -> FloatArray:
     return _uniform(keys, "tie", repeat)
 
 
-class Folds:
+class _OfRepeats(ABC, Generic[Numbers]):
+    """Numbers of the events in every repeat, (events,) each, made when they are asked for."""
+
+    def __init__(self, keys: Keys, repeats: int) -> None:
+        self._keys, self._repeats = keys, repeats
+        self._last: tuple[int, Numbers] | None = None
+
+    @abstractmethod
+    def _made(self, repeat: int) -> Numbers:
+        """Make the numbers of a repeat."""
+
+    def __len__(self) -> int:
+        return self._repeats
+
+    def __getitem__(self, repeat: int, /) -> Numbers:
+        if not 0 <= repeat < self._repeats:
+            raise IndexError(repeat)  # ends an iteration
+        last = self._last  # read in one go: threads share this
+        if last is None or last[0] != repeat:
+            last = self._last = (repeat, self._made(repeat))
+        return last[1]
+
+
+class Folds(_OfRepeats[npt.NDArray[np.integer]]):
     """The numbers of :func:`fold_assignments` of every repeat, each made when it is asked for.
 
     Parameters
@@ -170,24 +196,15 @@ class Folds:
     """
 
     def __init__(self, keys: Keys, *, folds: int, repeats: int) -> None:
-        self._keys, self._folds, self._repeats = keys, folds, repeats
-        self._last: tuple[int, npt.NDArray[np.integer]] = (-1, np.empty(0, dtype=np.uint8))
+        super().__init__(keys, repeats)
+        self._folds = folds
 
-    def __len__(self) -> int:
-        return self._repeats
-
-    def __getitem__(self, repeat: int, /) -> npt.NDArray[np.integer]:
-        if not 0 <= repeat < self._repeats:
-            raise IndexError(repeat)  # ends an iteration
-        number, found = self._last  # read in one go: threads share this
-        if number != repeat:
-            small = np.min_scalar_type(self._folds)
-            found = fold_assignments(self._keys, folds=self._folds, repeat=repeat).astype(small)
-            self._last = (repeat, found)
-        return found
+    def _made(self, repeat: int) -> npt.NDArray[np.integer]:
+        small = np.min_scalar_type(self._folds)
+        return fold_assignments(self._keys, folds=self._folds, repeat=repeat).astype(small)
 
 
-class TieBreakers:
+class TieBreakers(_OfRepeats[FloatArray]):
     """The numbers of :func:`tie_breakers` of every repeat, each made when it is asked for.
 
     Thirty-two repeats of ten million events would take 2.6 GB at once.
@@ -201,20 +218,10 @@ class TieBreakers:
     """
 
     def __init__(self, keys: Keys, *, repeats: int) -> None:
-        self._keys, self._repeats = keys, repeats
-        self._last: tuple[int, FloatArray] = (-1, np.empty(0))
+        super().__init__(keys, repeats)
 
-    def __len__(self) -> int:
-        return self._repeats
-
-    def __getitem__(self, repeat: int, /) -> FloatArray:
-        if not 0 <= repeat < self._repeats:
-            raise IndexError(repeat)  # ends an iteration
-        number, found = self._last  # read in one go: threads share this
-        if number != repeat:
-            found = tie_breakers(self._keys, repeat=repeat)
-            self._last = (repeat, found)
-        return found
+    def _made(self, repeat: int) -> FloatArray:
+        return tie_breakers(self._keys, repeat=repeat)
 
 
 def content_digest(table: pd.DataFrame, columns: Sequence[str]) -> str:

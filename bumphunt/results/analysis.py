@@ -53,6 +53,28 @@ class Check(Result):
     meaning: str
     applies_to: str = "excess"
 
+    @classmethod
+    def judged(
+        cls,
+        name: str,
+        value: float,
+        *,
+        meaning: str,
+        at_least: float | None = None,
+        at_most: float = math.nan,
+        applies_to: str = "excess",
+    ) -> "Check":
+        """Return a check that passes on its side of the threshold; not a number fails."""
+        passed = value <= at_most if at_least is None else value >= at_least
+        return cls(
+            name=name,
+            passed=bool(passed),
+            value=float(value),
+            threshold=float(at_most if at_least is None else at_least),
+            meaning=meaning,
+            applies_to=applies_to,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answers(Result):

@@ -101,11 +101,10 @@ def deficit_check(fit: SpectrumFit, *, threshold: float) -> Check:
     low, high, seen, wanted = fit.edges[place], fit.edges[place + 1], fit.counts[place], fit.expected[place]
     what = "a dead bin" if seen == 0 else "a deficit"
     found = f": {mass_range(low, high)} GeV holds {seen:.0f} events where {wanted:.0f} are expected, {what}"
-    return Check(
-        name="no_deficit",
-        passed=p_value >= threshold,
-        value=p_value,
-        threshold=threshold,
+    return Check.judged(
+        "no_deficit",
+        p_value,
+        at_least=threshold,
         meaning="p-value of the deepest deficit of a bin outside the window or empty, at least the threshold; a "
         "failure is a bin without its events (a dead region, a hole of the trigger), which pulls the background down "
         "and makes an excess beside it" + (found if p_value < threshold else ""),
@@ -113,11 +112,10 @@ def deficit_check(fit: SpectrumFit, *, threshold: float) -> Check:
 
 
 def _goodness(name: str, p_value: float, threshold: float) -> Check:
-    return Check(
-        name=name,
-        passed=p_value >= threshold,
-        value=p_value,
-        threshold=threshold,
+    return Check.judged(
+        name,
+        p_value,
+        at_least=threshold,
         meaning="goodness-of-fit p-value of the background outside the best window and its neighbourhood, at least the "
         "threshold; a failure looks like sidebands that wander around the fitted curve, and what it predicts in the "
         "window is then no background",
@@ -147,20 +145,18 @@ def window_checks(window: WindowResult, *, thresholds: ChecksConfig) -> tuple[Ch
     folds_p_value = min(1.0, len(window.fold_p_values) * float(np.min(window.fold_p_values, initial=1.0)))
     return (
         goodness,
-        Check(
-            name="sculpting",
-            passed=distance <= thresholds.leakage,
-            value=distance,
-            threshold=thresholds.leakage,
+        Check.judged(
+            "sculpting",
+            distance,
+            at_most=thresholds.leakage,
             meaning="how far the score tells the inner from the outer sidebands, which a score blind to mjj cannot "
             "(distance of the AUC from 0.5 beyond two standard errors), at most the threshold; a failure looks like a "
             "hump that the cut itself makes in the spectrum, wherever the window is put",
         ),
-        Check(
-            name="fold_agreement",
-            passed=folds_p_value >= thresholds.fold_p_value,
-            value=folds_p_value,
-            threshold=thresholds.fold_p_value,
+        Check.judged(
+            "fold_agreement",
+            folds_p_value,
+            at_least=thresholds.fold_p_value,
             meaning="p-value for the folds of a repeat to disagree as much as they do (the worst of all repeats, times "
             "their number), at least the threshold; a failure looks like an excess in the events of one fold that the "
             "others do not have",
@@ -182,11 +178,10 @@ def _ordinary_events(window: WindowResult, threshold: float) -> tuple[Check, ...
     # a score that was trained on this very question spreads more than noise: what lies beyond three errors counts
     distance = max(window.ordinary - 0.5 - 3.0 * window.ordinary_error, 0.0)
     return (
-        Check(
-            name="ordinary_events",
-            passed=distance <= threshold,
-            value=distance,
-            threshold=threshold,
+        Check.judged(
+            "ordinary_events",
+            distance,
+            at_most=threshold,
             meaning="how far the score tells ordinary events of the window, not the most and the least anomalous, from "
             "those of the sidebands (AUC above 0.5 beyond three standard errors), at most the threshold; a failure "
             "looks like a feature that is shifted in a range of masses, or a kind of background that is more frequent "
@@ -201,11 +196,10 @@ def _agreement(window: WindowResult, threshold: float) -> tuple[Check, ...]:
     if not np.isfinite(pull):
         return ()
     return (
-        Check(
-            name="estimates_agree",
-            passed=pull <= threshold,
-            value=pull,
-            threshold=threshold,
+        Check.judged(
+            "estimates_agree",
+            pull,
+            at_most=threshold,
             meaning="difference of the fitted background and the one from the sidebands' efficiencies, in standard "
             "deviations, at most the threshold; a failure looks like two backgrounds, one without an excess",
         ),
@@ -221,11 +215,10 @@ def hypotheses_check(elsewhere: float) -> tuple[Check, ...]:
     if not np.isfinite(elsewhere):
         return ()
     return (
-        Check(
-            name="one_hypothesis",
-            passed=elsewhere <= MOST_ELSEWHERE,
-            value=elsewhere,
-            threshold=MOST_ELSEWHERE,
+        Check.judged(
+            "one_hypothesis",
+            elsewhere,
+            at_most=MOST_ELSEWHERE,
             meaning="by how many standard deviations hypotheses far from the best one in the plane of masses see an "
             "excess as well, at most the threshold; a failure looks like an excess at all masses of the daughters, as "
             "features make that change with the mass of the resonance",
