@@ -36,11 +36,11 @@ def test_batch_jobs_behind_a_stand_in_for_slurm_give_the_same_table(tmp_path: Pa
     here = write_features(raw, tmp_path / "here.parquet")
     commands = tmp_path / "bin"
     commands.mkdir()
-    # the job file is started where a machine of the batch system would start it
+    # the job file is copied, as a batch system does: it is deleted as soon as it is submitted
     stand_in(
         commands,
         "sbatch",
-        f'cp "$1" {tmp_path}/job.sh; sh "$1" >{tmp_path}/job.log 2>&1 &\necho Submitted batch job $!',
+        f'cp "$1" {tmp_path}/job.sh; sh {tmp_path}/job.sh >{tmp_path}/job.log 2>&1 &\necho Submitted batch job $!',
     )
     stand_in(commands, "scancel", 'pkill -P "$1"; kill "$1"; true')
     command = [sys.executable, str(CAMPAIGN / "dask_jobs.py"), "--jobs", "1", "--memory", "1GB", "--interface", "lo"]
