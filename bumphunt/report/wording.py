@@ -39,7 +39,7 @@ def three_answers(result: AnalysisResult, products: Products) -> tuple[Answer, A
 
 FAILURES = {
     "sideband_fit": "the smooth curve misses the data beside the window, so its count inside cannot be trusted",
-    "goodness_of_fit": "the smooth curve misses the spectrum beside the window, and what it says inside is no background",
+    "goodness_of_fit": "the smooth curve misses the spectrum beside the window, and its count inside misleads",
     "leakage": "the score follows the searched mass, and a cut on it can shape a bump by itself",
     "sculpting": "the selection itself shapes the spectrum: a bump, also without signal, wherever the window is put",
     "ordinary_events": "the background of the window is another than that beside it, as by a feature shifted there",
