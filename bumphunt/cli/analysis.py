@@ -253,6 +253,8 @@ def calibrate(
 @json_option
 def report(directory: Path, as_json: bool) -> None:
     """Draw the figures and report of a finished run in DIRECTORY again."""
+    from bumphunt.jobs.store import settle
     from bumphunt.report.html import write_report
 
+    settle(directory)
     show_written(write_report(directory), as_json)

@@ -14,7 +14,7 @@ from bumphunt.files import write_json
 from bumphunt.jobs.intake import take_in
 from bumphunt.jobs.progress import bar
 from bumphunt.jobs.provenance import request, versions
-from bumphunt.jobs.store import StageStore, output_folder
+from bumphunt.jobs.store import RunKeeper, output_folder
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import WindowTask, primary_scores
 from bumphunt.results import SCHEMA_VERSION, Answers, BlindResult, BlindWindow
@@ -50,8 +50,6 @@ def run_blind(
         If events or settings cannot be used.
     """
     with output_folder(output, resume=resume, overwrite=overwrite) as folder:
-        if resume:
-            _refuse_unblinded(folder)
         return _expect(
             events,
             folder,
@@ -92,7 +90,10 @@ def _expect(
     source = intake.source
     search = prepare_search(intake.events, settings, seed)
     # the request is that of the run, so that the run can go on in the same folder
-    store = StageStore(folder, request(source, settings, seed), resume=resume)
+    keeper = RunKeeper(folder, request(source, settings, seed), resume=resume)
+    if resume:
+        _refuse_unblinded(keeper.place)
+    store = keeper.store
     found: dict[int, tuple[BlindWindow, ...]] = {}
     for index in range(len(search.tasks)):
         if store.has(_name(index)):
@@ -116,7 +117,8 @@ def _expect(
             replace(window, mass_unit=settings.resonance.unit) for index in sorted(found) for window in found[index]
         ),
     )
-    write_json(folder / "result.json", result.to_dict())
+    write_json(keeper.place / "result.json", result.to_dict())
+    keeper.finish()
     return result
 
 

@@ -23,6 +23,7 @@ from bumphunt.jobs.intake import Events, take_in
 from bumphunt.jobs.own_calibration import FILE, Asked, OwnCalibration, check_asked
 from bumphunt.jobs.progress import RunBar, run_bar
 from bumphunt.jobs.provenance import versions
+from bumphunt.jobs.replacement import replacing
 from bumphunt.jobs.store import output_folder, refuse_foreign
 from bumphunt.pipeline.final_state import content_columns
 from bumphunt.pipeline.hunt import Clock, Findings, hunt_events
@@ -128,7 +129,8 @@ class Hunt:
         """
         with output_folder(folder, resume=False, overwrite=overwrite) as directory:
             refuse_foreign(directory)
-            self.write_into(directory)
+            with replacing(directory) as place:
+                self.write_into(place)
             return directory
 
     def write_into(self, directory: Path) -> None:

@@ -21,7 +21,7 @@ from bumphunt.jobs.hunt import LABEL_DIGITS
 from bumphunt.jobs.record_columns import Setting
 from bumphunt.jobs.record_limits import retrained_limits
 from bumphunt.jobs.record_tables import record_tables
-from bumphunt.jobs.store import LOCK
+from bumphunt.jobs.store import LOCK, settle
 from bumphunt.locks import locked
 from bumphunt.report.reading import read_results
 from bumphunt.results import SCHEMA_VERSION, AnalysisResult, Products, WindowResult
@@ -92,6 +92,7 @@ def publish(
         Without ``bumphunt[publish]``.
     """
     folder = Path(directory)
+    settle(folder)
     _check_finished(folder)
     result, products = read_results(folder)
     if not isinstance(result.input.get("content"), str) or not isinstance(result.input.get("n_events"), int):

@@ -14,7 +14,7 @@ from bumphunt.jobs.models import save_models as write_models
 from bumphunt.jobs.own_calibration import Asked, check_asked, request_of
 from bumphunt.jobs.progress import run_bar
 from bumphunt.jobs.provenance import request
-from bumphunt.jobs.store import FolderKeeper, output_folder
+from bumphunt.jobs.store import RunKeeper, output_folder
 from bumphunt.pipeline.frozen_selection import FrozenSelection, check_models_can_be_kept
 from bumphunt.pipeline.hunt import Findings
 from bumphunt.results import AnalysisResult
@@ -59,7 +59,7 @@ def run_analysis(
     resume : bool
         Go on with the stages that an interrupted run of the same request left in ``output``.
     overwrite : bool
-        Replace a finished result in ``output``, which is an error otherwise.
+        Replace a finished result in ``output``, which is an error otherwise; it stays until the new one is complete.
     max_bad_rows, luminosity_mask
         As in :func:`bumphunt.jobs.ingest.read_events`.
     ledger : path, optional
@@ -96,9 +96,11 @@ def run_analysis(
     check_asked(calibration, settings)
     asked = request_of(calibration)
     with output_folder(output, resume=resume, overwrite=overwrite) as folder, run_bar(shown=progress) as bar:
+        keepers: list[RunKeeper] = []
 
-        def keeper(source: dict[str, Any]) -> FolderKeeper:
-            return FolderKeeper(folder, {**request(source, settings, seed), **asked}, resume=resume)
+        def keeper(source: dict[str, Any]) -> RunKeeper:
+            keepers.append(RunKeeper(folder, {**request(source, settings, seed), **asked}, resume=resume))
+            return keepers[-1]
 
         found = hunt_and_keep(
             events,
@@ -115,9 +117,11 @@ def run_analysis(
         )
         found = found.with_looks(_looks(found, folder, ledger, seed=seed, plan=plan))
         bar.enter("report")
-        found.write_into(folder)
+        place = keepers[-1].begin_writing()
+        found.write_into(place)
         if save_models:
-            write_models(folder / MODELS, _trained_selection(found.findings, threads=workers), settings, onnx=onnx)
+            write_models(place / MODELS, _trained_selection(found.findings, threads=workers), settings, onnx=onnx)
+        keepers[-1].finish()
         return found.result
 
 

@@ -19,22 +19,21 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import InputError, as_line, warn_user
-from bumphunt.files import check_output_folder, make_folder, reason, write_atomically, write_json
+from bumphunt.files import check_output_folder, make_folder, write_atomically, write_json
 from bumphunt.jobs.array_files import mapped_arrays, save_arrays
+from bumphunt.jobs.replacement import (
+    PRODUCED,
+    begin_replacement,
+    bring_limits,
+    complete_replacement,
+    discard_replacement,
+    finish_replacement,
+    move_pending,
+    pending_replacement,
+    remove,
+)
 from bumphunt.locks import locked
 from bumphunt.pipeline.windows import WindowOutcome
-
-OUTPUTS = (
-    "result.json",
-    "products.json",
-    "report.html",
-    "workspace.json",
-    "workspace_inclusive.json",
-    "candidates.csv",
-    "hs3.json",
-    "calibration.json",
-)
-"""Files a run writes; a new run removes those of an old one first."""
 
 LAYOUT = 2
 """Form of the stored products; those of another one are another version's."""
@@ -63,21 +62,34 @@ def output_folder(output: str | Path, *, resume: bool = True, overwrite: bool = 
     if resume and overwrite:
         raise InputError("resume keeps what is in the output folder and overwrite removes it; give one of the two")
     check_output_folder(folder)
-    marked = any((folder / name).exists() for name in ("stages/request.json", "products.json"))
-    if marked and (folder / "result.json").exists() and not (resume or overwrite):
-        raise InputError(
-            f"{folder} holds a finished result; give --overwrite to replace it, --resume to complete what is missing, "
-            "or another --output"
-        )
     new = not folder.exists()
     make_folder(folder)
     refusal = f"{folder} is in use by another process of bumphunt; wait for it, or choose another --output"
     try:
         with locked(folder / LOCK, refusal=refusal):
+            complete_replacement(folder)
+            if not (resume or overwrite):
+                _refuse_finished(folder)
             yield folder
     finally:
         if new and {path.name for path in folder.iterdir()} <= {LOCK}:
             shutil.rmtree(folder, onerror=lambda *_: None)
+
+
+def settle(output: str | Path) -> None:
+    """Complete what a process that was killed left half-moved in an output folder; for commands that only read it."""
+    if move_pending(Path(output)):
+        with output_folder(output):
+            return
+
+
+def _refuse_finished(folder: Path) -> None:
+    marked = any((folder / name).exists() for name in ("stages/request.json", "products.json"))
+    if marked and (folder / "result.json").exists():
+        raise InputError(
+            f"{folder} holds a finished result; give --overwrite to replace it, --resume to complete what is missing, "
+            "or another --output"
+        )
 
 
 def refuse_foreign(directory: Path) -> list[Path]:
@@ -90,7 +102,7 @@ def refuse_foreign(directory: Path) -> list[Path]:
     """
     # a run leaves its request behind, a saved hunt what its figures are drawn from; any other folder is somebody's work
     ours = (directory / "stages" / "request.json", directory / "products.json")
-    found = [directory / name for name in ("stages", "figures", "models", "hepdata", *OUTPUTS)]
+    found = [directory / name for name in PRODUCED]
     found = [path for path in found if path.is_symlink() or path.exists()]
     # a disk that was full leaves a folder with nothing in it
     others = [path for path in found if path.is_symlink() or not path.is_dir() or any(path.iterdir())]
@@ -99,6 +111,11 @@ def refuse_foreign(directory: Path) -> list[Path]:
             f"{others[0]} was not made by this program and will not be overwritten; choose another --output"
         )
     return found
+
+
+def key_of(request: dict[str, Any]) -> str:
+    """Return the digest by which products are known as those of a request."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
 class StageStore:
@@ -118,7 +135,7 @@ class StageStore:
     def __init__(self, directory: Path, request: dict[str, Any], *, resume: bool) -> None:
         self.directory = directory
         self.folder = directory / "stages"
-        self.key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+        self.key = key_of(request)
         self._checked: dict[str, Any] = {}
         marker = self.folder / "request.json"
         if resume and self.folder.is_symlink() and marker.exists():
@@ -155,7 +172,7 @@ class StageStore:
     def _clear(self) -> None:
         found = refuse_foreign(self.directory)
         for path in found:
-            _remove(path)
+            remove(path)
 
     def has(self, name: str) -> bool:
         """Tell whether a product is there and whole; a damaged one is named in a warning and removed."""
@@ -168,7 +185,7 @@ class StageStore:
             warn_user(
                 f"{path} is damaged or belongs to another run ({as_line(error, length=100)}); it is computed again"
             )
-            _remove(path)
+            remove(path)
             return False
         return True
 
@@ -217,17 +234,6 @@ class StageStore:
         if not self.has(f"{name}.npz"):
             self.save_arrays(f"{name}.npz", make())
         return self.load_arrays(f"{name}.npz")
-
-
-def _remove(path: Path) -> None:
-    """Remove a file, a folder with what is in it, or a link but not what it leads to."""
-    try:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot remove {path}: {reason(error)}; remove it, or choose another --output") from error
 
 
 def _digest(data: Any) -> str:
@@ -298,3 +304,54 @@ class FolderKeeper:
     def kept(self, name: str) -> dict[str, npt.NDArray[Any]] | None:
         """Return the arrays kept under ``name``, if they are whole."""
         return self.store.load_arrays(f"{name}.npz") if self.store.has(f"{name}.npz") else None
+
+
+class RunKeeper(FolderKeeper):
+    """Keeps the stages of a run that leaves a finished result in its output folder alone until it has another.
+
+    Parameters
+    ----------
+    output : Path
+        Output folder, locked by the caller.
+    request, resume
+        As for :class:`StageStore`; without ``resume``, what is there is replaced.
+    """
+
+    def __init__(self, output: Path, request: dict[str, Any], *, resume: bool) -> None:
+        super().__init__(output, request, resume=resume)
+        self.output = output
+
+    @cached_property
+    def place(self) -> Path:
+        """Where all files of the run are written: the output folder, or a folder in it."""
+        if self.resume:
+            pending, own = pending_replacement(self.output), key_of(self.request)
+            if pending is None or _noted_key(self.output) == own != _noted_key(pending):
+                return self.output
+            return pending
+        refuse_foreign(self.output)
+        discard_replacement(self.output)
+        return begin_replacement(self.output) if (self.output / "result.json").exists() else self.output
+
+    @cached_property
+    def store(self) -> StageStore:
+        """The stages, opened."""
+        return StageStore(self.place, self.request, resume=self.resume)
+
+    def begin_writing(self) -> Path:
+        """Return the folder for the result."""
+        bring_limits(self.output, self.place)
+        return self.place
+
+    def finish(self) -> None:
+        """Put the result where it belongs, once all of it is written."""
+        if self.place != self.output:
+            finish_replacement(self.output)
+
+
+def _noted_key(directory: Path) -> str | None:
+    """Return the key in the marker of stages, if it can be read."""
+    try:
+        return str(json.loads((directory / "stages" / "request.json").read_text("utf-8"))["key"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None

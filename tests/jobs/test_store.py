@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bumphunt.errors import InputError
-from bumphunt.jobs.store import OUTPUTS, StageStore, output_folder
+from bumphunt.jobs.replacement import OUTPUTS
+from bumphunt.jobs.store import StageStore, output_folder
 
 REQUEST = {"sha256": "abc", "seed": 1, "config": {"search": {"windows": None}}, "version": "1"}
 
