@@ -42,7 +42,12 @@ from bumphunt.cli.group import (
     show_default=True,
     help="Windows to look into, those with most of the signal.",
 )
-@click.option("--search", default="cwola", show_default=True, help="The search whose selection is trained.")
+@click.option(
+    "--search",
+    metavar="NAME",
+    help="cwola, prior, or best: both, and of their limits the lowest expected one.  [default: best where the "
+    "configuration names both]",
+)
 @config_option
 @seed_option
 @workers_option
@@ -59,7 +64,7 @@ def limits(
     luminosity: float | None,
     acceptance: float | None,
     windows: int,
-    search: str,
+    search: str | None,
     config_path: Path | None,
     seed: int,
     workers: int,

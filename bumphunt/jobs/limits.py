@@ -16,35 +16,30 @@ from typing import Any
 import pandas as pd
 
 from bumphunt.config import AnalysisConfig
-from bumphunt.errors import InputError
-from bumphunt.execution import parallel_map
+from bumphunt.errors import InputError, NotSearchedError
 from bumphunt.jobs.hunt import as_config
 from bumphunt.jobs.intake import Events, take_in
-from bumphunt.jobs.limit_files import LimitStore, limit_store, write_limits
+from bumphunt.jobs.limit_files import limit_store, write_limits
+from bumphunt.jobs.limit_work import BEST, CWOLA, PRIOR, SEARCHES, Work
 from bumphunt.jobs.progress import bar
 from bumphunt.jobs.provenance import request, versions
 from bumphunt.jobs.signal_models import ModelEvents, model_of_masses, read_model
 from bumphunt.pipeline.fold_selection import window_models
-from bumphunt.pipeline.injections import Injection, InjectionResult, inject
-from bumphunt.pipeline.search import Search, prepare_search
+from bumphunt.pipeline.prior_limit import PriorData, prior_trainings
+from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.signal_limit import (
     check_trainable,
     choose,
     inclusive_limit_of,
     injections_of,
-    selected_limits,
     signal_sample,
     strengths_of,
     windows_of,
-    with_threads,
 )
-from bumphunt.pipeline.windows import WindowOutcome, WindowTask, search_window
 from bumphunt.results import ModelLimit, SignalLimits
 from bumphunt.significance.limits import check_luminosity
 
 SCHEMA = "1"
-SEARCHES = ("cwola",)
-"""Searches whose selection can be trained with injected signal."""
 
 Signal = pd.DataFrame | str | Path
 
@@ -57,11 +52,13 @@ class Duration:
     n_trainings: int
     seconds_each: float
     workers: int
+    n_prior: int = 0
+    seconds_prior: float = 0.0
 
     @property
     def seconds(self) -> float:
         """Seconds in all, by this number of workers."""
-        return self.n_trainings * self.seconds_each / self.workers
+        return (self.n_trainings * self.seconds_each + self.n_prior * self.seconds_prior) / self.workers
 
     def to_dict(self) -> dict[str, float | int]:
         """Return it as plain data."""
@@ -69,14 +66,21 @@ class Duration:
             "n_points": self.n_points,
             "n_trainings": self.n_trainings,
             "seconds_each": round(self.seconds_each, 4),
+            "n_prior_trainings": self.n_prior,
+            "seconds_prior_each": round(self.seconds_prior, 4),
             "workers": self.workers,
             "seconds": round(self.seconds, 1),
         }
 
     def __str__(self) -> str:
         many = f"{self.n_points} points" if self.n_points > 1 else "1 point"
+        parts = []
+        if self.n_trainings:
+            parts.append(f"{self.n_trainings} classifiers of {self.seconds_each:.3g} s each")
+        if self.n_prior:
+            parts.append(f"{self.n_prior} trainings of the prior-assisted search of {self.seconds_prior:.3g} s each")
         return (
-            f"{many}, {self.n_trainings} classifiers of {self.seconds_each:.3g} s each: about {self.seconds:.3g} s "
+            f"{many}, {' and '.join(parts)}: about {self.seconds:.3g} s "
             f"with {self.workers} worker{'s' if self.workers > 1 else ''}, and a few seconds a point for fits"
         )
 
@@ -90,7 +94,7 @@ def limits(
     luminosity: float | None = None,
     acceptance: float | None = None,
     config: AnalysisConfig | dict[str, Any] | None = None,
-    search: str = "cwola",
+    search: str | None = None,
     windows: int = 1,
     seed: int = 1,
     workers: int = 1,
@@ -119,8 +123,9 @@ def limits(
         sigma x B x acceptance. That of ``masses`` is known.
     config : AnalysisConfig or dict, optional
         Settings; ``limit.strengths``, ``limit.draws`` and ``limit.repeats`` say how signal is injected.
-    search : str
-        The search whose selection is trained; ``cwola``.
+    search : str, optional
+        The search that sets limits: ``cwola``, ``prior``, or ``best``, both and of their limits the one with the lowest
+        expectation, never the observed one. By default ``best`` where the configuration names both, else ``cwola``.
     windows : int
         Windows to look into, those that hold most of the signal; the one with the lowest expected limit answers.
     seed : int
@@ -138,7 +143,7 @@ def limits(
         If events, signals or settings cannot be used.
     """
     settings, models = as_config(config), _given(signals, masses, search, windows, seed)
-    check_trainable(settings)
+    search = search_of(settings, search)
     if luminosity is None:
         luminosity = settings.limit.luminosity
     if luminosity is not None:
@@ -148,15 +153,16 @@ def limits(
     asked = {**request(intake.source, settings, seed), "windows": windows, "search": search}
     opened = nullcontext(None) if output is None else limit_store(output, asked, resume=resume, overwrite=overwrite)
     with opened as store:
-        work = _Work(
+        work = Work(
             prepared=prepare_search(intake.events, settings, seed),
             n_events=len(intake.events),
+            search=search,
             workers=workers,
             scheduler=scheduler,
             store=store,
             watch=partial(bar, shown=progress),
         )
-        points = tuple(_point(work, model, search=search, windows=windows, luminosity=luminosity) for model in read)
+        points = tuple(_point(work, model, windows=windows, luminosity=luminosity) for model in read)
         found = SignalLimits(
             schema_version=SCHEMA,
             input=intake.source,
@@ -176,66 +182,55 @@ def limits_duration(
     *,
     masses: Sequence[Sequence[float]] = (),
     config: AnalysisConfig | dict[str, Any] | None = None,
-    search: str = "cwola",
+    search: str | None = None,
     windows: int = 1,
     seed: int = 1,
     workers: int = 1,
 ) -> Duration:
     """Say how long :func:`limits` would take, from the time of one repeat of one window; nothing is written."""
     settings, models = as_config(config), _given(signals, masses, search, windows, seed)
+    search = search_of(settings, search)
     intake = take_in(events, settings, networks=False)
     prepared = prepare_search(intake.events, settings, seed)
     searched: set[int] = set()
-    injected = 0
+    injected = n_prior = 0
     for model in models:
         read = _model(model, settings, None, seed)
         signal = signal_sample(prepared, read.table, name=read.name)
         for task in windows_of(prepared, signal, number=windows, name=read.name):
             searched.add(task.number)
             injected += len(injections_of(task, signal, strengths_of(task, None, signal), name=read.name))
+            n_prior += prior_trainings(settings)
     task = next(each for each in prepared.tasks if each.number in searched)
-    once = settings.model_copy(update={"cwola": settings.cwola.model_copy(update={"repeats": 1})})
-    start = time.perf_counter()
-    window_models(replace(task, config=once))
-    each = (time.perf_counter() - start) / settings.cwola.folds
-    repeats = len(searched) * settings.cwola.repeats + injected * settings.limit.repeats
+    each = seconds_each = 0.0
+    n_trainings = 0
+    if search != PRIOR:
+        once = settings.model_copy(update={"cwola": settings.cwola.model_copy(update={"repeats": 1})})
+        start = time.perf_counter()
+        window_models(replace(task, config=once))
+        each = (time.perf_counter() - start) / settings.cwola.folds
+        repeats = len(searched) * settings.cwola.repeats + injected * settings.limit.repeats
+        n_trainings = repeats * settings.cwola.folds
+    if search != CWOLA:
+        start = time.perf_counter()
+        try:
+            PriorData.of(prepared)
+        except NotSearchedError:
+            if search == PRIOR:
+                raise
+            n_prior = -1
+        seconds_each = time.perf_counter() - start
     return Duration(
-        n_points=len(models), n_trainings=repeats * settings.cwola.folds, seconds_each=each, workers=workers
+        n_points=len(models),
+        n_trainings=n_trainings,
+        seconds_each=each,
+        n_prior=0 if search == CWOLA else n_prior + 1,
+        seconds_prior=seconds_each,
+        workers=workers,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Work:
-    """What all points share."""
-
-    prepared: Search
-    n_events: int
-    workers: int
-    scheduler: str | None
-    store: LimitStore | None
-    watch: Any
-
-    def outcome(self, task: WindowTask) -> WindowOutcome:
-        """Return what training on the data themselves gives, computed once a window."""
-        kept = None if self.store is None else self.store.window(task.number)
-        if kept is None:
-            kept = search_window(replace(task, threads=self.workers))
-            if self.store is not None:
-                self.store.keep_window(task.number, kept)
-        return kept
-
-    def train(self, injections: list[Injection], name: str) -> list[InjectionResult]:
-        """Return what the trainings with injected signal give, in their order."""
-        results: dict[int, InjectionResult] = {}
-        todo = with_threads(injections, max(1, self.workers // len(injections)))
-        with self.watch(name, len(todo), done=0) as advance:
-            for index, found in parallel_map(inject, todo, workers=self.workers, scheduler=self.scheduler):
-                results[index] = found
-                advance()
-        return [results[index] for index in range(len(todo))]
-
-
-def _point(work: _Work, model: ModelEvents, *, search: str, windows: int, luminosity: float | None) -> ModelLimit:
+def _point(work: Work, model: ModelEvents, *, windows: int, luminosity: float | None) -> ModelLimit:
     """Return the limit on one model, from the store where it is done."""
     place = hashlib.sha256(f"{model.key} {model.acceptance!r}".encode()).hexdigest()[:16]
     kept = None if work.store is None else work.store.point(place)
@@ -246,9 +241,7 @@ def _point(work: _Work, model: ModelEvents, *, search: str, windows: int, lumino
             if task.config.limit.strengths is not None:  # refuse a small sample before anything is fitted
                 injections_of(task, signal, task.config.limit.strengths, name=model.name)
             inclusive = inclusive_limit_of(work.prepared, task, signal)
-            injections = injections_of(task, signal, strengths_of(task, inclusive, signal), name=model.name)
-            trained = work.train(injections, model.name)
-            selected = selected_limits(task, work.outcome(task), trained, n_events=work.n_events)
+            selected, said = work.limits_in(task, model, signal, inclusive)
             choice = choose(inclusive, selected)
             tried.append(
                 ModelLimit(
@@ -257,11 +250,11 @@ def _point(work: _Work, model: ModelEvents, *, search: str, windows: int, lumino
                     low=task.window.low,
                     high=task.window.high,
                     in_window=float(task.window.signal_region(signal.mjj).mean()),
-                    search=search,
+                    search=choice.search or (CWOLA if work.search == BEST else work.search),
                     inclusive=choice.inclusive,
                     selected=choice.selected,
                     chosen=choice.chosen,
-                    notes=choice.notes,
+                    notes=(*choice.notes, *said),
                     acceptance=model.acceptance,
                 )
             )
@@ -272,16 +265,19 @@ def _point(work: _Work, model: ModelEvents, *, search: str, windows: int, lumino
     return replace(kept, luminosity=luminosity, name=model.name)
 
 
+def search_of(config: AnalysisConfig, search: str | None) -> str:
+    """Return the search that sets limits, and refuse settings with which it cannot."""
+    found = search or (BEST if "prior" in config.searches else CWOLA)
+    if found != PRIOR:
+        check_trainable(config)
+    return found
+
+
 def _given(
-    signals: Signal | Sequence[Signal], masses: Sequence[Sequence[float]], search: str, windows: int, seed: int
+    signals: Signal | Sequence[Signal], masses: Sequence[Sequence[float]], search: str | None, windows: int, seed: int
 ) -> list[Signal | tuple[float, ...]]:
     """Return all models that are asked for, or refuse what makes no sense before anything is read."""
-    if search == "prior":
-        raise InputError(
-            "search is 'prior', which is trained on simulated signal of all masses and not again with one model "
-            "injected; limits are set by 'cwola'"
-        )
-    if search not in SEARCHES:
+    if search is not None and search not in SEARCHES:
         raise InputError(f"no limits can be set by the search {search!r}; choose one of {', '.join(SEARCHES)}")
     if windows < 1:
         raise InputError(f"windows is {windows}; give at least 1")

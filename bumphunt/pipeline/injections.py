@@ -19,6 +19,7 @@ from bumphunt.preprocessing.content import Keys
 from bumphunt.rng import generator
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 LEAST_PROBES, MOST_PROBES = 200, 4000
 """Signal events that are not injected, to see who passes: at least (or the sample is too small), and at most."""
@@ -50,6 +51,23 @@ class SignalSample:
     def needed(self, strength: float) -> int:
         """Return how many events a sample must have for a strength to be injected."""
         return int(np.ceil(strength + 5.0 * np.sqrt(strength))) + LEAST_PROBES
+
+    def parted(self, strength: float, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+        """Return which events to inject, a Poisson number of them, and which others to see who passes.
+
+        Raises
+        ------
+        InputError
+            If there are too few for the strength.
+        """
+        number = min(int(rng.poisson(strength)), len(self) - LEAST_PROBES)
+        if number < 0 or len(self) < self.needed(strength):
+            raise InputError(
+                f"{len(self)} signal events are too few to inject {strength:g} of them; give at least "
+                f"{self.needed(strength)}, or smaller limit.strengths"
+            )
+        order = rng.permutation(len(self))
+        return order[:number], order[number : number + MOST_PROBES]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,14 +107,8 @@ def inject(injection: Injection) -> InjectionResult:
     """
     start, task, signal = time.perf_counter(), injection.task, injection.signal
     rng = generator(task.seed, "injection", task.number, int(1000 * injection.strength), injection.draw)
-    n_injected = min(int(rng.poisson(injection.strength)), len(signal) - LEAST_PROBES)
-    if n_injected < 0 or len(signal) < signal.needed(injection.strength):
-        raise InputError(
-            f"{len(signal)} signal events are too few to inject {injection.strength:g} of them; give at least "
-            f"{signal.needed(injection.strength)}, or smaller limit.strengths"
-        )
-    order = rng.permutation(len(signal))
-    injected, probes = order[:n_injected], order[n_injected : n_injected + MOST_PROBES]
+    injected, probes = signal.parted(injection.strength, rng)
+    n_injected = len(injected)
     injected, seen = injected[signal.inside[injected]], probes[signal.inside[probes]]
     mixed = _with_signal(injection, injected, rng)
     models = window_models(mixed, threads=mixed.threads)
@@ -118,7 +130,7 @@ def inject(injection: Injection) -> InjectionResult:
     )
 
 
-def _with_signal(injection: Injection, injected: npt.NDArray[np.int64], rng: np.random.Generator) -> WindowTask:
+def _with_signal(injection: Injection, injected: IntArray, rng: np.random.Generator) -> WindowTask:
     """Return the window's task on events whose features were dealt out anew, signal events behind them."""
     task, signal = injection.task, injection.signal
     background = task.features[dealt(task.mjj, rng=rng, whole=injection.decorrelated)]
@@ -133,7 +145,7 @@ def _with_signal(injection: Injection, injected: npt.NDArray[np.int64], rng: np.
     )
 
 
-def dealt(mjj: FloatArray, *, rng: np.random.Generator, whole: bool) -> npt.NDArray[np.int64]:
+def dealt(mjj: FloatArray, *, rng: np.random.Generator, whole: bool) -> IntArray:
     """Return whose features each event gets, shape (events,): every event's are given once.
 
     Parameters

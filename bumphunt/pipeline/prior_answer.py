@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bumphunt.config import AnalysisConfig
 from bumphunt.errors import NotSearchedError
-from bumphunt.events import drop_truth
+from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.masses.acceptance import Select
 from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.final_state import is_dijet
@@ -29,7 +30,7 @@ from bumphunt.pipeline.prior_search import (
 from bumphunt.pipeline.prior_windows import PriorSettings, score_by
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask
-from bumphunt.preprocessing.content import fold_assignments
+from bumphunt.preprocessing.content import Keys, fold_assignments
 from bumphunt.preprocessing.splits import MassWindow
 from bumphunt.results import HypothesisScan, WindowResult
 from bumphunt.scores.ranks import ranks
@@ -156,18 +157,50 @@ def _covered(search: Search) -> tuple[MassWindow, ...]:
     return covered_windows([task.window for task in search.tasks], table)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PriorRequest:
+    """What the score is trained on: searched events, hashes of their content, windows with simulated signal, bins."""
+
+    events: BlindEvents
+    keys: Keys
+    windows: tuple[MassWindow, ...]
+    edges: FloatArray
+    config: AnalysisConfig
+    seed: int
+
+    def prepare(self) -> PreparedPrior:
+        """Train the score."""
+        return prepare_prior(
+            self.events,
+            self.windows,
+            self.edges,
+            self.folds(),
+            seed=self.seed,
+            settings=PriorSettings(family=self.config.search.family, sqrt_s=self.config.sqrt_s),
+            table=response_named(self.config.masses.response).table,
+        )
+
+    def folds(self) -> npt.NDArray[np.int64]:
+        """Return the part of the events that each is in, shape (events,)."""
+        return fold_assignments(self.keys, folds=FOLDS, repeat=0)
+
+
+def request_of(search: Search) -> PriorRequest:
+    """Return what the score of a search is trained on: the windows are those in which signal is simulated."""
+    first = search.tasks[0]
+    return PriorRequest(
+        events=search.events,
+        keys=first.keys,
+        windows=_covered(search),
+        edges=search.edges,
+        config=first.config,
+        seed=first.seed,
+    )
+
+
 def prepare_for(search: Search) -> PreparedPrior:
     """Train the score for the windows of a search in which signal is simulated."""
-    first = search.tasks[0]
-    return prepare_prior(
-        search.events,
-        _covered(search),
-        search.edges,
-        fold_assignments(first.keys, folds=FOLDS, repeat=0),
-        seed=first.seed,
-        settings=PriorSettings(family=first.config.search.family, sqrt_s=first.config.sqrt_s),
-        table=response_named(first.config.masses.response).table,
-    )
+    return request_of(search).prepare()
 
 
 def stored_findings(found: PriorFindings) -> Arrays:

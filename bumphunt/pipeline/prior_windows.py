@@ -22,6 +22,7 @@ from bumphunt.spectrum.functions import SQRT_S
 from bumphunt.spectrum.spectrum import Spectrum
 from bumphunt.statistics import p_from_z
 
+BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
@@ -133,14 +134,15 @@ def score_inputs(
     return found
 
 
-def _inputs(task: HypothesisTask) -> FloatArray:
+def inputs_of(task: HypothesisTask) -> FloatArray:
+    """Return what the score sees of the events of a task, shape (events, features + 1)."""
     at = np.zeros(len(task.quantiles), dtype=np.int64)
     return score_inputs(task.quantiles, task.decorrelation, [task.reference], at)
 
 
 def hypothesis_score(task: HypothesisTask, m_x: float, m_y: float) -> FloatArray:
     """Return the log likelihood ratio of one hypothesis for every event, -1e3 where its jets are far off, (events,)."""
-    return score_by(task.models, task, _inputs(task), task.folds, m_x, m_y)
+    return score_by(task.models, task, inputs_of(task), task.folds, m_x, m_y)
 
 
 def score_by(
@@ -154,7 +156,7 @@ def score_by(
 
 def select_hypotheses(task: HypothesisTask) -> HypothesisSelections:
     """Return which events each hypothesis keeps at each cut."""
-    settings, inputs = task.settings, _inputs(task)
+    settings, inputs = task.settings, inputs_of(task)
     score = log_ratio(task.models, inputs, folds=task.folds)
     shapes = MassShapes(task.table, reference=task.reference, jets=task.signal_jets)
     cell = cells(inputs[:, :2])
@@ -186,18 +188,16 @@ def select_hypotheses(task: HypothesisTask) -> HypothesisSelections:
     return HypothesisSelections(
         hypotheses=np.array(hypotheses),
         part=part,
-        selections=Selections(sidebands=_sidebands(task, part, weights), members=np.stack(members), weights=weights),
+        selections=Selections(sidebands=sidebands_of(task, part, weights), members=np.stack(members), weights=weights),
     )
 
 
-def _sidebands(task: HypothesisTask, part: float, weights: FloatArray) -> tuple[Sidebands, ...]:
+def sidebands_of(task: HypothesisTask, part: float, weights: FloatArray) -> tuple[Sidebands, ...]:
     """Return how events count for each mass of the resonance."""
-    window, edges = task.window, task.edges
-    centres = 0.5 * (edges[:-1] + edges[1:])
-    around = window.masked_bins(edges, guard=task.settings.guard)
-    side = (centres > window.sideband_low) & (centres < window.sideband_high) & ~around
+    around, side = beside(task)
     if not task.inclusive[side].any():
-        raise NotSearchedError(f"{window} has no events in sidebands clear of its guard; give wider sidebands")
+        raise NotSearchedError(f"{task.window} has no events in sidebands clear of its guard; give wider sidebands")
+    edges = task.edges
     step = float(np.log(edges[1] / edges[0]))
     masses = [task.reference * float(np.exp(offset * step)) for offset in task.settings.offsets]
     plain = [
@@ -205,6 +205,14 @@ def _sidebands(task: HypothesisTask, part: float, weights: FloatArray) -> tuple[
         for mass in masses
     ]
     return tuple(weighted(counted, weights, task.inclusive) for counted in plain)
+
+
+def beside(task: HypothesisTask) -> tuple[BoolArray, BoolArray]:
+    """Return which bins are the window with its guard, and which the sidebands clear of it, (bins,) each."""
+    window, edges = task.window, task.edges
+    centres = 0.5 * (edges[:-1] + edges[1:])
+    around = window.masked_bins(edges, guard=task.settings.guard)
+    return around, (centres > window.sideband_low) & (centres < window.sideband_high) & ~around
 
 
 def excess_elsewhere(part: HypothesisSelections, bins: IntArray, *, rng: np.random.Generator) -> float:

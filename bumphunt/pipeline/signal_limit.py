@@ -191,6 +191,7 @@ def selected_limits(
         found.append(
             MethodLimit(
                 name=f"selected {100 * fraction:g} %",
+                search="cwola",
                 cut_fraction=fraction,
                 n_signal_95=number.limit(),
                 expected=number.expected_limits(),
@@ -255,6 +256,12 @@ class Choice:
     selected: tuple[MethodLimit, ...]
     chosen: str
     notes: tuple[str, ...]
+
+    @property
+    def search(self) -> str | None:
+        """The search of the chosen limit or, where that is the inclusive one, of the best cut; None without any."""
+        ways = [each for each in self.selected if each.name == self.chosen] or self.selected
+        return min(ways, key=lambda each: float(each.expected[2])).search if ways else None
 
 
 def choose(inclusive: MethodLimit | None, selected: tuple[MethodLimit, ...]) -> Choice:

@@ -21,7 +21,8 @@ class MethodLimit(Result):
     not even as many signal events as there are events are excluded. ``efficiency`` (strengths, 3) holds the signal
     events in the file, the part of them in the count, and its error; ``spread`` the largest standard deviation of the
     arcsine of its root from one training to the next. ``n_observed``, ``n_expected`` and ``n_expected_error`` are
-    effective events, of which a selected signal event counts ``gain``.
+    effective events, of which a selected signal event counts ``gain``. ``search`` is the search that selects, None for
+    the inclusive limit and in older files; ``hypothesis`` the (m_x, m_y) in GeV that the prior-assisted one selects by.
     """
 
     name: str
@@ -35,14 +36,17 @@ class MethodLimit(Result):
     n_expected: float | None = None
     n_expected_error: float | None = None
     gain: float | None = None
+    search: str | None = None
+    hypothesis: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelLimit(Result):
     """What is excluded of one signal model.
 
-    ``low`` and ``high`` are the window (GeV), ``search`` the search whose selection was trained, ``chosen`` the name of
-    the way to look with the lowest *expected* limit, whose limits are the answer. ``acceptance`` is the part of
+    ``low`` and ``high`` are the window (GeV), ``search`` the search whose selection answers or, where the inclusive
+    limit does, would have, ``chosen`` the name of the way to look with the lowest *expected* limit, whose limits are
+    the answer. ``acceptance`` is the part of
     produced signal events that such a file would hold; cross sections are in fb, None without luminosity.
     """
 
@@ -124,7 +128,7 @@ class ModelLimit(Result):
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
 
-_SELECTED = ("name", "cut_fraction", "n_signal_95", "clsb_95", "expected")
+_SELECTED = ("name", "search", "cut_fraction", "n_signal_95", "clsb_95", "expected")
 
 
 def _events(number: float) -> str:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,16 +12,38 @@ from click.testing import CliRunner
 import bumphunt
 from bumphunt.cli import main
 from bumphunt.errors import InputError
-from bumphunt.jobs import limits as job
+from bumphunt.jobs import limit_work as job
+from bumphunt.jobs import limits
 from bumphunt.jobs.limit_files import table
+from bumphunt.jobs.limits import limits_duration
 from bumphunt.jobs.signal_models import model_of_masses
+from bumphunt.pipeline import prior_answer, prior_search
+from bumphunt.pipeline.prior_windows import PriorSettings
+from bumphunt.pipeline.signal_limit import choose, inclusive_limit_of
 from bumphunt.results import SignalLimits
 
 SETTINGS = {
+    "searches": ["cwola"],
     "search": {"low": 2900.0, "high": 5500.0, "cut_fractions": [0.05], "family": "dijet3"},
     "cwola": {"repeats": 2, "folds": 2, "max_iter": 8},
     "limit": {"repeats": 1, "draws": 1, "strengths": [0.0, 100.0, 250.0]},
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def inclusive_limits_once():
+    """Compute the inclusive limit of the same events and signal once: it takes longer than all trainings here."""
+    known = {}
+
+    def once(search, task, signal):
+        key = (task.window.low, search.mjj.tobytes(), signal.mjj.tobytes())
+        if key not in known:
+            known[key] = inclusive_limit_of(search, task, signal)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "inclusive_limit_of", once)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +116,7 @@ def test_points_that_are_done_are_not_done_again(files, printed, monkeypatch):
         ({"masses": [(3500, -5, 100)]}, "three numbers above 0"),
         ({"luminosity": -3.0}, "luminosity -3 /fb"),
         ({"acceptance": 1.5}, "acceptance 1.5"),
-        ({"search": "magic"}, "'magic'; choose one of cwola"),
+        ({"search": "magic"}, "'magic'; choose one of cwola, prior, best"),
         ({"windows": 0}, "windows is 0"),
         ({"seed": -1}, "seed is -1"),
         ({"config": {**SETTINGS, "cwola": {"nested": True, "folds": 3}}}, "cwola.nested: false"),
@@ -150,10 +174,71 @@ def test_no_number_is_an_empty_cell(files, printed):
     assert np.isfinite(stored.points[0].inclusive.n_signal_95)
 
 
-@pytest.mark.parametrize("extra", [[], ["--dry-run"]])
-def test_the_search_of_simulated_signal_sets_no_limits(files, extra):
-    arguments = ["limits", str(files / "events.csv"), str(files / "model.csv"), "--output", str(files / "never")]
-    found = CliRunner().invoke(main, [*arguments, "--search", "prior", *extra])
-    assert found.exit_code == 2
-    assert "limits are set by 'cwola'" in found.stderr
-    assert not (files / "never").exists()
+@pytest.fixture(scope="module")
+def light_prior():
+    with pytest.MonkeyPatch.context() as patch:
+        light = partial(PriorSettings, simulated=12_000, max_iter=25, min_samples_leaf=40)
+        patch.setattr(prior_answer, "PriorSettings", light)
+        patch.setattr(prior_search, "LEAST_EVENTS", 3000)
+        yield
+
+
+@pytest.fixture(scope="module")
+def both(files, light_prior):
+    settings = {**SETTINGS, "searches": ["cwola", "prior"]}
+    return bumphunt.limits(files / "events.csv", files / "model.csv", config=settings)
+
+
+def test_both_searches_answer_by_what_is_expected(both, printed):
+    summary, point = both.summary(), both.points[0]
+    assert {each.search for each in point.selected} == {"cwola", "prior"}
+    best = min((point.inclusive, *point.selected), key=lambda each: each.expected[2])
+    assert summary["chosen"] == best.name
+    assert summary["search"] == summary["selected"]["search"] == best.search == "prior"
+    # the other search's limit is what it is alone
+    assert point.selected[0].n_signal_95 == pytest.approx(printed["selected"]["n_signal_95"])
+    again = SignalLimits.from_dict(json.loads(json.dumps(both.to_dict())))
+    assert again.summary() == json.loads(json.dumps(summary))
+
+
+def test_observed_limits_choose_no_search(both):
+    inclusive, selected = both.points[0].inclusive, both.points[0].selected
+    by_observed = [replace(each, n_signal_95=1e6 if each.search == "prior" else 1.0) for each in selected]
+    found = choose(inclusive, tuple(by_observed))
+    assert found.search == "prior"
+    assert found.chosen == both.points[0].chosen
+
+
+def test_prior_alone_trains_no_other(files, both, light_prior, monkeypatch):
+    monkeypatch.setattr(job, "search_window", lambda task: pytest.fail("the other search was trained"))
+    monkeypatch.setattr(job, "inject", lambda task: pytest.fail("the other search was trained"))
+    found = bumphunt.limits(files / "events.csv", files / "model.csv", config=SETTINGS, search="prior")
+    [alone] = found.points[0].selected
+    assert alone.to_dict() == both.points[0].selected[-1].to_dict()
+
+
+def test_prior_that_does_not_apply(files, light_prior, monkeypatch):
+    monkeypatch.setattr(prior_search, "LEAST_EVENTS", 5000)
+    settings = {
+        **SETTINGS,
+        "searches": ["cwola", "prior"],
+        "limit": {"repeats": 1, "draws": 1, "strengths": [0.0, 50.0]},
+    }
+    found = bumphunt.limits(files / "events.csv", files / "model.csv", config=settings).points[0]
+    assert found.search == "cwola"
+    [note] = [note for note in found.notes if "prior" in note]
+    assert "prior-assisted search was left out" in note
+    assert "3943" in note
+    with pytest.raises(InputError, match="3943"):
+        bumphunt.limits(files / "events.csv", files / "model.csv", search="prior", config=settings)
+
+
+def test_dry_run_counts_both(files, light_prior):
+    found = limits_duration(files / "events.csv", files / "model.csv", config=SETTINGS, search="best").to_dict()
+    # two strengths above none, one draw; once in the data
+    assert found["n_prior_trainings"] == 3
+    whole = found["n_trainings"] * found["seconds_each"] + 3 * found["seconds_prior_each"]
+    assert found["seconds"] == pytest.approx(whole, rel=0.1, abs=0.1)
+    alone = limits_duration(files / "events.csv", files / "model.csv", config=SETTINGS, search="prior")
+    assert alone.n_trainings == 0
+    assert "trainings of the prior-assisted search" in str(alone)
