@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -90,6 +91,20 @@ def pyhs3() -> ModuleType:
 def make_events() -> Callable[..., pd.DataFrame]:
     """The function that makes an event table; see :func:`make_table`."""
     return make_table
+
+
+def lighten_prior(patch: pytest.MonkeyPatch) -> None:
+    """Make the prior-assisted search, which is run by default, a matter of a second."""
+    from bumphunt.pipeline import prior_answer
+
+    light = partial(prior_answer.PriorSettings, simulated=12_000, permutations=60, max_iter=25, min_samples_leaf=40)
+    patch.setattr(prior_answer, "PriorSettings", light)
+
+
+@pytest.fixture
+def light_prior(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the prior-assisted search a matter of a second."""
+    lighten_prior(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from bumphunt.jobs.intake import take_in
 from bumphunt.significance import scan_spectrum
 
 QUICK = {
+    "searches": ["cwola"],
     "vae": {"enabled": False},
     "autoencoder": {"enabled": False},
     "latent": {"enabled": False},

@@ -21,6 +21,7 @@ from bumphunt.results import AnalysisResult
 ROOT = Path(__file__).resolve().parents[1]
 WINDOW = (3250.0, 3750.0)
 LIGHT = {
+    "searches": ["cwola"],
     "search": {"windows": [list(WINDOW)], "cut_fractions": [0.1, 0.05]},
     "cwola": {"repeats": 1, "members": 1, "max_iter": 25, "learning_rate": 0.1, "folds": 3},
     "vae": {"enabled": False, "hidden": [8], "epochs": 2, "batch_size": 500},

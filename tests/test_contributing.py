@@ -206,6 +206,7 @@ def test_python_in_the_documentation_names_what_exists(page):
 
 
 LIGHT = {
+    "searches": ["cwola"],
     "search": {"low": 3000.0, "high": 5000.0, "windows": [[3300.0, 3700.0]]},
     "cwola": {"folds": 2, "repeats": 1, "max_iter": 15},
     "vae": {"enabled": False},

@@ -26,6 +26,7 @@ TRUTH = ROOT / "data/blackbox_truth.json"
 TREES = {"repeats": 1, "members": 1, "max_iter": 30, "learning_rate": 0.1, "folds": 3}
 REAL = config_from_dict(
     {
+        "searches": ["cwola"],
         "search": {"windows": [[3100.0, 3500.0], [3590.0, 4060.0]]},
         "cwola": TREES,
         "vae": {"enabled": False},
@@ -34,6 +35,7 @@ REAL = config_from_dict(
 )
 SMALL = config_from_dict(
     {
+        "searches": ["cwola"],
         "search": {"windows": [[3250.0, 3750.0], [3850.0, 4300.0]], "cut_fractions": [0.1, 0.05]},
         "cwola": {"repeats": 1, "members": 1, "max_iter": 25, "learning_rate": 0.1, "folds": 3},
         "vae": {"enabled": False},

@@ -16,6 +16,7 @@ SAMPLE = Path(__file__).resolve().parents[1] / "data/lhco_rnd.parquet"
 MASSES = {"m_resonance": 3_500.0, "m_x": 500.0, "m_y": 100.0}
 CONFIG = config_from_dict(
     {
+        "searches": ["cwola"],
         "search": {"windows": [[3250.0, 3750.0], [4300.0, 4850.0]]},
         "cwola": {"repeats": 1, "members": 2, "max_iter": 40},
         "vae": {"enabled": False},

@@ -7,6 +7,7 @@ import pytest
 import bumphunt
 
 LIGHT = {
+    "searches": ["cwola"],
     "cwola": {"repeats": 8},
     "vae": {"enabled": False},
     "autoencoder": {"enabled": False},

@@ -23,6 +23,7 @@ from bumphunt.cli import main
 main()
 """
 LIGHT = """
+searches: [cwola]
 search: {windows: [[3250.0, 3750.0]], cut_fractions: [0.1]}
 cwola: {repeats: 1, members: 1, max_iter: 5, folds: 2}
 vae: {enabled: false}

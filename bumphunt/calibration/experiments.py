@@ -8,6 +8,8 @@ import numpy as np
 from bumphunt.calibration.whole_searches import rows_of
 from bumphunt.config import AnalysisConfig
 from bumphunt.events import BlindEvents
+from bumphunt.pipeline.keeping import Memory
+from bumphunt.pipeline.prior_answer import run_prior
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.verdict import reach_verdict
 from bumphunt.pipeline.windows import search_window
@@ -68,7 +70,8 @@ def analyse_box(
     start = time.perf_counter()
     search = prepare_search(box, config, seed)
     outcomes = [search_window(task) for task in search.tasks]
-    verdict = reach_verdict(search, outcomes, n_events=len(box))
+    prior = run_prior(search, keeper=Memory()) if "prior" in config.searches else None
+    verdict = reach_verdict(search, outcomes, prior=prior, n_events=len(box))
     searched = [found for outcome in outcomes for found in outcome.results if not found.note]
     return ExperimentResult(
         number=number,

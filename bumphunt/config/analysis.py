@@ -4,7 +4,7 @@ Every number that a user may want to set, and that shapes the answer, is here, s
 a run; constants of the method stand, with their reasons, beside the code that uses them.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -46,7 +46,10 @@ class AnalysisConfig(Section):
     )
     searches: Annotated[
         list[Literal["cwola", "prior"]], BeforeValidator(as_list), Field(min_length=1, max_length=2)
-    ] = Field(["cwola"], description="declared searches, each a trial: cwola, and prior (simulated signal) beside it")
+    ] = Field(
+        default_factory=lambda known: _searches_of(known),
+        description="declared searches, each a trial: cwola, and prior (simulated signal) beside it, for dijets only",
+    )
     search: SearchConfig = Field(default_factory=SearchConfig)
     cwola: CwolaConfig = Field(default_factory=CwolaConfig)
     vae: VaeConfig = Field(default_factory=VaeConfig)
@@ -58,6 +61,11 @@ class AnalysisConfig(Section):
     sqrt_s: float | None = Field(
         13_000.0, gt=100.0, lt=1e6, description="collision energy in GeV; null: none is meant by the background's form"
     )
+
+    @property
+    def is_dijet(self) -> bool:
+        """Whether the final state is the preset, of which the simulated signal speaks."""
+        return _is_dijet(self.resonance, self.daughters)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -101,3 +109,12 @@ class AnalysisConfig(Section):
                 raise ValueError(f"{key}: {mass:g} looks like TeV; give GeV")
             if mass is not None and self.sqrt_s is not None and mass > self.sqrt_s:
                 raise ValueError(f"{key}: {mass:g} GeV is above the collision energy sqrt_s of {self.sqrt_s:g} GeV")
+
+
+def _is_dijet(resonance: ResonanceConfig | None, daughters: tuple[str, str] | None) -> bool:
+    return resonance is not None and resonance.column == "mjj" and daughters == ("mj1", "mj2")
+
+
+def _searches_of(known: dict[str, Any]) -> list[Literal["cwola", "prior"]]:
+    """Return the searches of a final state, of which sections that are wrong are not ``known``."""
+    return ["cwola", "prior"] if _is_dijet(known.get("resonance"), known.get("daughters")) else ["cwola"]

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.pipeline.further_signals import FIRST_LOOK
+from bumphunt.pipeline.prior_search import LEAST_EVENTS
 
 SECONDS = {
     # stage: (once, for each million events)
     "events": (0.5, 3.0),
     "spectrum": (0.5, 3.0),
     "training": (0.006, 0.19),
+    "prior": (7.0, 115.0),
     "masses": (10.0, 25.0),
     "limit": (1.5, 0.0),
     "cross_checks": (0.3, 0.3),
@@ -57,6 +59,7 @@ def stage_costs(
         "spectrum": cost("spectrum", n_searched),
         **again,
         "scan": scan,
+        **({"prior": cost("prior", n_searched)} if "prior" in config.searches and n_searched >= LEAST_EVENTS else {}),
         "masses": cost("masses", n_searched) if claim else 0.2,
         # about half of the windows are near what was claimed and looked at again, one or two with all repeats
         "further_signals": 0.5 * scan * min(1.0, FIRST_LOOK / config.cwola.repeats + 0.15)

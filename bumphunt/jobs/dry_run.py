@@ -11,6 +11,7 @@ from bumphunt.jobs.intake import Events, take_in
 from bumphunt.jobs.own_calibration import Asked, check_asked, load_searches
 from bumphunt.jobs.store import output_folder, refuse_foreign
 from bumphunt.pipeline.networks import check_networks
+from bumphunt.pipeline.prior_answer import reason_against
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.table.preparation import MAX_BAD_ROWS
 
@@ -35,6 +36,8 @@ class DryRun:
         What the primary score sees.
     n_trainings : int
         Trainings of the primary score in all windows.
+    searches : tuple of str
+        Declared searches that apply to these events.
     networks : tuple of str
         Networks trained for cross-checks.
     seconds : dict
@@ -51,6 +54,7 @@ class DryRun:
     cut_fractions: tuple[float, ...]
     features: tuple[str, ...]
     n_trainings: int
+    searches: tuple[str, ...]
     networks: tuple[str, ...]
     seconds: dict[str, float]
     workers: int
@@ -71,6 +75,7 @@ class DryRun:
             "cut_fractions": list(self.cut_fractions),
             "features": list(self.features),
             "n_trainings": self.n_trainings,
+            "searches": list(self.searches),
             "networks": list(self.networks),
             "seconds": {stage: round(each, 1) for stage, each in self.seconds.items()},
             "workers": self.workers,
@@ -87,6 +92,7 @@ class DryRun:
             [
                 f"events       {self.n_events}, {self.n_searched} of them searched, "
                 f"{low:.{places}f} to {high:.{places}f} {self.unit}",
+                f"searches     {', '.join(self.searches)}",
                 f"windows      {len(self.windows)}, from {first[0]:.{places}f}-{first[1]:.{places}f} "
                 f"to {last[0]:.{places}f}-{last[1]:.{places}f} {self.unit}",
                 f"cuts         {cuts} of the events",
@@ -135,6 +141,7 @@ def dry_run(
     elif calibration is not None and not isinstance(calibration, int):
         load_searches(calibration).check(search, name=str(calibration))
     cwola = settings.cwola
+    declared = [name for name in settings.searches if name != "prior" or reason_against(search) is None]
     names = {"vae": settings.vae.enabled, "autoencoder": settings.autoencoder.enabled}
     return DryRun(
         n_events=len(blind),
@@ -145,9 +152,10 @@ def dry_run(
         cut_fractions=tuple(settings.search.cut_fractions),
         features=search.features,
         n_trainings=len(search.tasks) * cwola.repeats * cwola.folds * cwola.members,
+        searches=tuple(declared),
         networks=tuple(name for name, enabled in names.items() if enabled),
         seconds=stage_costs(
-            settings,
+            settings.model_copy(update={"searches": declared}),
             n_events=len(blind),
             n_searched=len(search.mjj),
             n_windows=len(search.tasks),

@@ -12,7 +12,7 @@ CWOLA_FEATURES = ("mj1", "mj2", "tau21_1", "tau21_2")
 
 def is_dijet(config: AnalysisConfig) -> bool:
     """Tell whether the final state is the preset, of which the simulated response speaks."""
-    return config.resonance.column == "mjj" and config.daughters == ("mj1", "mj2")
+    return config.is_dijet
 
 
 def final_state_of(config: AnalysisConfig) -> FinalState:

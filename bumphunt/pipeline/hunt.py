@@ -129,6 +129,8 @@ def hunt_events(
     if "prior" in config.searches:
         with clock.stage("prior") as found:
             prior = run_prior(search, keeper=keeper, workers=workers, scheduler=scheduler)
+            if calibrate is not None:
+                prior = prior.beside_a_calibration()
             found.update(prior.summary())
     with clock.stage("masses") as found:
         verdict = reach_verdict(search, outcomes, prior=prior, threads=workers, n_events=n_events)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -26,6 +26,7 @@ from bumphunt.pipeline.prior_search import (
     covered_windows,
     prepare_prior,
     scan_hypotheses,
+    what_it_sees,
 )
 from bumphunt.pipeline.prior_windows import PriorSettings, score_by
 from bumphunt.pipeline.search import Search
@@ -46,11 +47,7 @@ FOLDS = 2
 
 NULL = "prior_null.json"
 
-NOT_DIJET = (
-    "the prior-assisted search was left out: it knows simulated resonances of mjj with the two daughters mj1 and mj2 "
-    "only"
-)
-
+NOT_DIJET = "it knows simulated resonances of mjj with the two daughters mj1 and mj2 only"
 
 ENOUGH_SEARCHES = 100
 """Whole searches without signal from which the significance counts as tested."""
@@ -59,6 +56,8 @@ UNTESTED = (
     "the significance of the prior-assisted search is from permutations of the masses; too few whole searches without "
     "signal have tested it"
 )
+
+NOT_REPEATED = "the calibration on these events is of the search without simulated signal; the other one keeps its own"
 
 TIMES_TESTED = 2.0
 """How many times more or fewer events than the tests had may be searched without a word."""
@@ -75,6 +74,10 @@ class PriorAnswer:
     def z_global(self) -> float:
         """Significance over all its windows and hypotheses, calibrated."""
         return float("nan") if self.findings is None else calibrated(self.findings.z_global)
+
+    def beside_a_calibration(self) -> "PriorAnswer":
+        """Return the same, saying that a calibration of the other search on the file's own events is none of it."""
+        return self if self.findings is None else replace(self, said=(*self.said, NOT_REPEATED))
 
     def summary(self) -> dict[str, float | int | str]:
         """Return what the result file says of the stage."""
@@ -114,11 +117,23 @@ def calibrated(z_permuted: float) -> float:
     return min(z_permuted, (z_permuted - max(null.mean, 0.0)) / max(null.width, 1.0))
 
 
-def run_prior(search: Search, *, keeper: Keeper, workers: int = 1, scheduler: str | None = None) -> PriorAnswer:
-    """Run the prior-assisted search beside the other one, or say why it is left out."""
+def reason_against(search: Search) -> str | None:
+    """Return why the prior-assisted search does not apply to these events, as far as that is known before; or None."""
     config = search.tasks[0].config
     if not is_dijet(config):
-        return PriorAnswer(findings=None, said=(NOT_DIJET,))
+        return NOT_DIJET
+    table = response_named(config.masses.response).table
+    try:
+        what_it_sees(search.events, _covered(search), search.edges, settings=_settings(config), table=table)
+    except NotSearchedError as error:
+        return str(error)
+    return None
+
+
+def run_prior(search: Search, *, keeper: Keeper, workers: int = 1, scheduler: str | None = None) -> PriorAnswer:
+    """Run the prior-assisted search beside the other one, or say why it is left out."""
+    if not is_dijet(search.tasks[0].config):
+        return _left_out(NOT_DIJET)
     windows = _covered(search)
     missing = len(search.tasks) - len(windows)
     said = _of_the_null(len(search.mjj))
@@ -136,7 +151,11 @@ def run_prior(search: Search, *, keeper: Keeper, workers: int = 1, scheduler: st
     try:
         return PriorAnswer(findings=findings_from(keeper.keep("prior", make)), said=said)
     except NotSearchedError as error:
-        return PriorAnswer(findings=None, said=(f"the prior-assisted search was left out: {error}",))
+        return _left_out(error)
+
+
+def _left_out(reason: object) -> PriorAnswer:
+    return PriorAnswer(findings=None, said=(f"the prior-assisted search was left out: {reason}",))
 
 
 def _of_the_null(n_searched: int) -> tuple[str, ...]:
@@ -176,7 +195,7 @@ class PriorRequest:
             self.edges,
             self.folds(),
             seed=self.seed,
-            settings=PriorSettings(family=self.config.search.family, sqrt_s=self.config.sqrt_s),
+            settings=_settings(self.config),
             table=response_named(self.config.masses.response).table,
         )
 
@@ -201,6 +220,12 @@ def request_of(search: Search) -> PriorRequest:
 def prepare_for(search: Search) -> PreparedPrior:
     """Train the score for the windows of a search in which signal is simulated."""
     return request_of(search).prepare()
+
+
+def _settings(config: AnalysisConfig) -> PriorSettings:
+    """Return what is declared; of the features only those that every score may see."""
+    allowed = None if config.features is None else tuple(config.features)
+    return PriorSettings(family=config.search.family, sqrt_s=config.sqrt_s, features=allowed)
 
 
 def stored_findings(found: PriorFindings) -> Arrays:

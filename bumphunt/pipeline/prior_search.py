@@ -183,22 +183,8 @@ def prepare_prior(
 ) -> PreparedPrior:
     """Train the score; parameters and errors as of :func:`search_prior`. The same every time."""
     settings, table = settings or PriorSettings(), table or load_signal()
-    if not windows:
-        raise NotSearchedError(
-            f"no window lies where signal is simulated, {table.masses[:, 0].min():.0f} to "
-            f"{table.masses[:, 0].max():.0f} GeV; leave 'prior' out of searches"
-        )
-    names = settings.features or _shared_features(events, table)
-    if names[:2] != ("mj1", "mj2"):
-        raise NotSearchedError(
-            "the prior-assisted search needs the jets' masses mj1 and mj2; leave 'prior' out of searches"
-        )
+    names = what_it_sees(events, windows, edges, settings=settings, table=table)
     mjj = events["mjj"].to_numpy(dtype=np.float64)
-    if len(mjj) < LEAST_EVENTS:
-        raise NotSearchedError(
-            f"{len(mjj)} events between {edges[0]:.0f} and {edges[-1]:.0f} GeV are too few for the prior-assisted "
-            f"search; give at least {LEAST_EVENTS}, or leave 'prior' out of searches"
-        )
     if len(folds) != len(mjj):
         raise InputError(f"{len(mjj)} events have {len(folds)} fold numbers; give one for each event")
     raw = _with_log_masses(feature_matrix(events, names))
@@ -210,9 +196,40 @@ def prepare_prior(
     return PreparedPrior(tasks=tasks, bins=bins, order=order, features=tuple(names))
 
 
-def _shared_features(events: BlindEvents, table: SignalTable) -> tuple[str, ...]:
-    """Return the features that both the events and simulated signal have."""
-    return tuple(name for name in known_features(table) if name in events.columns)
+def what_it_sees(
+    events: BlindEvents,
+    windows: Sequence[MassWindow],
+    edges: FloatArray,
+    *,
+    settings: PriorSettings,
+    table: SignalTable,
+) -> tuple[str, ...]:
+    """Return the features of the score; parameters as of :func:`search_prior`.
+
+    Raises
+    ------
+    NotSearchedError
+        With the reason, where the search does not apply.
+    """
+    if not windows:
+        raise NotSearchedError(
+            f"no window lies where signal is simulated, {table.masses[:, 0].min():.0f} to "
+            f"{table.masses[:, 0].max():.0f} GeV"
+        )
+    names = _shared_features(events, table, settings.features)
+    if names[:2] != ("mj1", "mj2"):
+        raise NotSearchedError("mj1 and mj2 are not among the features")
+    if len(events) < LEAST_EVENTS:
+        raise NotSearchedError(
+            f"it needs {LEAST_EVENTS} events between {edges[0]:.0f} and {edges[-1]:.0f} GeV, and here are {len(events)}"
+        )
+    return names
+
+
+def _shared_features(events: BlindEvents, table: SignalTable, allowed: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the features that both the events and simulated signal have, of those allowed."""
+    known = [name for name in known_features(table) if name in events.columns]
+    return tuple(name for name in known if allowed is None or name in allowed)
 
 
 def _with_log_masses(features: FloatArray) -> FloatArray:

@@ -56,7 +56,7 @@ class PriorSettings:
     without signal, at most ``largest``, but ``least`` events of background. ``offsets`` are the masses of the
     resonance that are tried, in bins from the window's centre; ``guard`` bins beside the window belong to no sideband.
     ``simulated`` is the number of simulated events in all, ``permutations`` how often masses are permuted.
-    ``features`` are those of :func:`~bumphunt.masses.hypotheses.known_features` that the events have, unless named.
+    ``features`` are the only ones that may be used, of those that the events have and signal is simulated with.
     ``family`` and ``sqrt_s`` are for the fit of the best hypothesis' spectrum.
     """
 
@@ -182,9 +182,7 @@ def select_hypotheses(task: HypothesisTask) -> HypothesisSelections:
         members.append(order[rows[best[np.argsort(-total[best], kind="stable")]]])
         hypotheses.append((m_x, m_y))
     if not members:
-        raise NotSearchedError(
-            f"no hypothesis in {task.window} has {keep} events near its masses; give more events, or leave 'prior' out"
-        )
+        raise NotSearchedError(f"no hypothesis in {task.window} has {keep} events near its masses")
     return HypothesisSelections(
         hypotheses=np.array(hypotheses),
         part=part,
@@ -196,7 +194,7 @@ def sidebands_of(task: HypothesisTask, part: float, weights: FloatArray) -> tupl
     """Return how events count for each mass of the resonance."""
     around, side = beside(task)
     if not task.inclusive[side].any():
-        raise NotSearchedError(f"{task.window} has no events in sidebands clear of its guard; give wider sidebands")
+        raise NotSearchedError(f"{task.window} has no events in sidebands clear of its guard")
     edges = task.edges
     step = float(np.log(edges[1] / edges[0]))
     masses = [task.reference * float(np.exp(offset * step)) for offset in task.settings.offsets]

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MARK = "BUMPHUNT_CHAOS"
 PATIENCE = 10.0
 CONFIG = """
+searches: [cwola]
 search: {cut_fractions: [0.1], low: 2900.0, high: 5000.0, window_bins: 3, window_step: 1, sideband_bins: 4}
 cwola: {repeats: 1, members: 1, max_iter: 100, folds: 3}
 vae: {enabled: false}

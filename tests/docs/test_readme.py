@@ -66,6 +66,7 @@ def commands() -> list[str]:
 def light(config: AnalysisConfig) -> AnalysisConfig:
     """Return settings that take seconds."""
     parts: dict[str, Any] = {
+        "searches": ["cwola"],
         "search": config.search.model_copy(update={"windows": [(3300.0, 3700.0)], "high": 5000.0}),
         "cwola": config.cwola.model_copy(update=LIGHT),
         "vae": config.vae.model_copy(update={"enabled": False}),

@@ -72,12 +72,12 @@ LIGHT = CONFIG.model_copy(
 )
 
 
-def test_it_goes_on_where_it_stopped_and_the_run_goes_on_after_it(make_events, tmp_path, monkeypatch):
+def test_it_goes_on_where_it_stopped_and_the_run_goes_on_after_it(make_events, tmp_path, monkeypatch, light_prior):
     from bumphunt.jobs.run import run_analysis
 
     monkeypatch.setattr("bumphunt.report.html.write_report", lambda folder: folder)
     path, output = tmp_path / "box.parquet", tmp_path / "out"
-    make_events(8_000, seed=6).to_parquet(path)
+    make_events(11_000, seed=6).to_parquet(path)
     request = {"output": output, "config": LIGHT, "seed": 3}
     first = run_blind(path, **request)
     with pytest.raises(InputError, match="finished result"):
@@ -88,6 +88,7 @@ def test_it_goes_on_where_it_stopped_and_the_run_goes_on_after_it(make_events, t
     with pytest.raises(InputError, match="finished result"):
         run_analysis(path, **request)
     found = run_analysis(path, resume=True, **request)
+    assert set(found.answers.per_search) == {"cwola", "prior"}, "blinded, nothing of the prior was computed"
     written = (output / "result.json").read_bytes()
     assert json.loads(written) == found.to_dict()
     for options in ({}, {"resume": True}):

@@ -1,6 +1,7 @@
 """Pseudo-experiments of the whole analysis: repeatable anywhere, resumable, never told the truth."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from bumphunt.jobs.experiments import Experiment, Injection, run_experiment, run
 
 CONFIG = config_from_dict(
     {
+        "searches": ["cwola"],
         "search": {"low": 2_850.0, "high": 5_400.0, "windows": [[3_300.0, 3_710.0]], "cut_fractions": [0.03]},
         "cwola": {"folds": 3, "repeats": 1, "members": 1, "max_iter": 15},
     }
@@ -90,6 +92,14 @@ def test_strong_signal_is_found_and_its_masses_come_with_truth_beside_them(files
     assert found.answers.z_global > 5
     assert found.masses.tolist() == list(MASSES)
     assert found.n_signal == 200
+
+
+def test_a_box_goes_through_all_declared_searches(files, light_prior):
+    (experiment,) = experiments(files, [0], n_signal=60)
+    both = replace(experiment, config=CONFIG.model_copy(update={"searches": ["cwola", "prior"]}))
+    found = run_experiment(both).answers
+    assert set(found.per_search) == {"cwola", "prior"}
+    assert found.p_global_method.endswith("both counted (Sidak)")
 
 
 def test_calibrate_sums_up(files, tmp_path):

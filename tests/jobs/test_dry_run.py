@@ -40,6 +40,15 @@ def test_numbers_are_those_of_the_run(events, tmp_path):
     assert json.loads(json.dumps(planned.to_dict()))["n_searched"] == planned.n_searched < planned.n_events
 
 
+def test_a_search_that_does_not_apply_is_neither_named_nor_counted(make_events, tmp_path):
+    for number, searches in ((6_000, ("cwola",)), (20_000, ("cwola", "prior"))):
+        make_events(number).to_parquet(tmp_path / "box.parquet")
+        planned = dry_run(tmp_path / "box.parquet", output=tmp_path / "out")
+        assert planned.searches == searches
+        assert ("prior" in planned.seconds) is ("prior" in searches)
+        assert f"searches     {', '.join(searches)}" in str(planned)
+
+
 def test_it_refuses_what_a_run_refuses(events, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "result.json").write_text("{}")

@@ -16,6 +16,7 @@ from bumphunt.jobs.run import run_analysis
 from bumphunt.statistics import z_from_p
 
 CONFIG = {
+    "searches": ["cwola"],
     "search": {"low": 2_850.0, "windows": [[3_300.0, 3_710.0], [3_500.0, 3_900.0]], "cut_fractions": [0.03]},
     "cwola": {"folds": 2, "repeats": 2, "max_iter": 5},
     "vae": {"enabled": False},

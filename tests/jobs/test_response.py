@@ -47,7 +47,7 @@ def response(signal):
     return file
 
 
-def test_a_hunt_takes_masses_and_limit_from_the_response(response, make_events):
+def test_a_hunt_takes_masses_and_limit_from_the_response(response, make_events, light_prior):
     table = make_events(12_000, signal=350, seed=3)
     settings = {
         "search": {"low": 2_850.0, "high": 5_400.0, "windows": [[3_300.0, 3_710.0]], "cut_fractions": [0.05]},
@@ -56,6 +56,7 @@ def test_a_hunt_takes_masses_and_limit_from_the_response(response, make_events):
         "autoencoder": {"enabled": False},
     }
     own = hunt_events(drop_truth(table), config_from_dict({**settings, "masses": {"response": str(response)}}), seed=3)
+    assert set(own.answers.per_search) == {"cwola", "prior"}, "a few points of one's own are enough for the prior"
     found = own.answers.m_resonance
     assert abs(found.value - 3_500.0 / 0.98) < 4 * (found.stat_high - found.value)
     assert found.stat_low > 3_500.0, "the shipped response says something else"

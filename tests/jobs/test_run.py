@@ -16,6 +16,7 @@ from bumphunt.pipeline.further_signals import NUMBERS
 
 MASSES = (3_500.0, 500.0, 100.0)
 LIGHT = {
+    "searches": ["cwola"],
     "search": {
         "low": 2_850.0,
         "windows": [[3_300.0, 3_710.0], [3_900.0, 4_380.0]],

@@ -13,6 +13,7 @@ from bumphunt.pipeline import further_signals
 from bumphunt.pipeline.further_signals import FIRST_LOOK, WORTH_ALL, _look_again, without_signal
 
 CONFIG = {
+    "searches": ["cwola"],
     "search": {"low": 2_850.0, "high": 6_200.0, "cut_fractions": [0.03], "null_width": 1.1},
     "cwola": {"folds": 2, "repeats": 2, "max_iter": 20},
     "vae": {"enabled": False},

@@ -18,6 +18,7 @@ from bumphunt.spectrum.design import make_design
 from bumphunt.spectrum.functions import gaussian_fractions
 
 SETTINGS = {
+    "searches": ["cwola"],
     "search": {
         "low": 2_850.0,
         "high": 5_400.0,

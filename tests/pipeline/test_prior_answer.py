@@ -13,13 +13,17 @@ from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.jobs.hunt import Hunt, hunt
 from bumphunt.jobs.run import _trained_selection
 from bumphunt.pipeline import prior_answer
+from bumphunt.pipeline.hunt import hunt_events
 from bumphunt.pipeline.keeping import Memory
 from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.prior_answer import (
+    NOT_REPEATED,
     PriorAnswer,
     calibrated,
     findings_from,
+    prepare_for,
     prior_null,
+    reason_against,
     run_prior,
     stored_findings,
 )
@@ -135,15 +139,66 @@ def test_findings_are_kept_and_not_searched_again(table, found) -> None:
     assert alone.search == "cwola"
 
 
+def test_a_calibration_on_these_events_is_not_said_to_be_of_the_prior(table, monkeypatch) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def verdict(*_: Any, prior: PriorAnswer, **__: Any) -> Any:
+        raise StoppedError(prior.said)
+
+    monkeypatch.setattr("bumphunt.pipeline.hunt.scan_windows", lambda *_, **__: [])
+    monkeypatch.setattr("bumphunt.pipeline.hunt.reach_verdict", verdict)
+    config, own = config_from_dict(CHEAP), Null(method="m", n_searches=20)
+    for calibrate, told in ((None, 0), (lambda *_: own, 1)):
+        with pytest.raises(StoppedError) as stopped:
+            hunt_events(drop_truth(table), config, seed=1, calibrate=calibrate)
+        assert stopped.value.args[0].count(NOT_REPEATED) == told
+
+
 def test_rows_in_another_order_give_the_same_answers(table, found) -> None:
     again = hunt(table.sample(frac=1.0, random_state=1), config=CHEAP)
     assert again.answers.to_dict() == found.answers.to_dict()
+
+
+def test_by_default_it_is_run_for_dijets_and_for_nothing_else() -> None:
+    assert AnalysisConfig().searches == ["cwola", "prior"]
+    another = {"resonance": {"column": "m4l"}, "daughters": ["mz1", "mz2"], "features": ["mz1", "pt4l"]}
+    for config in (another, {"daughters": None, "features": ["tau21_1"]}, {"daughters": ["mj2", "mj1"]}):
+        assert config_from_dict(config).searches == ["cwola"], "no sentence on what nobody asked for"
+        assert config_from_dict({**config, "searches": ["cwola", "prior"]}).searches == ["cwola", "prior"]
+        with pytest.raises(InputError, match="daughters"):
+            config_from_dict({**config, "daughters": 3})
+
+
+def test_a_small_file_has_the_answers_of_the_other_search_and_a_sentence(make_events) -> None:
+    few = make_events(6_000, seed=1, label=False)
+    declared = {**CHEAP, "search": {"low": 2_850.0, "high": 5_400.0, "windows": [[3_300.0, 3_710.0]]}}
+    both, alone = (hunt(few, config={**declared, "searches": each}).answers for each in (["cwola", "prior"], ["cwola"]))
+    left = [sentence for sentence in both.assumptions if "prior" in sentence]
+    assert left == [
+        "the prior-assisted search was left out: it needs 5000 events between 2850 and 5302 GeV, and here are 2961"
+    ]
+    told = both.to_dict()
+    told["assumptions"].remove(left[0])
+    assert told == alone.to_dict()
+
+
+def test_it_sees_the_features_that_every_score_may_see(table) -> None:
+    def seen(changes: dict[str, Any]) -> tuple[str, ...] | str | None:
+        search = prepare_search(drop_truth(table), config_from_dict({**CHEAP, **changes}), 1)
+        return reason_against(search) or prepare_for(search).features
+
+    assert seen({"features": ["tau21_1", "mj2", "mj1"]}) == ("mj1", "mj2", "tau21_1")
+    assert seen({"features": ["tau21_1", "tau21_2"]}) == "mj1 and mj2 are not among the features"
+    own = {"cwola": {**CHEAP["cwola"], "features": ["mj1", "tau21_1"]}}
+    assert seen(own) == ("mj1", "mj2", "tau21_1", "tau21_2"), "features of cwola are its own"
 
 
 def test_without_daughters_or_simulated_windows_it_is_left_out_with_a_sentence(table) -> None:
     alone = {**CHEAP, "daughters": None, "features": ["tau21_1", "tau21_2"]}
     search = prepare_search(drop_truth(table), config_from_dict(alone), 1)
     assert "two daughters" in run_prior(search, keeper=Memory()).said[0]
+    assert "two daughters" in str(reason_against(search))
     high = BlindEvents(drop_truth(table).assign(mjj=lambda t: t["mjj"] * 3.0).query("mjj < 13000"))
     far = config_from_dict({**CHEAP, "search": {"windows": [[9_500, 10_600]]}})
     left = run_prior(prepare_search(high, far, 1), keeper=Memory())
@@ -167,7 +222,7 @@ def test_a_worker_that_is_lost_is_no_reason_to_leave_it_out(table, monkeypatch) 
     monkeypatch.undo()
     left = run_prior(prepare_search(drop_truth(table), none, 1), keeper=Memory())
     assert left.findings is None
-    assert "wider sidebands" in left.said[0]
+    assert "no events in sidebands clear of its guard" in left.said[0]
 
 
 @pytest.mark.parametrize(
@@ -246,4 +301,3 @@ def test_the_search_that_needs_no_hypothesis_is_always_run() -> None:
         with pytest.raises(Exception, match="searches"):
             config_from_dict({"searches": wrong})
     assert config_from_dict({"searches": ["prior", "cwola"]}).searches == ["prior", "cwola"]
-    assert "cwola" in AnalysisConfig().searches

@@ -66,6 +66,7 @@ def test_the_dijet_mode_is_seen_in_the_spectrum(box):
 
 def test_no_masses_of_daughters_are_claimed(box):
     settings = {
+        "searches": ["cwola"],
         "search": {"low": 2_900.0, "high": 6_000.0, "windows": [[3_950.0, 4_450.0]]},
         "cwola": {"folds": 2, "repeats": 1, "members": 1, "max_iter": 10},
         "limit": {"enabled": False},
