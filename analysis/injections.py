@@ -3,17 +3,18 @@
     make injections
 
 Boxes of 100 thousand background events, drawn from the 1.3 million of the shipped samples, with 300 simulated signal
-events each, at twelve mass points, of which 3600/350/350, 4200/600/200, 4600/400/150 and 3823/732/378 are known to be
-hard. Light settings: one window of +-6 percent about a mass within 2 percent of the true one, three folds, two repeats,
-one tree model of 40 steps: a test of the mass fit, not of the search. In the set ``nominal`` signal is of the nominal
-detector and the statistical part of the intervals has to cover; in ``drawn`` of detectors drawn from the prior of the
-systematic errors (energy scale and shower simulated anew, resolutions, scale of tau21), two boxes each, and the total
-intervals have to. One line a box is added to analysis/results/injections.jsonl; what is there already for this commit
-is not repeated, and --first says with which box to begin. analysis/results/injections.json is the study of version
-0.1, whole searches of 531 boxes, which stays until this one has as many.
+events each, no two boxes the same, at twelve mass points, of which 3600/350/350, 4200/600/200, 4600/400/150 and
+3823/732/378 are known to be hard. Light settings: the search without prior, one window of +-6 percent about a mass
+within 2 percent of the true one, three folds, two repeats, one tree model of 40 steps: a test of the mass fit, not of
+the search. In the set ``nominal`` signal is of the nominal detector and the statistical part of the intervals has to
+cover; in ``drawn`` each box has a detector of its own from the prior of the systematic errors (energy scale and shower
+simulated anew, resolutions, scale of tau21), and the total intervals have to. One line a box is added to
+analysis/results/injections.jsonl; what is there already for this commit is not repeated, and --first says with which
+box to begin.
 """
 
 import argparse
+import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ POINTS = (
 )
 """(m_resonance, m_x, m_y) in GeV, in the order of the boxes."""
 QUANTITIES = ("m_resonance", "m_x", "m_y", "n_signal")
-SIZE, SIGNAL, SIMULATED = 100_000, 300, 900
+SIZE, SIGNAL = 100_000, 300
 ENDS = ("low", "stat_low", "value", "stat_high", "high")
 SEED = 31
 
@@ -59,24 +60,24 @@ def settings(centre: float) -> bumphunt.AnalysisConfig:
     """Return the light settings with a window about a mass (GeV)."""
     return bumphunt.AnalysisConfig.model_validate(
         {
+            "searches": ["cwola"],
             "search": {"low": 2900.0, "high": 7000.0, "windows": [[0.94 * centre, 1.06 * centre]]},
             "cwola": {"repeats": 2, "folds": 3, "members": 1, "max_iter": 40, "learning_rate": 0.1},
             "vae": {"enabled": False},
             "autoencoder": {"enabled": False},
+            "limit": {"enabled": False},
         }
     )
 
 
-def tasks(name: str, numbers: range, *, scratch: Path, pool: Path) -> list[dict[str, Any]]:
-    """Return the boxes of a set: one point after the other, a detector for every two boxes of one."""
-    every = len(POINTS)
+def tasks(name: str, numbers: range, *, pool: Path) -> list[dict[str, Any]]:
+    """Return the boxes of a set, one point after the other."""
     return [
         {
             "set": name,
             "number": number,
-            "masses": POINTS[number % every],
-            "detector": number % every + every * (number // (2 * every)) if name == "drawn" else None,
-            "_scratch": scratch,
+            "masses": POINTS[number % len(POINTS)],
+            "detector": number if name == "drawn" else None,
             "_pool": pool,
         }
         for number in numbers
@@ -95,19 +96,17 @@ def detector_of(task: dict[str, Any]) -> DrawnDetector | None:
 
 
 def signal_of(task: dict[str, Any]) -> BlindEvents:
-    """Return the simulated signal that a box draws from, as its detector sees it."""
-    detector, place = detector_of(task), POINTS.index(tuple(task["masses"]))
-    name = "_".join(f"{mass:g}" for mass in task["masses"]) + ("" if detector is None else f"_{task['detector']}")
-    path = task["_scratch"] / f"signal_{name}.parquet"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        other: dict[str, Any] = {}
-        if detector is not None:
-            other = dict(zip(("detector", "shower"), towards_shifted(detector.shift), strict=True))
-        number, seed = (SIMULATED, 1000 + place) if detector is None else (2 * SIGNAL, 2000 + task["detector"])
-        simulate_sample(path, background=0, signal=number, masses=tuple(task["masses"]), seed=seed, **other)
-    events = blind(path)
-    return events if detector is None else BlindEvents(detector.seen(events, tuple(task["masses"])))
+    """Return the simulated signal of a box, as its detector sees it."""
+    detector, masses = detector_of(task), tuple(task["masses"])
+    other: dict[str, Any] = {}
+    if detector is not None:
+        other = dict(zip(("detector", "shower"), towards_shifted(detector.shift), strict=True))
+    seed = 100_000 + 10 * task["number"] + int(detector is not None)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "signal.parquet"
+        simulate_sample(path, background=0, signal=SIGNAL, masses=masses, seed=seed, **other)
+        events = drop_truth(bumphunt.read_events(path))
+    return events if detector is None else BlindEvents(detector.seen(events, masses))
 
 
 def one_box(task: dict[str, Any]) -> dict[str, Any]:
@@ -181,14 +180,13 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first box of each set")
     parser.add_argument("--boxes", type=int, default=96, help="of each set")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--scratch", type=Path, default=Path("out/injections"), help="folder of simulated signal")
-    parser.add_argument("--pool", type=Path, default=Path("out/null_experiments/pool.parquet"))
+    parser.add_argument("--pool", type=Path, default=Path("out/power/pool.parquet"), help="made if missing")
     parser.add_argument("--result", type=Path, default=boxes.RESULTS / "injections.jsonl")
     arguments = parser.parse_args()
     pool = background_pool(arguments.pool, workers=arguments.workers)
     origin = boxes.stamp(settings(4000.0), seed=SEED)
     numbers = range(arguments.first, arguments.first + arguments.boxes)
-    todo = [each for name in arguments.sets for each in tasks(name, numbers, scratch=arguments.scratch, pool=pool)]
+    todo = [each for name in arguments.sets for each in tasks(name, numbers, pool=pool)]
     boxes.grow(arguments.result, one_box, todo, origin=origin, workers=arguments.workers)
     print(summary(boxes.read(arguments.result)))
 

@@ -1,63 +1,71 @@
-"""Daughters of nearly equal masses: the heavier of two equal ones is found too heavy, the lighter one too light.
+"""Daughters of nearly equal masses: intervals that end where both are equal.
 
-The fit calls the heavier one X. Of two equal masses it finds the difference of two fluctuations and never a negative
-one: the absolute value of a normal number, whose mean is that of the folded normal distribution. Undone here for the
-mean: where the difference is less than the mean without any, it is taken as none; beyond two errors hardly anything
-changes.
+No event tells which jet is that of X. As long as two peaks lie within one another, exchanging the daughters changes
+nothing: the likelihood is even in half of their difference d, so that it is d squared that is measured, with an error
+s, and it may come out above zero by chance where it is zero, or below where no d fits better than none. A curvature at
+the minimum knows nothing of that, and a profile goes on beyond equal masses with both exchanged. How far two daughters
+are apart is told by the rise of twice the negative log likelihood when both are given one mass: (d squared over s)
+squared.
 """
-
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import erf
+
+from bumphunt.results import Interval
 
 FloatArray = npt.NDArray[np.float64]
 
-
-def folded_mean(difference: FloatArray) -> FloatArray:
-    """Return the mean of the absolute value of a normal number of width one about ``difference``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> folded_mean(np.array([0.0, 1.0, 3.0])).round(3).tolist()
-    [0.798, 1.167, 3.001]
-    """
-    return np.asarray(
-        np.sqrt(2.0 / np.pi) * np.exp(-0.5 * difference**2) + difference * erf(difference / np.sqrt(2.0)),
-        dtype=np.float64,
-    )
+RESOLVED = 9.0
+"""Rise of twice the negative log likelihood for equal daughters, three errors of d squared, from which they are two for
+certain, and profiles stand as they are."""
 
 
-def unfolded(seen: float) -> float:
-    """Return the difference, in its errors, whose absolute value is on average the one seen.
+def inner_end(half: float, rise: float, mean_error: float) -> float:
+    """Return how far the heavier daughter lies above the mean of both, at least, in a 68 % interval (GeV).
 
-    Examples
-    --------
-    >>> round(unfolded(0.5), 3), round(unfolded(1.167), 2), round(unfolded(3.0), 2), round(unfolded(8.0), 6)
-    (0.0, 1.0, 3.0, 8.0)
-    """
-    grid, means = _table()
-    return float(seen if seen > grid[-1] else np.interp(seen, means, grid, left=0.0))
-
-
-@cache
-def _table() -> tuple[FloatArray, FloatArray]:
-    grid = np.linspace(0.0, 5.0, 501)
-    return grid, folded_mean(grid)
-
-
-def drawn_together(m_x: float, m_y: float, variance: float) -> float:
-    """Return by how much the heavier mass is to be lowered and the lighter one raised (GeV).
+    The end of all masses, the heavier above the lighter, at which twice the negative log likelihood has risen by one:
+    an ellipse in the mean of both masses and in d squared.
 
     Parameters
     ----------
-    m_x, m_y : float
-        Fitted masses in GeV, the heavier first.
-    variance : float
-        Of their difference.
+    half : float
+        Half of the fitted difference, GeV.
+    rise : float
+        What equal daughters cost in twice the negative log likelihood.
+    mean_error : float
+        Error of the mean of both masses, GeV.
+
+    Examples
+    --------
+    >>> inner_end(3.0, 0.0, 2.0)  # as likely equal: as far below as their mean may be
+    -2.0
+    >>> round(inner_end(30.0, 400.0, 0.0), 1)  # far apart: d less its own error, s / 2 d
+    29.2
     """
-    error = float(np.sqrt(max(variance, 1e-12)))
-    seen = (m_x - m_y) / error
-    return 0.5 * error * max(seen - unfolded(seen), 0.0)
+    if rise < 1.0:
+        return -mean_error * float(np.sqrt(1.0 - max(rise, 0.0)))
+    angle = np.linspace(0.0, 2.0 * np.pi, 1440, endpoint=False)
+    squared = half**2 * (1.0 + np.sin(angle) / np.sqrt(rise))
+    return float((mean_error * np.cos(angle) + np.sqrt(np.maximum(squared, 0.0))).min())
+
+
+def ordered(heavier: Interval, lighter: Interval, *, rise: float, mean_error: float) -> tuple[Interval, Interval]:
+    """Return the intervals of both daughters where they may be equal: values and outer ends stay.
+
+    Parameters
+    ----------
+    heavier, lighter : Interval
+        As fitted, by profiles, GeV.
+    rise : float
+        What equal daughters cost in twice the negative log likelihood.
+    mean_error : float
+        Error of the mean of both masses, GeV.
+    """
+    if rise >= RESOLVED:
+        return heavier, lighter
+    mean, half = 0.5 * (heavier.value + lighter.value), 0.5 * (heavier.value - lighter.value)
+    end = min(inner_end(half, rise, mean_error), half)
+    return (
+        Interval(value=heavier.value, low=mean + end, high=heavier.high),
+        Interval(value=lighter.value, low=lighter.low, high=mean - end),
+    )

@@ -14,16 +14,25 @@ from bumphunt.masses.constants import (
     MAX_RESTARTS,
     MAX_ROUNDS,
     MAX_YIELD_MISMATCH,
+    MAYBE_EQUAL,
     MINIMUM_SIDEBAND,
     RESPONSE_ERROR,
     RESPONSE_SPACING,
     SECOND_WITHIN,
 )
-from bumphunt.masses.equal_daughters import drawn_together
+from bumphunt.masses.equal_daughters import RESOLVED, ordered
 from bumphunt.masses.likelihood import Likelihood, SelectedEvents, SelectedSignal, selected_signal
 from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.plane import PlaneDensity
-from bumphunt.masses.profile import Curvature, DeeperMinimumError, Errors, curvature, minimise, profile_errors
+from bumphunt.masses.profile import (
+    Curvature,
+    DeeperMinimumError,
+    Errors,
+    curvature,
+    minimise,
+    profile_errors,
+    rise_when_equal,
+)
 from bumphunt.masses.projections import goodness, projections
 from bumphunt.masses.signal_table import Masses, SignalTable
 from bumphunt.masses.starts import starting_points
@@ -139,17 +148,35 @@ def _with_intervals(fit: _Fit, interpolation: tuple[float, ...]) -> tuple[_Fit, 
     for _ in range(MAX_RESTARTS):
         shape = curvature(fit.minuit)
         try:
+            errors = {name: profile_errors(fit.likelihood, fit.minuit, name, shape=shape) for name in ANSWERED}
+            errors |= _where_equal(fit, shape, errors)
             return (
                 fit,
                 shape,
-                {
-                    name: profile_errors(fit.likelihood, fit.minuit, name, shape=shape).widened(own)
-                    for name, own in zip(ANSWERED, interpolation, strict=True)
-                },
+                {name: errors[name].widened(own) for name, own in zip(ANSWERED, interpolation, strict=True)},
             )
         except DeeperMinimumError as lower:
             fit = _Fit(minuit=minimise(fit.likelihood, lower.at), likelihood=fit.likelihood)
     raise FitError("the mass fit did not converge: its profile falls ever lower; no masses can be given")
+
+
+def _where_equal(fit: _Fit, shape: Curvature, errors: dict[str, Errors]) -> dict[str, Errors]:
+    """Return the errors of two daughters that may be equal, none of others."""
+    names = ("m_x", "m_y") if fit.at.m_x >= fit.at.m_y else ("m_y", "m_x")
+    heavier, lighter = (errors[name] for name in names)
+    rows = [Parameters._fields.index(name) for name in names]
+    of_mean = float(np.sqrt(max(shape.covariance[np.ix_(rows, rows)].sum(), 0.0)) / 2.0)
+    if heavier.value - lighter.value > MAYBE_EQUAL * (heavier.low + lighter.high):
+        return {}
+    rise = rise_when_equal(fit.likelihood, fit.minuit)
+    if rise >= RESOLVED:
+        return {}
+    return {
+        name: replace(errors[name], low=found.value - found.low, high=found.high - found.value)
+        for name, found in zip(
+            names, ordered(heavier.statistical(), lighter.statistical(), rise=rise, mean_error=of_mean), strict=True
+        )
+    }
 
 
 def _place(masses: Masses, *, before: Masses | None = None) -> Masses:
@@ -239,10 +266,6 @@ def _result(
     n_signal = replace(n_signal, low=max(n_signal.low, 0.0))
     rows = [Parameters._fields.index(name) for name in (*names, "n_signal")]
     covariance = shape.covariance[np.ix_(rows, rows)]
-    nearer = drawn_together(
-        total[1].value, total[2].value, float(covariance[1, 1] + covariance[2, 2] - 2.0 * covariance[1, 2])
-    )
-    total[1:] = [_moved(total[1], -nearer), _moved(total[2], nearer)]
     spread = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     drawn = projections(best.likelihood, at)
     excess = float(events.in_window.sum()) - events.spectrum.window_expected
@@ -272,17 +295,6 @@ def _result(
         excess=excess,
         excess_error=float(np.hypot(np.sqrt(max(float(events.in_window.sum()), 1.0)), events.spectrum.window_error)),
         n_selected_window=float(best.likelihood.signal_probability(at)[events.in_window].sum()),
-    )
-
-
-def _moved(interval: Interval, by: float) -> Interval:
-    """Return the interval moved, its parts with it."""
-    return Interval(
-        value=interval.value + by,
-        low=interval.low + by,
-        high=interval.high + by,
-        stat_low=None if interval.stat_low is None else interval.stat_low + by,
-        stat_high=None if interval.stat_high is None else interval.stat_high + by,
     )
 
 

@@ -113,6 +113,10 @@ class Errors:
             stat_high=scale * (self.value + self.high),
         )
 
+    def statistical(self) -> Interval:
+        """Return the statistical interval alone."""
+        return Interval(value=self.value, low=self.value - self.low, high=self.value + self.high)
+
     def widened(self, relative: float) -> "Errors":
         """Return the same with a relative error added to the statistical one."""
         low, high = (float(np.hypot(error, relative * self.value)) for error in (self.low, self.high))
@@ -167,6 +171,39 @@ def profile_errors(likelihood: Likelihood, minuit: Any, name: str, *, shape: Cur
     low, high = profile.crossing(-1.0), profile.crossing(1.0)
     assumed = min(shape.assumed(name), low, high)
     return Errors(value=profile.value, low=low, high=high, assumed=assumed).reduced(assumed**2)
+
+
+def rise_when_equal(likelihood: Likelihood, minuit: Any) -> float:
+    """Return by how much twice the negative log likelihood rises when both daughters are given one mass.
+
+    Raises
+    ------
+    DeeperMinimumError
+        If it falls below the minimum.
+    """
+    from iminuit import Minuit
+
+    best, x, y = Parameters(*minuit.values), *(Parameters._fields.index(name) for name in ("m_x", "m_y"))
+
+    def equal(*values: float) -> float:
+        return likelihood(*values[:y], values[x], *values[y:])
+
+    one = Minuit(equal, *np.delete(np.array(best._replace(m_x=0.5 * (best.m_x + best.m_y))), y))
+    one.errordef, one.strategy, one.tol = 1.0, 0, PROFILE_TOLERANCE
+    one.errors = [0.3 * max(error, 1e-6) for index, error in enumerate(minuit.errors) if index != y]
+    one.limits = [
+        (min(minuit.limits["m_x"][0], minuit.limits["m_y"][0]), max(minuit.limits["m_x"][1], minuit.limits["m_y"][1]))
+        if index == x
+        else limit
+        for index, limit in enumerate(minuit.limits)
+        if index != y
+    ]
+    one.migrad(ncall=1500)
+    rise = float(one.fval) - float(minuit.fval)
+    if rise < -DEEPER:
+        found = [float(value) for value in one.values]
+        raise DeeperMinimumError(Parameters(*np.insert(found, y, found[x]).tolist()))
+    return max(rise, 0.0)
 
 
 class _Profile:

@@ -8,7 +8,6 @@ import pytest
 from bumphunt.masses.acceptance import draw_signal
 from bumphunt.masses.constants import TAU21_PRIOR
 from bumphunt.masses.decays import fit_decays, profiled
-from bumphunt.masses.equal_daughters import drawn_together
 from bumphunt.masses.response import signal_model
 from bumphunt.masses.responses import response_named
 from bumphunt.masses.signal_table import load_three_prongs
@@ -72,16 +71,3 @@ def test_a_hypothesis_nearly_as_good_widens_the_interval(tried):
     assert both.n_signal.stat_high == 124.0
     assert both.hypotheses == {"a": 0.0, "b": 0.75}
     assert profiled([far, one]).n_signal.high == 110.0
-
-
-def test_equal_daughters_are_not_driven_apart():
-    rng, error = np.random.default_rng(1), 7.0 * np.sqrt(2)
-    for true in (0.0, 30.0):
-        pair = np.sort(rng.normal([350.0 + true, 350.0], 7.0, (20_000, 2)), axis=1)[:, ::-1]
-        moved = np.array([drawn_together(x, y, error**2) for x, y in pair])
-        split = float((pair[:, 0] - pair[:, 1] - 2 * moved).mean())
-        if true == 0.0:
-            assert split < 0.75 * float((pair[:, 0] - pair[:, 1]).mean())
-        else:
-            assert split == pytest.approx(true, abs=0.05 * error)
-    assert drawn_together(500.0, 100.0, 200.0) == pytest.approx(0.0, abs=1e-9)
