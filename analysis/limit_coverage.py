@@ -51,9 +51,8 @@ FACTORS = (0.0, 0.0, 0.7, 1.0, 1.4)
 """Injected signal in units of it, in turn."""
 
 
-def one_box(task: dict[str, Any]) -> dict[str, Any]:
-    """Set limits in one box; its events depend on its point, number and signal alone."""
-    config = config_from_dict(LIGHT)
+def make_box(task: dict[str, Any]) -> tuple[BlindEvents, BlindEvents, int]:
+    """Return a box, the model's events that are not in it, and how many are."""
     (masses, prongs, _), number = POINTS[task["set"]], task["number"]
     rng = np.random.default_rng([20_263, round(sum(masses)), number])
     pool = power._blind(background_pool(task["_at"] / "pool.parquet"))
@@ -66,6 +65,13 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
     )
     if n_injected:
         box = with_signal(box, truth, number=n_injected, rng=rng)
+    return box, model, n_injected
+
+
+def one_box(task: dict[str, Any]) -> dict[str, Any]:
+    """Set limits in one box; its events depend on its point, number and signal alone."""
+    config, number = config_from_dict(LIGHT), task["number"]
+    box, model, n_injected = make_box(task)
     search = prepare_search(box, config, number)
     sample = signal_sample(search, model, name="model")
     window = windows_of(search, sample)[0]
@@ -82,14 +88,14 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
     return {
         "n_injected": n_injected,
         "chosen": choice.chosen,
-        "inclusive": _rounded([choice.inclusive.n_signal_95, *choice.inclusive.expected]),
+        "inclusive": rounded([choice.inclusive.n_signal_95, *choice.inclusive.expected]),
         "selected": {
             f"{each.cut_fraction:g}": {
-                "cls": _rounded([each.n_signal_95])[0],
-                "clsb": _rounded([each.clsb_95])[0],
-                "expected": _rounded(each.expected),
+                "cls": rounded([each.n_signal_95])[0],
+                "clsb": rounded([each.clsb_95])[0],
+                "expected": rounded(each.expected),
                 "p_true": round(found[0].p_value(max(task["n_true"], 1e-6)), 4),
-                "count": _rounded([each.n_observed, each.n_expected, each.n_expected_error, each.gain]),
+                "count": rounded([each.n_observed, each.n_expected, each.n_expected_error, each.gain]),
                 "efficiency": [round(row[1], 4) for row in each.efficiency],
                 "spread": round(each.spread, 3),
             }
@@ -98,7 +104,8 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _rounded(numbers: Any) -> list[float | None]:
+def rounded(numbers: Any) -> list[float | None]:
+    """Return numbers in two decimals, None where infinite."""
     return [round(float(number), 2) if np.isfinite(number) else None for number in numbers]
 
 
