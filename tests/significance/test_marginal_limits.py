@@ -35,6 +35,45 @@ def test_expected_limits_do_not_know_the_observed_count():
     assert low[1:4] == pytest.approx(expected_window_limits(400.0, 400.0, 12.0)[1:4], rel=0.05)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_expected_limits_rise_with_the_count(seed):
+    """Down to two standard deviations below, where few backgrounds and trainings decide."""
+    rng = np.random.default_rng(seed)
+    angles = np.sort(rng.uniform(0.05, 0.9, 5))
+    curve = fit_efficiency(
+        np.repeat([0.0, 40.0, 80.0, 160.0, 400.0], 3),
+        np.sin(np.repeat(angles, 3) + 0.1 * rng.standard_normal(15)) ** 2,
+        np.full(15, 2000.0),
+    )
+    expected = float(10.0 ** rng.uniform(0.0, 3.0))
+    number = SelectedCount(
+        observed=0.0,
+        expected=expected,
+        error=expected * rng.uniform(0.01, 0.2) + 0.5,
+        efficiency=curve,
+        gain=rng.uniform(1.0, 11.0),
+        width=rng.uniform(1.0, 1.4),
+        mean=-0.25,
+    )
+    limits = number.expected_limits()
+    assert (np.diff(limits) >= 0.0).all()
+    assert limits[4] > 1.1 * limits[2] or expected < 30.0
+
+
+def test_averages_are_those_of_drawn_counts():
+    """The probability of a count as small, against counts drawn one by one."""
+    rng, number = np.random.default_rng(5), 1_000_000
+    curve = fit_efficiency(
+        np.repeat([0.0, 100.0], 8), np.sin(0.6 + 0.15 * rng.standard_normal(16)) ** 2, np.full(16, 1e5)
+    )
+    limit = SelectedCount(observed=70.0, expected=80.0, error=8.0, efficiency=curve, gain=2.0, weight=0.9)
+    background = rng.gamma((80.0 / 8.0) ** 2, 8.0**2 / 80.0, number)
+    # in nine of ten repeats each
+    passed = rng.poisson(60.0 / 0.9 * curve(np.full(number, 60.0), rng.standard_normal(number)))
+    counts = rng.poisson(background) + 2.0 * 0.9 * passed
+    assert limit.p_value(60.0) == pytest.approx(float((counts <= 70.0).mean()), rel=0.15)
+
+
 def test_what_widens_a_null_widens_the_limit():
     narrow, wide = count(400, 400.0, 12.0), count(400, 400.0, 12.0, width=1.5)
     assert wide.limit() == pytest.approx(1.5 * narrow.limit(), rel=0.03)
