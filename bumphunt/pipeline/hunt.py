@@ -21,7 +21,7 @@ from bumphunt.pipeline.limit import Workspace, discovery_fit, inclusive_limit
 from bumphunt.pipeline.mass_estimate import describe_peaks
 from bumphunt.pipeline.networks import check_networks
 from bumphunt.pipeline.null import Null
-from bumphunt.pipeline.other_limits import limit_curve, limits_of_windows, selected_limit
+from bumphunt.pipeline.other_limits import limit_curve, limits_of_hypotheses, limits_of_windows, selected_limit
 from bumphunt.pipeline.prior_answer import run_prior
 from bumphunt.pipeline.search import Search, prepare_search
 from bumphunt.pipeline.verdict import Verdict, reach_verdict
@@ -172,6 +172,8 @@ def hunt_events(
         if prior is not None and prior.findings is not None:
             maps = prior.findings.maps
             products = replace(products, hypotheses=maps[prior.findings.best].map, hypothesis_scans=maps)
+            if config.limit.enabled:
+                products = replace(products, prior_limits=limits_of_hypotheses(maps))
     workspaces = {"selected": selected} | ({} if inclusive is None else {"inclusive": inclusive})
     label, unit = mass_named(config.model_dump(include={"resonance"}))
     return Findings(

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from bumphunt.masses.response import signal_model
 from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.verdict import Verdict
-from bumphunt.results import LimitCurve, SelectedLimit, WindowLimits, WindowResult
+from bumphunt.results import HypothesisScan, LimitCurve, SelectedLimit, WindowLimits, WindowResult
 from bumphunt.significance.limits import expected_spectrum_limits, spectrum_limits, window_limit
 from bumphunt.significance.workspace import (
     build_counting_workspace,
@@ -90,8 +91,21 @@ def selected_limit(search: Search, verdict: Verdict) -> SelectedLimit | None:
 def limits_of_windows(windows: Sequence[WindowResult]) -> WindowLimits | None:
     """Return the limits on signal events that pass each cut in each signal region; None where nothing was searched."""
     searched = [window for window in windows if not window.note]
-    if not searched:
-        return None
+    return _limits_of(searched) if searched else None
+
+
+def limits_of_hypotheses(scans: Sequence[HypothesisScan]) -> WindowLimits:
+    """Return such limits by the prior-assisted search, on the hypothesis of the largest excess in each window."""
+    # where the sidebands keep no event, an expectation of none would leave the background without any bound
+    known = [replace(each, n_expected=max(each.n_expected, each.n_expected_error)) for each in scans]
+    return replace(
+        _limits_of(known),
+        m_x=np.array([each.best_m_x for each in scans]),
+        m_y=np.array([each.best_m_y for each in scans]),
+    )
+
+
+def _limits_of(searched: Sequence[WindowResult] | Sequence[HypothesisScan]) -> WindowLimits:
     found = [window_limit(each.n_observed, each.n_expected, each.n_expected_error) for each in searched]
     return WindowLimits(
         low=np.array([each.low for each in searched]),

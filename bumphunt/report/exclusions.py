@@ -62,22 +62,32 @@ def curve_table(curve: LimitCurve) -> Table:
     )
 
 
+_HEADER = ("Observed", "Expected", "± 1 σ", "± 2 σ")
+
+
 def windows_table(limits: WindowLimits, *, unit: str) -> Table:
-    """Return limits after the selection, a row a signal region and cut."""
+    """Return limits after the selection, a row a signal region and cut, with the hypothesis where there is one."""
+    masses = None if limits.m_x is None or limits.m_y is None else list(zip(limits.m_x, limits.m_y, strict=True))
     rows = zip(limits.low, limits.high, limits.cut_fraction, limits.observed, limits.expected, strict=True)
+    window = f"Window [{unit}]" if unit else "Window"
+    selected = "signal events that pass the cut and lie in the window, excluded at 95 % CLs"
+    caption = f"After the selection: {selected}"
+    if masses is not None:
+        caption = f"After the selection by the hypothesis with the largest excess of each window: {selected}"
     return Table(
-        caption="After the selection: signal events that pass the cut and lie in the window, excluded at 95 % CLs",
-        header=(f"Window [{unit}]" if unit else "Window", "Kept", "Observed", "Expected", "± 1 σ", "± 2 σ"),
+        caption=caption,
+        header=(window, *(() if masses is None else ("m_X, m_Y [GeV]",)), "Kept", *_HEADER),
         rows=tuple(
             (
                 mass_range(low, high),
+                *(() if masses is None else (f"{masses[place][0]:.0f}, {masses[place][1]:.0f}",)),
                 f"{100 * fraction:.3g} %",
                 _events(seen),
                 _events(expected[2]),
                 f"{_events(expected[1])} to {_events(expected[3])}",
                 f"{_events(expected[0])} to {_events(expected[4])}",
             )
-            for low, high, fraction, seen, expected in rows
+            for place, (low, high, fraction, seen, expected) in enumerate(rows)
         ),
     )
 

@@ -117,6 +117,9 @@ def render(
         window_limits_table=None
         if products.window_limits is None
         else exclusions.windows_table(products.window_limits, unit=products.inclusive.mass_unit),
+        prior_limits_table=None
+        if products.prior_limits is None
+        else exclusions.windows_table(products.prior_limits, unit=products.inclusive.mass_unit),
         answers_table=tables.answers_table(result.answers, daughters=has_daughters(result)),
         masses_table=None if fit is None else tables.masses_table(fit),
         cross_checks_table=tables.cross_checks_table(products.cross_checks) if products.cross_checks else None,

@@ -186,6 +186,7 @@ class Products(Result):
     limit_curve: LimitCurve | None = None
     hypothesis_scans: tuple[HypothesisScan, ...] = ()
     window_limits: WindowLimits | None = None
+    prior_limits: WindowLimits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -64,7 +64,7 @@ class WindowLimits(Result):
     """95 % CLs upper limits on signal events that pass a cut and lie in a signal region, a row each.
 
     ``low``, ``high``, ``cut_fraction`` and ``observed`` (rows,); ``expected`` (rows, 5) at -2 … 2 standard deviations
-    without signal.
+    without signal. ``m_x`` and ``m_y`` (rows,), in GeV, are the hypotheses that the prior-assisted search selected by.
     """
 
     low: FloatArray
@@ -72,6 +72,8 @@ class WindowLimits(Result):
     cut_fraction: FloatArray
     observed: FloatArray
     expected: FloatArray
+    m_x: FloatArray | None = None
+    m_y: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,6 +16,7 @@ from bumphunt.pipeline import prior_answer
 from bumphunt.pipeline.hunt import hunt_events
 from bumphunt.pipeline.keeping import Memory
 from bumphunt.pipeline.null import Null
+from bumphunt.pipeline.other_limits import limits_of_hypotheses
 from bumphunt.pipeline.prior_answer import (
     NOT_REPEATED,
     PriorAnswer,
@@ -34,6 +35,7 @@ from bumphunt.pipeline.windows import search_window
 from bumphunt.report.tables import searches_table
 from bumphunt.results import Products
 from bumphunt.significance.checks import hypotheses_check
+from bumphunt.significance.limits import window_limit
 from bumphunt.significance.permutations import Selections, significances
 from bumphunt.significance.smooth_sidebands import Sidebands
 from bumphunt.statistics import p_from_z
@@ -99,6 +101,20 @@ def test_the_map_is_kept_and_survives_storage(found) -> None:
     assert np.nanmax(again.hypotheses.z_local) == found.answers.z_local
     assert again.hypotheses.p_local.shape == (len(again.hypotheses.m_y), len(again.hypotheses.m_x))
     np.testing.assert_allclose(np.nanmin(again.hypotheses.p_local), found.answers.p_local, rtol=1e-6)
+
+
+def test_each_window_has_its_limit_after_the_selection(found) -> None:
+    scans = found.products.hypothesis_scans
+    limits = limits_of_hypotheses(scans)
+    alone = [
+        window_limit(each.n_observed, max(each.n_expected, each.n_expected_error), each.n_expected_error)
+        for each in scans
+    ]
+    assert limits.observed.tolist() == [each.n_signal for each in alone]
+    assert limits.m_x.tolist() == [each.best_m_x for each in scans]
+    assert limits.observed[0] > limits.expected[0, 4], "a signal is there"
+    # this run was asked for none
+    assert found.products.prior_limits is None
 
 
 def test_a_table_says_where_each_search_points(found) -> None:

@@ -82,6 +82,12 @@ def test_tables_round_and_mark():
     assert curve_table(curve).rows == (("3500 GeV", "9", "3", "2 to 4", "1 to 5"),)
 
 
+NO_PICTURES = dict.fromkeys(
+    ["spectrum_before", "spectrum_after", "scan", "jet_plane", "peak_scan", "mass_fit", "limit", "cross_checks",
+     "training"], Picture(name="spectrum_before", caption="", description="", svg="<svg></svg>"),
+)  # fmt: skip
+
+
 def test_a_report_says_what_is_excluded_after_the_selection_in_each_window(factory):
     rows = WindowLimits(
         low=np.array([3300.0, 4100.0]),
@@ -95,14 +101,31 @@ def test_a_report_says_what_is_excluded_after_the_selection_in_each_window(facto
     assert table.rows[0] == ("3300–3700", "1 %", "22.7", "21", "15 to 30", "10 to 41")
     assert table.rows[1][1:3] == ("0.2 %", "–")
     result, products = factory.result("none"), factory.products("none")
-    pictures = dict.fromkeys(
-        ["spectrum_before", "spectrum_after", "scan", "jet_plane", "peak_scan", "mass_fit", "limit", "cross_checks",
-         "training"], Picture(name="spectrum_before", caption="", description="", svg="<svg></svg>"),
-    )  # fmt: skip
-    assert "15 to 30" not in html.render(result, products, pictures)
-    page = html.render(result, dataclasses.replace(products, window_limits=rows), pictures)
+    assert "15 to 30" not in html.render(result, products, NO_PICTURES)
+    page = html.render(result, dataclasses.replace(products, window_limits=rows), NO_PICTURES)
     assert "15 to 30" in page
     assert "divide by the efficiency of the cut" in page
+    assert "m_X, m_Y" not in page
+
+
+def test_and_of_the_prior_assisted_search(factory):
+    rows = WindowLimits(
+        low=np.array([3300.0]),
+        high=np.array([3700.0]),
+        cut_fraction=np.array([0.001]),
+        observed=np.array([12.0]),
+        expected=np.array([[3.0, 5.0, 8.0, 11.0, 17.0]]),
+        m_x=np.array([511.2]),
+        m_y=np.array([98.7]),
+    )
+    back = WindowLimits.from_dict(json.loads(json.dumps(rows.to_dict())))
+    table = windows_table(back, unit="GeV")
+    assert table.header[1] == "m_X, m_Y [GeV]"
+    assert table.rows == (("3300–3700", "511, 99", "0.1 %", "12", "8", "5 to 11", "3 to 17"),)
+    products = dataclasses.replace(factory.products("none"), window_limits=rows, prior_limits=rows)
+    page = html.render(factory.result("none"), products, NO_PICTURES)
+    assert "511, 99" in page
+    assert "largest excess of each window" in page
 
 
 def test_report_takes_limits_from_beside_the_run(factory, tmp_path, monkeypatch):
