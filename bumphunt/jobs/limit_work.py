@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from bumphunt.errors import NotSearchedError
+from bumphunt.errors import InputError, NotSearchedError
 from bumphunt.execution import parallel_map
 from bumphunt.jobs.limit_files import LimitStore
 from bumphunt.jobs.signal_models import ModelEvents
@@ -58,7 +58,7 @@ class Work:
             limit = self._prior_limit(task, model, sample)
         except NotSearchedError as error:
             if self.search == PRIOR:
-                raise
+                raise InputError(f"the prior-assisted search sets no limit here: {error}; choose 'cwola'") from error
             return found, (f"the prior-assisted search was left out: {error}",)
         return (
             (found, ("the prior-assisted search excludes no number of them",))

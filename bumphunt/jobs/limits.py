@@ -215,9 +215,9 @@ def limits_duration(
         start = time.perf_counter()
         try:
             PriorData.of(prepared)
-        except NotSearchedError:
+        except NotSearchedError as error:
             if search == PRIOR:
-                raise
+                raise InputError(f"the prior-assisted search sets no limit here: {error}; choose 'cwola'") from error
             n_prior = -1
         seconds_each = time.perf_counter() - start
     return Duration(

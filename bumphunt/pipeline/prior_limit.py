@@ -18,7 +18,7 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import NotSearchedError
 from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.pipeline.injections import SignalSample
-from bumphunt.pipeline.prior_answer import FOLDS, PriorRequest, request_of
+from bumphunt.pipeline.prior_answer import FOLDS, PriorRequest, reason_against, request_of
 from bumphunt.pipeline.prior_counts import Hypothesis, KeptList, WindowScores
 from bumphunt.pipeline.prior_search import PreparedPrior
 from bumphunt.pipeline.search import Search
@@ -60,6 +60,9 @@ class PriorData:
         NotSearchedError
             If the prior-assisted search does not apply to them.
         """
+        reason = reason_against(search)
+        if reason is not None:
+            raise NotSearchedError(reason)
         whole = request_of(search)
         prepared = whole.prepare()
         columns = ["mjj", *prepared.features]

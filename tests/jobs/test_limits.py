@@ -229,7 +229,7 @@ def test_prior_that_does_not_apply(files, light_prior, monkeypatch):
     [note] = [note for note in found.notes if "prior" in note]
     assert "prior-assisted search was left out" in note
     assert "3943" in note
-    with pytest.raises(InputError, match="3943"):
+    with pytest.raises(InputError, match=r"sets no limit here: .*3943; choose 'cwola'"):
         bumphunt.limits(files / "events.csv", files / "model.csv", search="prior", config=settings)
 
 

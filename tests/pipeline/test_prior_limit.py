@@ -1,5 +1,6 @@
 """Limits by the prior-assisted search: what a hypothesis counts, what signal adds to it, and what cannot be done."""
 
+import pickle
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -51,9 +52,11 @@ def signal(search, data, make_events) -> PriorSignal:
 
 @pytest.fixture(scope="module")
 def limit(search, data, signal):
-    return prior_limit(
-        data, search.tasks[0].window, signal, lambda each: list(map(inject_prior, each)), n_events=12_000
-    )
+    def train(injections):
+        # as they travel to other processes
+        return [inject_prior(pickle.loads(pickle.dumps(each))) for each in injections]
+
+    return prior_limit(data, search.tasks[0].window, signal, train, n_events=12_000)
 
 
 def test_what_events_add_sums_up_to_the_excess(data) -> None:
@@ -112,6 +115,9 @@ def test_where_it_cannot_be_done(search, data, signal, make_events) -> None:
         PriorSignal.of(data, signal.sample, table, name="model")
     with pytest.raises(NotSearchedError, match="no signal is simulated in"):
         data.number(replace(search.tasks[0].window, low=search.edges[0]))
+    other = config_from_dict({"daughters": None, "features": ["mj1", "mj2"]})
+    with pytest.raises(NotSearchedError, match="two daughters"):
+        PriorData.of(replace(search, tasks=(replace(search.tasks[0], config=other),)))
     few = prepare_search(drop_truth(make_events(4_000, seed=4)), AnalysisConfig(), 1)
     with pytest.raises(NotSearchedError, match=r"\d{4} events"):
         PriorData.of(few)
