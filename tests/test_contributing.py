@@ -14,13 +14,15 @@ import yaml
 import bumphunt
 from bumphunt.cli import main
 from bumphunt.config import config_from_dict
+from bumphunt.config.scores import SCORES, Score
 from bumphunt.masses import systematics
 from bumphunt.masses.profile import Errors
 from bumphunt.masses.substructure import Tau21Scale
 from bumphunt.masses.systematics import Fitted, Shift
 from bumphunt.pipeline.final_state import final_state_of, score_features
+from bumphunt.pipeline.frozen_selection import check_models_can_be_kept
 from bumphunt.scores.protocol import AnomalyScorer
-from bumphunt.scores.registry import SCORES, Score, make_score
+from bumphunt.scores.registry import make_score
 from bumphunt.significance.form import form_difference
 from bumphunt.sources import recognition
 from bumphunt.sources.layouts import Location
@@ -51,6 +53,7 @@ def module(name, code, monkeypatch):
     ("title", "files"),
     [
         ("A score", 2),
+        ("A classifier for the primary search", 2),
         ("A background family", 2),
         ("A systematic", 1),
         ("A flat input layout", 2),
@@ -59,7 +62,7 @@ def module(name, code, monkeypatch):
 )
 def test_files_that_have_to_be_touched(title, files):
     """One new, and one with a line more; what does not exist yet is the new one."""
-    section = EXAMPLES.split(f"\n### {title}\n")[1].split("\n##")[0].split("To be chosen as the primary")[0]
+    section = EXAMPLES.split(f"\n### {title}\n")[1].split("\n##")[0]
     named = set(re.findall(r"`(bumphunt/\w+(?:/\w+)*\.py)`", section))
     assert len(named) == files
     new = [name for name in named if not (ROOT / name).exists()]
@@ -74,6 +77,29 @@ def test_a_score(monkeypatch):
     made = make_score(name, {"power": 2.0}, seed=3)
     assert isinstance(made, AnomalyScorer)
     assert made.fit([[0.0], [2.0]]).anomaly_score([[4.0]]).tolist() == [9.0]
+
+
+def test_a_classifier_for_the_primary_search(monkeypatch, make_events):
+    """Refused before it is there; then a hunt by it finds what is far out in the features."""
+    code, line = blocks("A classifier for the primary search")
+    config = {**LIGHT, "cwola": {"classifier": "linear", "folds": 2, "repeats": 1}, "limit": {"enabled": False}}
+    config["search"] = {**LIGHT["search"], "cut_fractions": [0.02]}
+    with pytest.raises(bumphunt.InputError, match="there is no score 'linear'"):
+        config_from_dict(config)
+    made = module("bumphunt.scores.linear", code, monkeypatch)
+    [(name, score)] = eval("{" + line + "}", {"Score": Score}).items()
+    monkeypatch.setitem(SCORES, name, score)
+    assert isinstance(made.Linear(), AnomalyScorer)
+    table = make_events(6_000, signal=60, seed=4)
+    found = bumphunt.hunt(table, config=config)
+    assert found.result.config["cwola"]["classifier"] == "linear"
+    inside = found.scores.notna() & table["mjj"].between(3300, 3700)
+    of_signal = found.scores[inside & (table["label"] == 1)]
+    assert of_signal.median() > 0.8, "signal is what a region has and its sidebands have not"
+    with pytest.raises(bumphunt.InputError, match="the score 'linear' has no such setting"):
+        bumphunt.hunt(make_events(2_000, seed=4), config={"cwola": {"classifier": "linear", "max_bins": 8}})
+    with pytest.raises(bumphunt.InputError, match="linear cannot be saved"):
+        check_models_can_be_kept(config_from_dict(config))
 
 
 def counts_of(edges):

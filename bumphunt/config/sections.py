@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from bumphunt.config.scores import score_named
+from bumphunt.errors import ConfigError
+
 
 def _as_tuple(value: Any) -> Any:
     """YAML and JSON know no tuples; a list is meant."""
@@ -109,7 +112,7 @@ class CwolaConfig(Section):
         None, description="columns the classifier sees; null: mj1, mj2, tau21_1, tau21_2 as far as present"
     )
     decorrelate: bool = Field(True, description="replace each feature by its quantile at its mjj, against sculpting")
-    classifier: Literal["trees", "network"] = Field("trees", description="trees (boosted) or network (dense)")
+    classifier: Name = Field("trees", description="trees (boosted), network (dense), or another that learns regions")
     nested: bool = Field(False, description="stop the training of each fold on the others in turn; k - 1 times slower")
     average: Literal["score", "rank"] = Field("score", description="what is averaged over an ensemble: score or rank")
     sidebands: Literal["wide", "narrow"] = Field(
@@ -134,6 +137,15 @@ class CwolaConfig(Section):
     )
     max_bins: int = Field(16, ge=2, le=255, description="bins of a feature; few of them leave noise less to learn")
     l2_regularization: float = Field(1.0, ge=0, le=1e6, description="penalty on leaf values")
+
+    @field_validator("classifier")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            score_named(name, needs="regions")
+        except ConfigError as error:
+            raise ValueError(f"cwola.classifier: {error}") from error
+        return name
 
 
 class VaeConfig(Section):

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from bumphunt import __version__
 from bumphunt.config import AnalysisConfig, config_from_dict
+from bumphunt.config.scores import SCORES, score_named
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.files import file_sha256, replace_folder, write_atomically, write_json
 from bumphunt.jobs.provenance import versions
@@ -23,7 +24,6 @@ from bumphunt.preprocessing.splits import MassWindow
 from bumphunt.scores.onnx_trees import onnx_tools, trees_to_onnx
 from bumphunt.scores.protocol import Classifier
 from bumphunt.scores.ranks import RankTable
-from bumphunt.scores.registry import SCORES
 from bumphunt.scores.repeats import RepeatedModels
 
 MODELS = "models"
@@ -31,7 +31,6 @@ MODELS = "models"
 
 FORMAT = 1
 
-_SUFFIX = {"trees": ".skops", "network": ".keras"}
 _MARK, _TABLES = "models.json", "tables.npz"
 
 
@@ -61,7 +60,7 @@ def save_models(folder: str | Path, frozen: FrozenSelection, config: AnalysisCon
 
     def fill(part: Path) -> None:
         classifier = config.cwola.classifier
-        for name, model in _named(frozen.models.models, _SUFFIX[classifier]):
+        for name, model in _named(frozen.models.models, SCORES[classifier].suffix):
             model.save(part / name)
             if onnx:
                 content = trees_to_onnx(model)
@@ -113,14 +112,14 @@ def load_models(folder: str | Path) -> tuple[FrozenSelection, AnalysisConfig]:
             raise InputError(
                 f"{mark} has format {saved['format']!r}, not {FORMAT}; run the analysis again with this version"
             )
-        classifier = SCORES[saved["classifier"]].estimator
-        suffix, folds = _SUFFIX[saved["classifier"]], tuple(int(number) for number in saved["folds"])
+        score, folds = score_named(saved["classifier"]), tuple(int(number) for number in saved["folds"])
+        suffix = score.suffix
         names = [_TABLES, *(_name(r, f, suffix) for r, number in enumerate(folds) for f in range(number))]
         for name in names:
             _check(path / name, saved["files"][name])
         with np.load(path / _TABLES, allow_pickle=False) as archive:
             arrays = dict(archive)
-        module, cls = classifier.split(":")
+        module, cls = score.estimator.split(":")
         load = getattr(import_module(module), cls).load
         return _frozen(saved, arrays, folds, lambda r, f: load(path / _name(r, f, suffix))), config_from_dict(
             saved["config"]

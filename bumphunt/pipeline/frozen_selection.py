@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
+from bumphunt.config.scores import score_named
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import BlindEvents, feature_matrix
 from bumphunt.pipeline.fold_selection import models_can_be_kept, window_models
@@ -173,8 +174,11 @@ def check_models_can_be_kept(config: AnalysisConfig) -> None:
     Raises
     ------
     ConfigError
-        If the score of a fold is not that of one classifier.
+        If the score of a fold is not that of one classifier, or its classifier cannot be written to a file.
     """
+    classifier = config.cwola.classifier
+    if not score_named(classifier).suffix:
+        raise ConfigError(f"models of cwola.classifier: {classifier} cannot be saved; do not ask for them")
     if not models_can_be_kept(config):
         raise ConfigError(
             "models can be saved with cwola.nested: false and cwola.average: score only, where the score of a fold is "

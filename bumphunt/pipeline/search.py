@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
+from bumphunt.config.scores import check_settings
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, common_weight, feature_matrix, feature_names
 from bumphunt.pipeline.final_state import score_features
@@ -16,7 +17,6 @@ from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow, mass_windows, window_on_grid
 from bumphunt.results import SpectrumFit
 from bumphunt.results.rounding import mass_range
-from bumphunt.scores.registry import check_settings
 from bumphunt.spectrum.binning import searched_range
 from bumphunt.spectrum.families.registry import check_family
 from bumphunt.spectrum.fit import fit_spectrum

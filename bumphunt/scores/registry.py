@@ -1,94 +1,13 @@
-"""All anomaly scores by name: how each is made from a section of the config and a seed, and what it learns from.
+"""Anomaly scores by name: an untrained estimator from a section of the config and a seed.
 
-A new score is one new file with its class and one line in :data:`SCORES`.
+The names stand in :mod:`bumphunt.config.scores`, where the configuration knows them too.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
-from bumphunt.errors import ConfigError
-
-Needs = Literal["regions", "unit", "features"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """One entry of the registry.
-
-    Parameters
-    ----------
-    estimator : str
-        ``module:Class`` of a scikit-learn estimator with ``anomaly_score``, loaded when it is first made. Its
-        ``__init__`` takes the settings and ``seed`` by keyword.
-    section : str
-        The section of the config its settings are in.
-    settings : tuple of str
-        Keys of that section it obeys, by the names of its own parameters.
-    needs : {"regions", "unit", "features"}
-        What it learns from: ``regions``, the signal region against the sidebands, out of fold; ``unit``, features
-        mapped to [0, 1], without regions; ``features``, as they are, without regions.
-    """
-
-    estimator: str
-    section: str
-    settings: tuple[str, ...]
-    needs: Needs
-
-
-_NETWORK = (
-    "hidden",
-    "latent_dim",
-    "activation",
-    "reconstruction",
-    "epochs",
-    "batch_size",
-    "optimizer",
-    "learning_rate",
-)
-_TREES = (
-    "members",
-    "max_iter",
-    "learning_rate",
-    "max_leaf_nodes",
-    "min_samples_leaf",
-    "l2_regularization",
-    "max_bins",
-)
-
-SCORES: dict[str, Score] = {
-    "trees": Score(estimator="bumphunt.scores.trees:BoostedTrees", section="cwola", settings=_TREES, needs="regions"),
-    "network": Score(
-        estimator="bumphunt.scores.cwola_network:NetworkClassifier",
-        section="cwola",
-        settings=("members", "learning_rate"),
-        needs="regions",
-    ),
-    "vae": Score(
-        estimator="bumphunt.scores.vae:VariationalAutoencoder",
-        section="vae",
-        settings=(*_NETWORK, "zeta", "xi"),
-        needs="unit",
-    ),
-    "autoencoder": Score(
-        estimator="bumphunt.scores.autoencoder:Autoencoder", section="autoencoder", settings=_NETWORK, needs="unit"
-    ),
-    "mahalanobis": Score(
-        estimator="bumphunt.scores.mahalanobis:MahalanobisDistance", section="", settings=(), needs="features"
-    ),
-}
-
-
-def score_names(*, needs: Needs | None = None) -> tuple[str, ...]:
-    """Return the names of all scores, or of those that learn from the one thing.
-
-    Examples
-    --------
-    >>> score_names(needs="regions")
-    ('trees', 'network')
-    """
-    return tuple(name for name, score in SCORES.items() if needs in (None, score.needs))
+from bumphunt.config.scores import score_named
 
 
 def make_score(name: str, settings: Mapping[str, Any] | None = None, *, seed: int = 0) -> Any:
@@ -109,64 +28,9 @@ def make_score(name: str, settings: Mapping[str, Any] | None = None, *, seed: in
     ConfigError
         If there is no such score.
     """
-    score = _entry(name)
+    score = score_named(name)
     given = {key: value for key, value in (settings or {}).items() if key in score.settings and value is not None}
     module, cls = score.estimator.split(":")
     return getattr(import_module(module), cls)(
         **{key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}, seed=seed
     )
-
-
-def settings_that_do_not_apply(name: str) -> tuple[str, ...]:
-    """Return the keys that other scores of the section obey and this one does not.
-
-    Examples
-    --------
-    >>> settings_that_do_not_apply("network")
-    ('max_iter', 'max_leaf_nodes', 'min_samples_leaf', 'l2_regularization', 'max_bins')
-    """
-    score = _entry(name)
-    others = [key for other in SCORES.values() if other.section == score.section for key in other.settings]
-    return tuple(dict.fromkeys(key for key in others if key not in score.settings))
-
-
-def check_settings(name: str, settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Refuse settings that were changed and that the chosen score does not obey.
-
-    Parameters
-    ----------
-    name : str
-        A key of :data:`SCORES`.
-    settings, defaults : mapping
-        The section of the config as it is and by default.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such score, or a key that does not apply differs from its default.
-
-    Examples
-    --------
-    >>> check_settings("network", {"max_bins": 16}, {"max_bins": 32})
-    Traceback (most recent call last):
-    bumphunt.errors.ConfigError: cwola.max_bins is 16, but the score 'network' has no such setting; leave it out, or \
-choose trees
-    """
-    section = _entry(name).section
-    for key in settings_that_do_not_apply(name):
-        if key in settings and settings[key] != defaults.get(key):
-            obeying = [other for other, score in SCORES.items() if score.section == section and key in score.settings]
-            raise ConfigError(
-                f"{section}.{key} is {settings[key]!r}, but the score {name!r} has no such setting; "
-                f"leave it out, or choose {_listed(obeying)}"
-            )
-
-
-def _entry(name: str) -> Score:
-    if name not in SCORES:
-        raise ConfigError(f"there is no score {name!r}; choose {_listed(list(SCORES))}")
-    return SCORES[name]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]

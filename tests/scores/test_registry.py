@@ -1,5 +1,6 @@
 """The registry of scores: each is made from its settings, and what does not apply is refused."""
 
+import subprocess
 import sys
 from types import ModuleType
 
@@ -7,17 +8,11 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from bumphunt.config import AnalysisConfig
+from bumphunt.config import AnalysisConfig, config_from_dict
+from bumphunt.config.scores import SCORES, Score, check_settings, score_names, settings_that_do_not_apply
 from bumphunt.errors import ConfigError
 from bumphunt.scores.protocol import AnomalyScorer, check_features
-from bumphunt.scores.registry import (
-    SCORES,
-    Score,
-    check_settings,
-    make_score,
-    score_names,
-    settings_that_do_not_apply,
-)
+from bumphunt.scores.registry import make_score
 
 
 @pytest.mark.parametrize("name", SCORES)
@@ -57,8 +52,35 @@ def test_settings_that_do_not_apply_are_refused_when_changed():
 
 
 def test_a_name_that_is_none_is_refused_with_the_names_there_are():
-    with pytest.raises(ConfigError, match="no score 'tree'; choose trees, network, vae, autoencoder or mahalanobis"):
+    names = "trees, network, vae, autoencoder or mahalanobis"
+    with pytest.raises(ConfigError, match=f"no score 'tree'; did you mean trees\\? There is {names}"):
         make_score("tree")
+    with pytest.raises(ConfigError, match=f"no score 'x'; choose {names}"):
+        make_score("x")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("tree", "no score 'tree'; did you mean trees? There is trees or network"),
+        ("forest", "no score 'forest'; choose trees or network"),
+        ("vae", "the score 'vae' does not learn from regions; choose trees or network"),
+    ],
+)
+def test_the_configuration_knows_the_names(name, said):
+    with pytest.raises(ConfigError) as caught:
+        config_from_dict({"cwola": {"classifier": name}})
+    assert (
+        str(caught.value)
+        == f"config: cwola.classifier: {said.replace('no score', 'there is no score')}; see `bumphunt config`"
+    )
+
+
+def test_the_configuration_loads_no_score():
+    code = "import sys; import bumphunt.config; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "bumphunt.config.scores" in loaded
+    assert not {"bumphunt.scores", "numpy", "pandas", "sklearn", "tensorflow"} & set(loaded)
 
 
 def test_a_new_score_is_one_file_and_one_line(monkeypatch):
