@@ -195,7 +195,12 @@ def package(events: pd.DataFrame, truth: np.ndarray, settings: Settings) -> dict
     events.to_parquet(box, index=False)
     config = bumphunt.AnalysisConfig.model_validate({"vae": {"enabled": False}})
     found = bumphunt.run_analysis(
-        box, output=folder / "run", config=config, seed=settings.seed, workers=settings.workers, resume=True
+        box,
+        output=folder / "run",
+        config=config,
+        seed=settings.seed,
+        workers=settings.workers,
+        options=bumphunt.RunOptions(resume=True),
     )
     answers = found.answers
     known = {"m_resonance": TRUTH["mjj"], "m_x": TRUTH["mj1"], "m_y": TRUTH["mj2"], "n_signal": int(truth.sum())}

@@ -91,14 +91,11 @@ def main() -> None:
     for name in arguments.sets:
         found = bumphunt.calibrate(
             pool_of(name, arguments.output, arguments.workers),
+            bumphunt.CalibrationPlan(null=arguments.boxes or SETS[name], size=arguments.size),
             output=arguments.output / name,
-            null=arguments.boxes or SETS[name],
-            size=arguments.size,
             config=config(decorrelate=not name.endswith("_raw")),
             seed=arguments.seed + list(SETS).index(name),
-            workers=arguments.workers,
-            scheduler=arguments.scheduler,
-            progress=True,
+            workers=bumphunt.Workers(arguments.workers, arguments.scheduler, progress=True),
         )
         print(f"{name}\n{found}\n", flush=True)
         local = [

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from queue import Empty
@@ -27,6 +28,43 @@ _SHIPMENTS = 3
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who does the work, and whether it is shown; answers do not depend on it.
+
+    Parameters
+    ----------
+    number : int
+        Local processes; 1 works in this process.
+    scheduler : str, optional
+        Address of a Dask scheduler (``tcp://host:8786``), which takes the place of local processes.
+    progress : bool
+        Show progress bars.
+
+    Examples
+    --------
+    >>> Workers.of(4)
+    Workers(number=4, scheduler=None, progress=False)
+    """
+
+    number: int = 1
+    scheduler: str | None = None
+    progress: bool = False
+
+    @classmethod
+    def of(cls, given: "int | Workers") -> "Workers":
+        """Return workers given as such, or as a number of local processes."""
+        return given if isinstance(given, Workers) else cls(given)
+
+    def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Result]]:
+        """Share tasks out as :func:`parallel_map` does."""
+        return parallel_map(function, tasks, workers=self.number, scheduler=self.scheduler)
+
+
+ALONE = Workers()
+"""This process, and nothing shown."""
 
 
 def parallel_map(

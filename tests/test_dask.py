@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bumphunt.errors import InputError
-from bumphunt.execution import parallel_map
+from bumphunt.execution import ALONE, Workers, parallel_map
 from bumphunt.rng import generator
 
 distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
@@ -106,7 +106,7 @@ def test_features_clustered_on_a_cluster_are_the_same(scheduler, tmp_path, monke
     raw = write_raw(tmp_path / "raw.h5", [RawChunk(particles=particles, label=None)])
     monkeypatch.chdir(tmp_path)  # workers have other working folders
     here = write_features("raw.h5", tmp_path / "here.parquet")
-    there = write_features(raw.name, tmp_path / "there.parquet", scheduler=scheduler)
+    there = write_features(raw.name, tmp_path / "there.parquet", workers=Workers(scheduler=scheduler))
     pd.testing.assert_frame_equal(pd.read_parquet(here), pd.read_parquet(there))
 
 
@@ -152,9 +152,9 @@ def test_windows_searched_on_a_cluster_are_the_same_also_when_a_worker_dies(sche
     config = config_from_dict({"cwola": {"repeats": 1, "folds": 2, "max_iter": 3}, "search": {"window_step": 1}})
     search = prepare_search(drop_truth(make_events(5_000)), config, 1)
     assert len(search.tasks) > 2
-    alone = scan_windows(search, Memory(), workers=1, scheduler=None, watch=unwatched)
+    alone = scan_windows(search, Memory(), workers=ALONE, watch=unwatched)
     keeper = Killing()
-    there = scan_windows(search, keeper, workers=1, scheduler=scheduler, watch=unwatched)
+    there = scan_windows(search, keeper, workers=Workers(scheduler=scheduler), watch=unwatched)
     assert keeper.killed is not None
     for one, other in zip(alone, there, strict=True):
         np.testing.assert_array_equal(one.score, other.score)

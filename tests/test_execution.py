@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from bumphunt.errors import InputError, MissingExtraError
-from bumphunt.execution import parallel_map
+from bumphunt.execution import Workers, parallel_map
 from bumphunt.rng import generator
 
 
@@ -56,3 +56,12 @@ def test_a_scheduler_needs_dask(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r"bumphunt\[dask\]"):
         list(parallel_map(draw, [(1, 1)], scheduler="tcp://127.0.0.1:9"))
+
+
+def test_workers_may_be_a_number():
+    assert Workers.of(3) == Workers(3)
+    asked = Workers(scheduler="tcp://127.0.0.1:9", progress=True)
+    assert Workers.of(asked) is asked
+    assert dict(Workers(2).map(draw, [(1, 2), (3, 4)])) == dict(parallel_map(draw, [(1, 2), (3, 4)]))
+    with pytest.raises(InputError, match="workers is 0"):
+        list(Workers(0).map(draw, [(1, 1)]))

@@ -74,6 +74,12 @@ def run(
     as_json: bool,
 ) -> None:
     """Run the whole analysis on EVENTS (files, patterns, folders) and print the three answers."""
+    from bumphunt.execution import Workers
+    from bumphunt.jobs.blind import run_blind
+    from bumphunt.jobs.dry_run import dry_run as look_ahead
+    from bumphunt.jobs.requests import RunOptions
+    from bumphunt.jobs.run import run_analysis
+
     plan = None
     if frozen is not None:
         from bumphunt.jobs.plan import load_plan
@@ -86,52 +92,7 @@ def run(
     asked = int(calibration) if calibration and calibration.lstrip("-").isdigit() else calibration
     if onnx and not save_models:
         raise InputError("--onnx writes the saved models in another form; give --save-models as well")
-    if blind and save_models:
-        raise InputError("a blinded run keeps no models; leave out --save-models, or --blind")
-    if dry_run:
-        from bumphunt.jobs.dry_run import dry_run as look_ahead
-
-        planned = look_ahead(
-            events,
-            output=output,
-            config=config,
-            seed=seed,
-            workers=workers,
-            max_bad_rows=max_bad_rows,
-            luminosity_mask=luminosity_mask,
-            resume=resume,
-            overwrite=overwrite,
-            calibration=asked,
-        )
-        show(planned, as_json)
-        return
-    if blind:
-        if calibration is not None:
-            raise InputError("--blind gives no significance that --calibration could calibrate; leave out one of them")
-        from bumphunt.jobs.blind import run_blind
-
-        expected = run_blind(
-            events,
-            output=output,
-            config=config,
-            seed=seed,
-            workers=workers,
-            scheduler=scheduler,
-            resume=resume,
-            overwrite=overwrite,
-            progress=show_progress(),
-        )
-        show(expected, as_json)
-        return
-    from bumphunt.jobs.run import run_analysis
-
-    result = run_analysis(
-        events,
-        output=output,
-        config=config,
-        seed=seed,
-        workers=workers,
-        scheduler=scheduler,
+    options = RunOptions(
         resume=resume,
         overwrite=overwrite,
         max_bad_rows=max_bad_rows,
@@ -141,10 +102,12 @@ def run(
         save_models=save_models,
         onnx=onnx,
         calibration=asked,
-        progress=show_progress(),
     )
-    show(result, as_json)
-    click.echo(f"report: {output / 'report.html'}", err=True)
+    job = look_ahead if dry_run else run_blind if blind else run_analysis
+    who = Workers(workers, scheduler, progress=show_progress())
+    show(job(events, output=output, config=config, seed=seed, workers=who, options=options), as_json)
+    if job is run_analysis:
+        click.echo(f"report: {output / 'report.html'}", err=True)
 
 
 @main.command()
@@ -227,11 +190,11 @@ def calibrate(
 
     Repeat an interrupted calibration with the same options to go on.
     """
+    from bumphunt.execution import Workers
+    from bumphunt.jobs.calibrate import CalibrationPlan
     from bumphunt.jobs.calibrate import calibrate as run_calibration
 
-    found = run_calibration(
-        pool,
-        output=output,
+    plan = CalibrationPlan(
         null=null,
         points=masses,
         n_signal=signal,
@@ -239,13 +202,9 @@ def calibrate(
         size=size,
         detectors=detectors,
         source=source,
-        config=read_config(config_path),
-        seed=seed,
-        workers=workers,
-        scheduler=scheduler,
-        progress=show_progress(),
     )
-    show(found, as_json)
+    who = Workers(workers, scheduler, progress=show_progress())
+    show(run_calibration(pool, plan, output=output, config=read_config(config_path), seed=seed, workers=who), as_json)
 
 
 @main.command()

@@ -78,38 +78,23 @@ def limits(
 
     Each SIGNAL is a file of simulated events of one model.
     """
+    from bumphunt.execution import Workers
+    from bumphunt.jobs.limits import LimitOptions, limits_duration
     from bumphunt.jobs.limits import limits as set_limits
-    from bumphunt.jobs.limits import limits_duration
 
-    config = read_config(config_path)
-    if dry_run:
-        duration = limits_duration(
-            events,
-            signals,
-            masses=masses,
-            config=config,
-            search=search,
-            windows=windows,
-            seed=seed,
-            workers=workers,
-        )
-        show(duration, as_json)
-        return
-    found = set_limits(
-        events,
-        signals,
-        masses=masses,
+    options = LimitOptions(
         output=output,
-        luminosity=luminosity,
-        acceptance=acceptance,
-        config=config,
-        search=search,
-        windows=windows,
-        seed=seed,
-        workers=workers,
-        scheduler=scheduler,
         resume=resume,
         overwrite=overwrite,
-        progress=show_progress(),
+        masses=masses,
+        luminosity=luminosity,
+        acceptance=acceptance,
+        search=search,
+        windows=windows,
     )
+    config, who = read_config(config_path), Workers(workers, scheduler, progress=show_progress())
+    if dry_run:
+        show(limits_duration(events, signals, config=config, seed=seed, workers=who, options=options), as_json)
+        return
+    found = set_limits(events, signals, config=config, seed=seed, workers=who, options=options)
     click.echo(json.dumps(found.summary()) if as_json else str(found))

@@ -102,9 +102,10 @@ def simulate(
 @json_option
 def features(raw: tuple[Path, ...], output: Path, workers: int, scheduler: str | None, as_json: bool) -> None:
     """Cluster RAW particles of the LHC Olympics layout into an event table."""
+    from bumphunt.execution import Workers
     from bumphunt.jobs.ingest import write_features
 
-    written = write_features(raw, output, workers=workers, scheduler=scheduler, progress=show_progress())
+    written = write_features(raw, output, workers=Workers(workers, scheduler, progress=show_progress()))
     show_written(Path(written), as_json)
 
 

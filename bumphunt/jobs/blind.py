@@ -4,17 +4,20 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError, InputError
-from bumphunt.execution import parallel_map
+from bumphunt.execution import Workers
 from bumphunt.files import write_json
 from bumphunt.jobs.intake import take_in
 from bumphunt.jobs.progress import bar
 from bumphunt.jobs.provenance import request, versions
+from bumphunt.jobs.requests import Request, RunOptions
 from bumphunt.jobs.store import RunKeeper, output_folder
+from bumphunt.keywords import gathered
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import WindowTask, primary_scores
 from bumphunt.results import SCHEMA_VERSION, Answers, BlindResult, BlindWindow
@@ -22,17 +25,15 @@ from bumphunt.significance.expected import expected_significance, mask_counts, s
 from bumphunt.spectrum.binning import count
 
 
+@gathered(options=RunOptions, workers=Workers)
 def run_blind(
     events: str | Path | Sequence[str | Path],
     *,
     output: str | Path,
-    config: AnalysisConfig | None = None,
+    config: AnalysisConfig | dict[str, Any] | None = None,
     seed: int = 1,
-    workers: int = 1,
-    scheduler: str | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    progress: bool = False,
+    workers: int | Workers = 1,
+    options: RunOptions | None = None,
 ) -> BlindResult:
     """Return what each window and cut is expected to show, from its sidebands alone.
 
@@ -41,25 +42,23 @@ def run_blind(
 
     Parameters
     ----------
-    events, output, config, seed, workers, scheduler, resume, overwrite, progress
-        As in :func:`bumphunt.jobs.run.run_analysis`; ``result.json`` then has no answers, but ``expected``.
+    events, output, config, seed, workers, options
+        As in :func:`bumphunt.jobs.run.run_analysis`; ``result.json`` then has no answers, but ``expected``. There are
+        no models to be saved, and no significance to be calibrated.
 
     Raises
     ------
     InputError
-        If events or settings cannot be used.
+        If events, settings or options cannot be used.
     """
-    with output_folder(output, resume=resume, overwrite=overwrite) as folder:
-        return _expect(
-            events,
-            folder,
-            config or AnalysisConfig(),
-            seed=seed,
-            workers=workers,
-            scheduler=scheduler,
-            resume=resume,
-            progress=progress,
-        )
+    asked = Request.of(config, seed, workers, options)
+    how = asked.options
+    if how.save_models or how.onnx:
+        raise InputError("a blinded run keeps no models; leave out --save-models, or --blind")
+    if how.calibration is not None:
+        raise InputError("--blind gives no significance that --calibration could calibrate; leave out one of them")
+    with output_folder(output, resume=how.resume, overwrite=how.overwrite) as folder:
+        return _expect(events, folder, asked)
 
 
 def _refuse_unblinded(folder: Path) -> None:
@@ -75,23 +74,14 @@ def _refuse_unblinded(folder: Path) -> None:
     )
 
 
-def _expect(
-    events: str | Path | Sequence[str | Path],
-    folder: Path,
-    settings: AnalysisConfig,
-    *,
-    seed: int,
-    workers: int,
-    scheduler: str | None,
-    resume: bool,
-    progress: bool,
-) -> BlindResult:
-    intake = take_in(events, settings, networks=False, progress=progress)
+def _expect(events: str | Path | Sequence[str | Path], folder: Path, asked: Request) -> BlindResult:
+    settings, seed, progress = asked.config, asked.seed, asked.workers.progress
+    intake = take_in(events, settings, options=asked.options, networks=False, progress=progress)
     source = intake.source
     search = prepare_search(intake.events, settings, seed)
     # the request is that of the run, so that the run can go on in the same folder
-    keeper = RunKeeper(folder, request(source, settings, seed), resume=resume)
-    if resume:
+    keeper = RunKeeper(folder, request(source, settings, seed), resume=asked.options.resume)
+    if asked.options.resume:
         _refuse_unblinded(keeper.place)
     store = keeper.store
     found: dict[int, tuple[BlindWindow, ...]] = {}
@@ -101,7 +91,7 @@ def _expect(
     missing = [index for index in range(len(search.tasks)) if index not in found]
     todo = [search.tasks[index] for index in missing]
     with bar("windows", len(search.tasks), done=len(found), shown=progress) as advance:
-        for place, windows in parallel_map(expect_window, todo, workers=workers, scheduler=scheduler):
+        for place, windows in asked.workers.map(expect_window, todo):
             found[missing[place]] = windows
             store.save_json(_name(missing[place]), [window.to_dict() for window in windows])
             advance()

@@ -1,51 +1,35 @@
 """Calibrate the whole analysis: boxes without signal for its p-values, boxes with signal for its intervals."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bumphunt.calibration.drawn_detector import draw_detector
+from bumphunt.calibration.experiments import ExperimentResult
 from bumphunt.calibration.summary import Calibration, searches_of, summarise_injections, summarise_null
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
+from bumphunt.execution import Workers
 from bumphunt.files import write_json
 from bumphunt.jobs.experiments import Experiment, Injection, Source, run_experiments
+from bumphunt.jobs.requests import Request
 from bumphunt.jobs.store import output_folder
+from bumphunt.keywords import gathered
 from bumphunt.rng import generator, integer_seed
 from bumphunt.sources.tabular import write_table
 
+Point = tuple[float, float, float]
 
-def calibrate(
-    pool: str | Path,
-    *,
-    output: str | Path,
-    null: int = 0,
-    points: Sequence[tuple[float, float, float]] = (),
-    n_signal: int = 300,
-    repeats: int = 1,
-    size: int = 100_000,
-    source: Source = "subsample",
-    signal_events: int | None = None,
-    detectors: int = 0,
-    config: AnalysisConfig | None = None,
-    seed: int = 1,
-    workers: int = 1,
-    scheduler: str | None = None,
-    progress: bool = False,
-) -> Calibration:
-    """Run the analysis on pseudo-data with and without signal and compare its answers with the truth.
 
-    An interrupted calibration goes on when it is repeated with the same settings.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationPlan:
+    """Which boxes a calibration analyses.
 
     Parameters
     ----------
-    pool : path
-        Background events, of which boxes are made; a truth column is dropped unread, so that there must be no signal
-        in it unless ``source`` is another.
-    output : path
-        Folder of single results, simulated signal and ``calibration.json``.
     null : int
         Boxes without signal.
     points : sequence of (m_resonance, m_x, m_y)
@@ -65,7 +49,61 @@ def calibrate(
         Detectors drawn from the prior of the systematic errors at each point, which its boxes take in turn
         (:mod:`bumphunt.calibration.drawn_detector`), with ``signal_events`` for each; 0 for the nominal one. The
         background of boxes stays as it is.
-    config, seed, workers, scheduler, progress
+    """
+
+    null: int = 0
+    points: Sequence[Point] = ()
+    n_signal: int = 300
+    repeats: int = 1
+    size: int = 100_000
+    source: Source = "subsample"
+    signal_events: int | None = None
+    detectors: int = 0
+
+    def check(self) -> None:
+        """Refuse a plan of nothing.
+
+        Raises
+        ------
+        InputError
+            If a number cannot be, or nothing is asked for.
+        """
+        if min(self.null, self.detectors) < 0 or min(self.repeats, self.n_signal, self.size) < 1:
+            raise InputError("null and detectors must not be negative, and repeats, n_signal and size at least 1")
+        if self.null == 0 and not self.points:
+            raise InputError("nothing to calibrate; give boxes without signal (--null) or masses of signal (--masses)")
+
+    @property
+    def made(self) -> int:
+        """Signal events simulated for each point and detector."""
+        boxes_a_file = -(-self.repeats // self.detectors) if self.detectors else 10
+        return self.signal_events or max(min(boxes_a_file, 10) * self.n_signal, 2000)
+
+
+@gathered(plan=CalibrationPlan, workers=Workers)
+def calibrate(
+    pool: str | Path,
+    plan: CalibrationPlan | None = None,
+    *,
+    output: str | Path,
+    config: AnalysisConfig | dict[str, Any] | None = None,
+    seed: int = 1,
+    workers: int | Workers = 1,
+) -> Calibration:
+    """Run the analysis on pseudo-data with and without signal and compare its answers with the truth.
+
+    An interrupted calibration goes on when it is repeated with the same settings.
+
+    Parameters
+    ----------
+    pool : path
+        Background events, of which boxes are made; a truth column is dropped unread, so that there must be no signal
+        in it unless the plan's ``source`` is another.
+    plan : CalibrationPlan
+        Which boxes are analysed.
+    output : path
+        Folder of single results, simulated signal and ``calibration.json``.
+    config, seed, workers
         As in :func:`bumphunt.jobs.run.run_analysis`.
 
     Raises
@@ -73,63 +111,55 @@ def calibrate(
     InputError
         If nothing is asked for, an input cannot be used, or ``output`` holds another calibration.
     """
-    if min(null, detectors) < 0 or min(repeats, n_signal, size) < 1:
-        raise InputError("null and detectors must not be negative, and repeats, n_signal and size at least 1")
-    if null == 0 and not points:
-        raise InputError("nothing to calibrate; give boxes without signal (--null) or masses of signal (--masses)")
-    settings = config or AnalysisConfig()
+    plan, asked = plan or CalibrationPlan(), Request.of(config, seed, workers)
+    plan.check()
     with output_folder(output) as folder:
-        boxes_a_file = -(-repeats // detectors) if detectors else 10
-        made = signal_events or max(min(boxes_a_file, 10) * n_signal, 2000)
-        chosen = [None] if detectors == 0 else list(range(detectors))
-        files = [
-            [_signal_file(folder, point, made, detector=each, seed=seed, workers=workers) for each in chosen]
-            for point in points
-        ]
-        injections = [
-            Injection(events=str(own[repeat % len(own)]), masses=point, n_signal=n_signal)
-            for repeat in range(repeats)
-            for point, own in zip(points, files, strict=True)
-        ]
+        injections = _injections(plan, asked, folder)
 
         def experiments(chosen: Sequence[Injection | None], first: int) -> list[Experiment]:
             return [
                 Experiment(
                     number=first + place,
                     pool=str(pool),
-                    size=size,
-                    source=source,
+                    size=plan.size,
+                    source=plan.source,
                     injection=injection,
-                    config=settings,
+                    config=asked.config,
                     seed=seed,
                 )
                 for place, injection in enumerate(chosen)
             ]
 
-        how: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "progress": progress}
-        without = run_experiments(experiments([None] * null, 0), output=folder / "null", **how) if null else ()
-        signals = (
-            run_experiments(
-                experiments(injections, 100_000),
-                output=folder / ("drawn_detectors" if detectors else "injections"),
-                **how,
-            )
-            if injections
-            else ()
-        )
+        without: tuple[ExperimentResult, ...] = ()
+        signals: tuple[ExperimentResult, ...] = ()
+        if plan.null:
+            without = run_experiments(experiments([None] * plan.null, 0), output=folder / "null", workers=asked.workers)
+        if injections:
+            place = folder / ("drawn_detectors" if plan.detectors else "injections")
+            signals = run_experiments(experiments(injections, 100_000), output=place, workers=asked.workers)
         calibration = Calibration(
             null=summarise_null(without) if without else None,
             injections=summarise_injections(signals) if signals else None,
-            searches=searches_of(without, kind=source, config=settings, seed=seed),
+            searches=searches_of(without, kind=plan.source, config=asked.config, seed=seed),
         )
         write_json(folder / "calibration.json", calibration.to_dict())
         return calibration
 
 
-def _signal_file(
-    folder: Path, point: tuple[float, float, float], number: int, *, detector: int | None, seed: int, workers: int
-) -> Path:
+def _injections(plan: CalibrationPlan, asked: Request, folder: Path) -> list[Injection]:
+    """Simulate what is still missing of the signal, and say which of it each box takes."""
+    chosen = list(range(plan.detectors)) if plan.detectors else [None]
+    files = [[_signal_file(folder, point, plan.made, each, asked) for each in chosen] for point in plan.points]
+    return [
+        Injection(events=str(own[repeat % len(own)]), masses=point, n_signal=plan.n_signal)
+        for repeat in range(plan.repeats)
+        for point, own in zip(plan.points, files, strict=True)
+    ]
+
+
+def _signal_file(folder: Path, point: Point, number: int, detector: int | None, asked: Request) -> Path:
     """Simulate signal of one point, as the nominal detector sees it or the drawn one of that number."""
+    seed, workers = asked.seed, asked.workers.number
     name = "_".join(f"{mass:g}" for mass in point)
     path = folder / (f"signal_{name}.parquet" if detector is None else f"signal_{name}_detector_{detector}.parquet")
     if path.exists():

@@ -6,14 +6,15 @@ from typing import Any
 
 from bumphunt.calibration.whole_searches import null_searches
 from bumphunt.config import AnalysisConfig
+from bumphunt.execution import Workers
 from bumphunt.jobs.costs import SPREAD, expected_seconds, in_words, stage_costs
 from bumphunt.jobs.intake import Events, take_in
-from bumphunt.jobs.own_calibration import Asked, check_asked, load_searches
+from bumphunt.jobs.own_calibration import searches_for
+from bumphunt.jobs.requests import Request, RunOptions
 from bumphunt.jobs.store import output_folder, refuse_foreign
 from bumphunt.pipeline.networks import check_networks
 from bumphunt.pipeline.prior_answer import reason_against
 from bumphunt.pipeline.search import prepare_search
-from bumphunt.table.preparation import MAX_BAD_ROWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,14 +109,10 @@ def dry_run(
     events: Events,
     *,
     output: str | Path,
-    config: AnalysisConfig | None = None,
+    config: AnalysisConfig | dict[str, Any] | None = None,
     seed: int = 1,
-    workers: int = 1,
-    max_bad_rows: float = MAX_BAD_ROWS,
-    luminosity_mask: str | Path | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    calibration: Asked | None = None,
+    workers: int | Workers = 1,
+    options: RunOptions | None = None,
 ) -> DryRun:
     """Read and check events, settings and folder as :func:`bumphunt.jobs.run.run_analysis` does, and stop there.
 
@@ -127,19 +124,18 @@ def dry_run(
     InputError
         If a run would refuse the events, the settings or the folder.
     """
-    settings = config or AnalysisConfig()
-    check_asked(calibration, settings)
-    with output_folder(output, resume=resume, overwrite=overwrite) as folder:
-        if not resume:
+    asked = Request.of(config, seed, workers, options)
+    settings, how = asked.config, asked.options
+    with output_folder(output, resume=how.resume, overwrite=how.overwrite) as folder:
+        if not how.resume:
             refuse_foreign(folder)
-    blind = take_in(events, settings, max_bad_rows=max_bad_rows, luminosity_mask=luminosity_mask).events
+    blind = take_in(events, settings, options=how).events
     search = prepare_search(blind, settings, seed)
     check_networks(search.events, settings)
-    searches = calibration if isinstance(calibration, int) else 0
-    if searches:
-        null_searches(search, number=searches, seed=seed)
-    elif calibration is not None and not isinstance(calibration, int):
-        load_searches(calibration).check(search, name=str(calibration))
+    if how.n_searches:
+        null_searches(search, number=how.n_searches, seed=seed)
+    elif isinstance(how.calibration, str | Path):
+        searches_for(search, how.calibration)
     cwola = settings.cwola
     declared = [name for name in settings.searches if name != "prior" or reason_against(search) is None]
     names = {"vae": settings.vae.enabled, "autoencoder": settings.autoencoder.enabled}
@@ -159,7 +155,7 @@ def dry_run(
             n_events=len(blind),
             n_searched=len(search.mjj),
             n_windows=len(search.tasks),
-            calibration=searches,
+            calibration=how.n_searches,
         ),
-        workers=workers,
+        workers=asked.workers.number,
     )

@@ -19,7 +19,7 @@ from bumphunt.calibration.pseudo_data import NEIGHBOUR_SPREAD, smooth_box, subsa
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents
-from bumphunt.execution import parallel_map
+from bumphunt.execution import Workers
 from bumphunt.files import file_sha256
 from bumphunt.jobs.intake import take_in
 from bumphunt.jobs.progress import bar
@@ -113,9 +113,7 @@ def run_experiments(
     experiments: Sequence[Experiment],
     *,
     output: str | Path,
-    workers: int = 1,
-    scheduler: str | None = None,
-    progress: bool = False,
+    workers: int | Workers = 1,
 ) -> tuple[ExperimentResult, ...]:
     """Run pseudo-experiments side by side, each kept in ``output`` when done; what is there already is not repeated.
 
@@ -125,10 +123,8 @@ def run_experiments(
         What to run; more than last time is fine, other settings are not.
     output : path
         Folder of the results.
-    workers, scheduler
-        As in :func:`bumphunt.execution.parallel_map`.
-    progress : bool
-        Show a progress bar.
+    workers : int or Workers
+        Who runs them.
 
     Returns
     -------
@@ -142,14 +138,15 @@ def run_experiments(
     """
     if not experiments:
         raise InputError("no pseudo-experiment is asked for; give a number of at least 1")
+    workers = Workers.of(workers)
     names = [f"experiment_{experiment.number:05d}.json" for experiment in experiments]
     with output_folder(output) as folder:
         store = StageStore(folder, _request(experiments), resume=True)
         kept = {name: store.load_json(name) for name in names if store.has(name)}
         missing = [number for number, name in enumerate(names) if name not in kept]
-        with bar("experiments", len(names), done=len(kept), shown=progress) as advance:
+        with bar("experiments", len(names), done=len(kept), shown=workers.progress) as advance:
             todo = [experiments[number] for number in missing]
-            for index, result in parallel_map(run_experiment, todo, workers=workers, scheduler=scheduler):
+            for index, result in workers.map(run_experiment, todo):
                 # as it reads when it comes back, so that the summary of a resumed calibration is the same
                 kept[names[missing[index]]] = json.loads(json.dumps(result.to_dict()))
                 store.save_json(names[missing[index]], result.to_dict())

@@ -13,21 +13,22 @@ import numpy as np
 import pandas as pd
 
 from bumphunt.calibration.whole_searches import WholeSearches
-from bumphunt.config import AnalysisConfig, config_from_dict
-from bumphunt.errors import InputError
+from bumphunt.config import AnalysisConfig
 from bumphunt.events import BlindEvents
+from bumphunt.execution import Workers
 from bumphunt.files import write_json
 from bumphunt.jobs.candidates import write_candidates
 from bumphunt.jobs.costs import stage_costs
 from bumphunt.jobs.intake import Events, take_in
-from bumphunt.jobs.own_calibration import FILE, Asked, OwnCalibration, check_asked
+from bumphunt.jobs.own_calibration import FILE, OwnCalibration
 from bumphunt.jobs.progress import RunBar, run_bar
 from bumphunt.jobs.provenance import versions
 from bumphunt.jobs.replacement import replacing
+from bumphunt.jobs.requests import Calibration, Request, RunOptions
 from bumphunt.jobs.store import output_folder, refuse_foreign
 from bumphunt.pipeline.final_state import content_columns
-from bumphunt.pipeline.hunt import Clock, Findings, hunt_events
-from bumphunt.pipeline.keeping import Keeper
+from bumphunt.pipeline.hunt import Clock, Findings, Hooks, hunt_events
+from bumphunt.pipeline.keeping import Keeper, Memory
 from bumphunt.results import (
     SCHEMA_VERSION,
     AnalysisResult,
@@ -41,7 +42,6 @@ from bumphunt.results import (
 )
 from bumphunt.results.html import answers_html
 from bumphunt.significance.workspace import labelled
-from bumphunt.table.preparation import MAX_BAD_ROWS
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ def hunt(
     workers: int = 1,
     scheduler: str | None = None,
     progress: bool = False,
-    calibration: Asked | None = None,
+    calibration: Calibration | None = None,
 ) -> Hunt:
     """Search events for a resonance: p-value, masses, number of signal events.
 
@@ -212,72 +212,35 @@ def hunt(
     InputError
         If events or settings cannot be used.
     """
+    request = Request.of(config, seed, Workers(workers, scheduler, progress), RunOptions(calibration=calibration))
     with run_bar(shown=progress) as bar:
-        return hunt_and_keep(
-            events,
-            config=as_config(config),
-            seed=seed,
-            workers=workers,
-            scheduler=scheduler,
-            bar=bar,
-            progress=progress,
-            calibration=calibration,
-        )
+        return hunt_and_keep(events, request, bar=bar)
 
 
-def as_config(config: AnalysisConfig | dict[str, Any] | None) -> AnalysisConfig:
-    """Return settings given as an object, as plain data, or not at all."""
-    if config is None:
-        return AnalysisConfig()
-    return config if isinstance(config, AnalysisConfig) else config_from_dict(config)
-
-
-def hunt_and_keep(
-    events: Events,
-    *,
-    config: AnalysisConfig,
-    seed: int,
-    bar: RunBar,
-    workers: int = 1,
-    scheduler: str | None = None,
-    progress: bool = False,
-    max_bad_rows: float = MAX_BAD_ROWS,
-    luminosity_mask: str | Path | None = None,
-    keeper: KeeperFor | None = None,
-    calibration: Asked | None = None,
-) -> Hunt:
+def hunt_and_keep(events: Events, request: Request, *, bar: RunBar, keeper: KeeperFor | None = None) -> Hunt:
     """Hunt, with finished stages kept by ``keeper(description of the input)`` and followed by ``bar``."""
-    if seed < 0:
-        raise InputError(f"seed is {seed}; give a number of at least 0")
-    check_asked(calibration, config)
-    own = (
-        None
-        if calibration is None
-        else OwnCalibration(asked=calibration, seed=seed, workers=workers, scheduler=scheduler, watch=bar.watch)
-    )
+    config, options = request.config, request.options
+    own = None if options.calibration is None else OwnCalibration(asked=request, watch=bar.watch)
 
     def expect(stage: str, found: dict[str, Any]) -> None:
         if stage == "spectrum":
             sizes = {name: found[name] for name in ("n_searched", "n_windows")}
-            number = calibration if isinstance(calibration, int) else 0
-            bar.expect(stage_costs(config, n_events=n_events, **sizes, calibration=number))
+            bar.expect(stage_costs(config, n_events=n_events, **sizes, calibration=options.n_searches))
 
     clock = Clock(entered=bar.enter, left=expect)
     with clock.stage("events") as found:
-        intake = take_in(events, config, max_bad_rows=max_bad_rows, luminosity_mask=luminosity_mask, progress=progress)
+        intake = take_in(events, config, options=options, progress=request.workers.progress)
         found["n_events"] = n_events = len(intake.events)
         # the search makes a table of its own, and this one is not to stay beside it
         events_in, intake = [intake.events], replace(intake, events=BlindEvents(intake.events.iloc[:0]))
     findings = hunt_events(
         events_in.pop(),
         config,
-        seed=seed,
-        workers=workers,
-        scheduler=scheduler,
-        keeper=None if keeper is None else keeper(intake.source),
-        watch=bar.watch,
-        clock=clock,
-        calibrate=own,
+        seed=request.seed,
+        workers=request.workers,
+        hooks=Hooks(
+            keeper=Memory() if keeper is None else keeper(intake.source), watch=bar.watch, clock=clock, calibrate=own
+        ),
     )
     label = intake.source["content"][:LABEL_DIGITS]
     findings = replace(findings, workspaces={name: labelled(each, label) for name, each in findings.workspaces.items()})
@@ -286,7 +249,7 @@ def hunt_and_keep(
     result = AnalysisResult(
         schema_version=SCHEMA_VERSION,
         input=intake.source,
-        seed=seed,
+        seed=request.seed,
         versions=versions(),
         config=config.model_dump(mode="json"),
         answers=findings.answers,

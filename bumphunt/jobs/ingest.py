@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError, warn_user
 from bumphunt.events import DIJET, FEATURES, LABEL, FinalState, PreparedEvents, prepare_events
-from bumphunt.execution import in_order, parallel_map
+from bumphunt.execution import Workers, in_order
+from bumphunt.keywords import gathered
 from bumphunt.pipeline.final_state import CWOLA_FEATURES, is_dijet
 from bumphunt.sources.layouts import Kind, Location, Reading
 from bumphunt.sources.locations import Sources, locate
@@ -124,7 +124,7 @@ def read_files(sources: Sources, *, final_state: FinalState = DIJET, progress: b
                     f"{location}: is {layout.kind}, but {locations[0]} is {kinds[0]}; give files of one layout"
                 )
             if layout.kind is Kind.LHCO_RAW:
-                parts = list(_clustered(location.path, progress=progress))
+                parts = list(_clustered(location.path, Workers(progress=progress)))
                 readings.append(Reading(table=pd.concat(parts, ignore_index=True)))
             else:
                 readings.append(_events(layout.reader.read(location), location))
@@ -156,14 +156,8 @@ def name_of(sources: Sources) -> str:
     return given[0] if len(given) == 1 else f"{given[0]} and {len(given) - 1} more" if given else "events"
 
 
-def write_features(
-    raw: Sources,
-    output: str | Path,
-    *,
-    workers: int = 1,
-    scheduler: str | None = None,
-    progress: bool = False,
-) -> Path:
+@gathered(workers=Workers)
+def write_features(raw: Sources, output: str | Path, *, workers: int | Workers = 1) -> Path:
     """Write the event table of raw files, a chunk at a time, so that memory stays flat, or of several files as one.
 
     Parameters
@@ -172,11 +166,8 @@ def write_features(
         Files in the raw layout of the LHC Olympics, jets (NanoAOD, Aspen Open Jets), or several event tables.
     output : path
         Ends in ``.parquet``, ``.csv``, ``.h5`` or ``.hdf5``.
-    workers, scheduler
-        As in :func:`bumphunt.execution.parallel_map`: raw particles are clustered side by side. The table does not
-        depend on it.
-    progress : bool
-        Show a progress bar.
+    workers : int or Workers
+        Who clusters raw particles; the table does not depend on it.
 
     Raises
     ------
@@ -185,6 +176,7 @@ def write_features(
     """
     from bumphunt.sources.tabular import write_table, write_tables, writer_for
 
+    workers = Workers.of(workers)
     locations, _ = locate(raw)
     kinds = [locate_kind(location).kind for location in locations]
     if len(locations) == 1 and kinds[0] not in (Kind.LHCO_RAW, Kind.NANOAOD, Kind.ASPEN_JETS):
@@ -193,11 +185,10 @@ def write_features(
         )
     writer_for(output)  # a bad name should be refused before the work, not after
     if set(kinds) != {Kind.LHCO_RAW}:
-        return write_table(read_events(raw, progress=progress), output)
+        return write_table(read_events(raw, progress=workers.progress), output)
     from bumphunt.features.substructure import DEFINITION
 
-    how: dict[str, Any] = {"progress": progress, "workers": workers, "scheduler": scheduler}
-    tables = (table for location in locations for table in _clustered(location.path, **how))
+    tables = (table for location in locations for table in _clustered(location.path, workers))
     return write_tables(tables, output, metadata=DEFINITION)
 
 
@@ -279,9 +270,7 @@ def _cluster(chunk: _Chunk) -> pd.DataFrame:
     return event_table(padded(raw.particles), label=raw.label, warn=False)
 
 
-def _clustered(
-    path: str | Path, *, progress: bool, workers: int = 1, scheduler: str | None = None
-) -> Iterator[pd.DataFrame]:
+def _clustered(path: str | Path, workers: Workers) -> Iterator[pd.DataFrame]:
     """Give the events of a raw file a chunk at a time, in the order of the file."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -293,9 +282,9 @@ def _clustered(
     whole = Path(path).absolute()
     chunks = [_Chunk(path=whole, first=start, last=min(start + CHUNK, number)) for start in range(0, number, CHUNK)]
     columns = (TextColumn("clustering"), BarColumn(), MofNCompleteColumn(), TextColumn("events"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not progress, transient=True) as bar:
+    with Progress(*columns, console=Console(stderr=True), disable=not workers.progress, transient=True) as bar:
         task = bar.add_task("clustering", total=number)
-        for table in in_order(parallel_map(_cluster, chunks, workers=workers, scheduler=scheduler)):
+        for table in in_order(workers.map(_cluster, chunks)):
             few += int((table["mj2"] == 0.0).sum())
             bar.advance(task, len(table))
             yield table

@@ -15,13 +15,14 @@ from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, drop_truth, prepare_events, select_rows
 from bumphunt.jobs.ingest import columns_used, ingest_events, name_of
 from bumphunt.jobs.provenance import describe_input
+from bumphunt.jobs.requests import RunOptions
 from bumphunt.pipeline.final_state import content_columns, final_state_of
 from bumphunt.preprocessing.altered import find_altered
 from bumphunt.preprocessing.content import content_digest
 from bumphunt.preprocessing.duplicates import find_copies
-from bumphunt.table.preparation import MAX_BAD_ROWS
 from bumphunt.table.quality import DataQuality
 
+DEFAULT = RunOptions()
 Events = pd.DataFrame | str | Path | Sequence[str | Path]
 
 
@@ -61,8 +62,7 @@ def take_in(
     events: Events,
     config: AnalysisConfig,
     *,
-    max_bad_rows: float = MAX_BAD_ROWS,
-    luminosity_mask: str | Path | None = None,
+    options: RunOptions = DEFAULT,
     networks: bool = True,
     progress: bool = False,
 ) -> Intake:
@@ -74,8 +74,10 @@ def take_in(
         A table in memory, or files as in :func:`bumphunt.jobs.ingest.read_events`.
     config : AnalysisConfig
         Says what the final state is, which columns will be used, and which rows are kept (``select``).
-    max_bad_rows, luminosity_mask, progress
-        As in :func:`bumphunt.jobs.ingest.read_events`.
+    options : RunOptions
+        Bad rows that may be dropped, and the mask of certified luminosity.
+    progress : bool
+        Show a progress bar while clustering.
     networks : bool
         Whether the networks of the configuration will look at the events.
 
@@ -88,7 +90,9 @@ def take_in(
     state, used = final_state_of(config), columns_used(config, networks=networks)
     if isinstance(events, pd.DataFrame):
         name = "events"
-        prepared = prepare_events(events, used_columns=used, max_bad_rows=max_bad_rows, name=name, final_state=state)
+        prepared = prepare_events(
+            events, used_columns=used, max_bad_rows=options.max_bad_rows, name=name, final_state=state
+        )
         n_given, index = len(events), events.index
     else:
         given: Any = (
@@ -102,9 +106,9 @@ def take_in(
         prepared = ingest_events(
             events,
             used_columns=used,
-            max_bad_rows=max_bad_rows,
+            max_bad_rows=options.max_bad_rows,
             final_state=state,
-            luminosity_mask=luminosity_mask,
+            luminosity_mask=options.luminosity_mask,
             progress=progress,
         )
         n_given = prepared.quality.rows

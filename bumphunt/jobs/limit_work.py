@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bumphunt.errors import InputError, NotSearchedError
-from bumphunt.execution import parallel_map
+from bumphunt.execution import Workers
 from bumphunt.jobs.limit_files import LimitStore
+from bumphunt.jobs.progress import bar
 from bumphunt.jobs.signal_models import ModelEvents
 from bumphunt.pipeline.injections import SignalSample, inject
 from bumphunt.pipeline.prior_limit import PriorData, PriorSignal, inject_prior, prior_limit
@@ -30,10 +31,8 @@ class Work:
     prepared: Search
     n_events: int
     search: str
-    workers: int
-    scheduler: str | None
+    workers: Workers
     store: LimitStore | None
-    watch: Any
     _prior: PriorData | None = field(default=None)
 
     def prior(self) -> PriorData:
@@ -49,7 +48,7 @@ class Work:
         found: tuple[MethodLimit, ...] = ()
         if self.search != PRIOR:
             injections = injections_of(task, sample, strengths_of(task, inclusive, sample), name=model.name)
-            threads = max(1, self.workers // len(injections))
+            threads = max(1, self.workers.number // len(injections))
             trained = self._map(inject, with_threads(injections, threads), model.name)
             found = selected_limits(task, self._outcome(task), trained, n_events=self.n_events)
         if self.search == CWOLA:
@@ -60,14 +59,9 @@ class Work:
             if self.search == PRIOR:
                 raise InputError(f"the prior-assisted search sets no limit here: {error}; choose 'cwola'") from error
             return found, (f"the prior-assisted search was left out: {error}",)
-        return (
-            (found, ("the prior-assisted search excludes no number of them",))
-            if limit is None
-            else (
-                (*found, limit),
-                (),
-            )
-        )
+        if limit is None:
+            return found, ("the prior-assisted search excludes no number of them",)
+        return (*found, limit), ()
 
     def _prior_limit(self, task: WindowTask, model: ModelEvents, sample: SignalSample) -> MethodLimit | None:
         data = self.prior()
@@ -85,7 +79,7 @@ class Work:
         """Return what training on the data themselves gives, computed once a window."""
         kept = None if self.store is None else self.store.window(task.number)
         if kept is None:
-            kept = search_window(replace(task, threads=self.workers))
+            kept = search_window(replace(task, threads=self.workers.number))
             if self.store is not None:
                 self.store.keep_window(task.number, kept)
         return kept
@@ -93,8 +87,8 @@ class Work:
     def _map(self, function: Callable[[Task], Found], tasks: Sequence[Task], name: str) -> list[Found]:
         """Return what the trainings with injected signal give, in their order."""
         results: dict[int, Found] = {}
-        with self.watch(name, len(tasks), done=0) as advance:
-            for index, found in parallel_map(function, tasks, workers=self.workers, scheduler=self.scheduler):
+        with bar(name, len(tasks), done=0, shown=self.workers.progress) as advance:
+            for index, found in self.workers.map(function, tasks):
                 results[index] = found
                 advance()
         return [results[index] for index in range(len(tasks))]

@@ -7,9 +7,8 @@ with the next.
 import hashlib
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,14 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError, NotSearchedError
-from bumphunt.jobs.hunt import as_config
+from bumphunt.execution import Workers
 from bumphunt.jobs.intake import Events, take_in
-from bumphunt.jobs.limit_files import limit_store, write_limits
+from bumphunt.jobs.limit_files import LimitStore, limit_store, write_limits
 from bumphunt.jobs.limit_work import BEST, CWOLA, PRIOR, SEARCHES, Work
-from bumphunt.jobs.progress import bar
 from bumphunt.jobs.provenance import request, versions
+from bumphunt.jobs.requests import Request
 from bumphunt.jobs.signal_models import ModelEvents, model_of_masses, read_model
+from bumphunt.keywords import gathered
 from bumphunt.pipeline.fold_selection import window_models
 from bumphunt.pipeline.prior_limit import PriorData, prior_trainings
 from bumphunt.pipeline.search import prepare_search
@@ -85,23 +85,63 @@ class Duration:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitOptions:
+    """Which limits are set, and where they are kept.
+
+    Parameters
+    ----------
+    output : path, optional
+        Folder for ``limits.json``, a table and figures, and for points that are done; nothing is written without it.
+        It may be that of a finished run.
+    resume, overwrite : bool
+        Go on with the points that ``output`` holds, or replace finished limits in it.
+    masses : sequence of (m_resonance, m_x, m_y)
+        Models within the shipped response, GeV, beside or in place of simulated events.
+    luminosity : float, optional
+        1/fb; gives limits on cross sections in fb, too.
+    acceptance : float, optional
+        Part of produced signal events that the tables of signal hold. Without it these limits are on
+        sigma x B x acceptance. That of ``masses`` is known.
+    search : str, optional
+        The search that sets limits: ``cwola``, ``prior``, or ``best``, both and of their limits the one with the lowest
+        expectation, never the observed one. By default ``best`` where the configuration names both, else ``cwola``.
+    windows : int
+        Windows to look into, those that hold most of the signal; the one with the lowest expected limit answers.
+    """
+
+    output: str | Path | None = None
+    resume: bool = False
+    overwrite: bool = False
+    masses: Sequence[Sequence[float]] = ()
+    luminosity: float | None = None
+    acceptance: float | None = None
+    search: str | None = None
+    windows: int = 1
+
+    def check(self) -> None:
+        """Refuse what makes no sense before anything is read.
+
+        Raises
+        ------
+        InputError
+            With the remedy.
+        """
+        if self.search is not None and self.search not in SEARCHES:
+            raise InputError(f"no limits can be set by the search {self.search!r}; choose one of {', '.join(SEARCHES)}")
+        if self.windows < 1:
+            raise InputError(f"windows is {self.windows}; give at least 1")
+
+
+@gathered(options=LimitOptions, workers=Workers)
 def limits(
     events: Events,
     signals: Signal | Sequence[Signal] = (),
     *,
-    masses: Sequence[Sequence[float]] = (),
-    output: str | Path | None = None,
-    luminosity: float | None = None,
-    acceptance: float | None = None,
     config: AnalysisConfig | dict[str, Any] | None = None,
-    search: str | None = None,
-    windows: int = 1,
     seed: int = 1,
-    workers: int = 1,
-    scheduler: str | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    progress: bool = False,
+    workers: int | Workers = 1,
+    options: LimitOptions | None = None,
 ) -> SignalLimits:
     """Set upper limits on signal models, the search trained anew with each signal injected at several strengths.
 
@@ -111,58 +151,38 @@ def limits(
         The data, as for :func:`bumphunt.hunt`.
     signals : DataFrame, path or several of them
         Simulated events, a table for each model. Columns of truth are dropped unread.
-    masses : sequence of (m_resonance, m_x, m_y)
-        Models within the shipped response, GeV, beside or in place of ``signals``.
-    output : path, optional
-        Folder for ``limits.json``, a table and figures, and for points that are done; nothing is written without it.
-        It may be that of a finished run.
-    luminosity : float, optional
-        1/fb; gives limits on cross sections in fb, too.
-    acceptance : float, optional
-        Part of produced signal events that the tables of ``signals`` hold. Without it these limits are on
-        sigma x B x acceptance. That of ``masses`` is known.
     config : AnalysisConfig or dict, optional
         Settings; ``limit.strengths``, ``limit.draws`` and ``limit.repeats`` say how signal is injected.
-    search : str, optional
-        The search that sets limits: ``cwola``, ``prior``, or ``best``, both and of their limits the one with the lowest
-        expectation, never the observed one. By default ``best`` where the configuration names both, else ``cwola``.
-    windows : int
-        Windows to look into, those that hold most of the signal; the one with the lowest expected limit answers.
     seed : int
         Seed; answers do not depend on ``workers``.
-    workers, scheduler
-        As in :func:`bumphunt.execution.parallel_map`.
-    resume, overwrite : bool
-        Go on with the points that ``output`` holds, or replace finished limits in it.
-    progress : bool
-        Show a progress bar.
+    workers : int or Workers
+        Who trains.
+    options : LimitOptions, optional
+        Models by their masses, luminosity, windows, and where points are kept.
 
     Raises
     ------
     InputError
         If events, signals or settings cannot be used.
     """
-    settings, models = as_config(config), _given(signals, masses, search, windows, seed)
-    search = search_of(settings, search)
-    if luminosity is None:
-        luminosity = settings.limit.luminosity
+    asked, how = Request.of(config, seed, workers), options or LimitOptions()
+    settings, models = asked.config, _given(signals, how)
+    search = search_of(settings, how.search)
+    luminosity = settings.limit.luminosity if how.luminosity is None else how.luminosity
     if luminosity is not None:
         check_luminosity(luminosity)
     intake = take_in(events, settings, networks=False)
-    read = [_model(model, settings, acceptance, seed) for model in models]
-    asked = {**request(intake.source, settings, seed), "windows": windows, "search": search}
-    opened = nullcontext(None) if output is None else limit_store(output, asked, resume=resume, overwrite=overwrite)
-    with opened as store:
+    read = [_model(model, asked, how) for model in models]
+    limited = {**request(intake.source, settings, seed), "windows": how.windows, "search": search}
+    with _store(how, limited) as store:
         work = Work(
             prepared=prepare_search(intake.events, settings, seed),
             n_events=len(intake.events),
             search=search,
-            workers=workers,
-            scheduler=scheduler,
+            workers=asked.workers,
             store=store,
-            watch=partial(bar, shown=progress),
         )
-        points = tuple(_point(work, model, windows=windows, luminosity=luminosity) for model in read)
+        points = tuple(_point(work, model, windows=how.windows, luminosity=luminosity) for model in read)
         found = SignalLimits(
             schema_version=SCHEMA,
             input=intake.source,
@@ -180,24 +200,23 @@ def limits_duration(
     events: Events,
     signals: Signal | Sequence[Signal] = (),
     *,
-    masses: Sequence[Sequence[float]] = (),
     config: AnalysisConfig | dict[str, Any] | None = None,
-    search: str | None = None,
-    windows: int = 1,
     seed: int = 1,
-    workers: int = 1,
+    workers: int | Workers = 1,
+    options: LimitOptions | None = None,
 ) -> Duration:
     """Say how long :func:`limits` would take, from the time of one repeat of one window; nothing is written."""
-    settings, models = as_config(config), _given(signals, masses, search, windows, seed)
-    search = search_of(settings, search)
+    asked, how = Request.of(config, seed, workers), options or LimitOptions()
+    settings, models = asked.config, _given(signals, how)
+    search = search_of(settings, how.search)
     intake = take_in(events, settings, networks=False)
     prepared = prepare_search(intake.events, settings, seed)
     searched: set[int] = set()
     injected = n_prior = 0
     for model in models:
-        read = _model(model, settings, None, seed)
+        read = _model(model, asked, replace(how, acceptance=None))
         signal = signal_sample(prepared, read.table, name=read.name)
-        for task in windows_of(prepared, signal, number=windows, name=read.name):
+        for task in windows_of(prepared, signal, number=how.windows, name=read.name):
             searched.add(task.number)
             injected += len(injections_of(task, signal, strengths_of(task, None, signal), name=read.name))
             n_prior += prior_trainings(settings)
@@ -226,7 +245,7 @@ def limits_duration(
         seconds_each=each,
         n_prior=0 if search == CWOLA else n_prior + 1,
         seconds_prior=seconds_each,
-        workers=workers,
+        workers=asked.workers.number,
     )
 
 
@@ -273,28 +292,26 @@ def search_of(config: AnalysisConfig, search: str | None) -> str:
     return found
 
 
-def _given(
-    signals: Signal | Sequence[Signal], masses: Sequence[Sequence[float]], search: str | None, windows: int, seed: int
-) -> list[Signal | tuple[float, ...]]:
+def _store(options: LimitOptions, request: dict[str, Any]) -> AbstractContextManager[LimitStore | None]:
+    if options.output is None:
+        return nullcontext(None)
+    return limit_store(options.output, request, resume=options.resume, overwrite=options.overwrite)
+
+
+def _given(signals: Signal | Sequence[Signal], options: LimitOptions) -> list[Signal | tuple[float, ...]]:
     """Return all models that are asked for, or refuse what makes no sense before anything is read."""
-    if search is not None and search not in SEARCHES:
-        raise InputError(f"no limits can be set by the search {search!r}; choose one of {', '.join(SEARCHES)}")
-    if windows < 1:
-        raise InputError(f"windows is {windows}; give at least 1")
-    if seed < 0:
-        raise InputError(f"seed is {seed}; give a number of at least 0")
+    options.check()
     several = [signals] if isinstance(signals, pd.DataFrame | str | Path) else list(signals)
-    found = [*several, *(tuple(point) for point in masses)]
+    found = [*several, *(tuple(point) for point in options.masses)]
     if not found:
         raise InputError("no signal is given; name files of simulated events, or masses (m_resonance, m_x, m_y) in GeV")
     return found
 
 
-def _model(
-    given: Signal | tuple[float, ...], config: AnalysisConfig, acceptance: float | None, seed: int
-) -> ModelEvents:
+def _model(given: Signal | tuple[float, ...], asked: Request, options: LimitOptions) -> ModelEvents:
     if isinstance(given, tuple):
-        return model_of_masses(given, config, seed=seed)
+        return model_of_masses(given, asked.config, seed=asked.seed)
+    acceptance = options.acceptance
     if acceptance is not None and not 0 < acceptance <= 1:
         raise InputError(f"acceptance {acceptance:g} gives no cross section; it must lie between 0 and 1")
-    return read_model(given, config, acceptance=1.0 if acceptance is None else acceptance)
+    return read_model(given, asked.config, acceptance=1.0 if acceptance is None else acceptance)

@@ -12,15 +12,13 @@ from bumphunt.calibration.whole_searches import (
     run_null_search,
     whole_searches,
 )
-from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError, as_line
-from bumphunt.execution import parallel_map
 from bumphunt.files import file_sha256, reason
+from bumphunt.jobs.requests import Calibration, Request
 from bumphunt.pipeline.keeping import Keeper, Watch
 from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.search import Search
 
-Asked = int | str | Path
 FILE = "calibration.json"
 
 
@@ -30,36 +28,33 @@ class OwnCalibration:
 
     Parameters
     ----------
-    asked : int or path
-        How many searches of each kind of pseudo-data, or a file of ``bumphunt calibrate`` or an earlier run.
-    seed, workers, scheduler, watch
-        As for a hunt.
+    asked : Request
+        With how many searches of each kind of pseudo-data, or a file of ``bumphunt calibrate`` or an earlier run.
+    watch : callable
+        Follows the searches.
     """
 
-    asked: Asked
-    seed: int
-    workers: int
-    scheduler: str | None
+    asked: Request
     watch: Watch
     searches: WholeSearches | None = None
 
     def __call__(self, search: Search, keeper: Keeper) -> Null:
         """Return the null of a search, whose finished repeats ``keeper`` has."""
-        if isinstance(self.asked, int):
-            self.searches = self._measured(search, self.asked, keeper)
+        asked = self.asked.options.calibration
+        if isinstance(asked, int):
+            self.searches = self._measured(search, asked, keeper)
         else:
-            self.searches = load_searches(self.asked)
-            self.searches.check(search, name=str(self.asked))
+            self.searches = searches_for(search, str(asked))
         return self.searches.null()
 
     def _measured(self, search: Search, number: int, keeper: Keeper) -> WholeSearches:
-        tasks = null_searches(search, number=number, seed=self.seed)
+        tasks = null_searches(search, number=number, seed=self.asked.seed)
         names = [f"null_{task.kind}_{task.number:04d}" for task in tasks]
         found = {name: kept["rows"] for name in names if (kept := keeper.kept(name)) is not None}
         missing = [place for place, name in enumerate(names) if name not in found]
         with self.watch("calibration", len(tasks), done=len(found)) as advance:
             todo = [tasks[place] for place in missing]
-            for index, rows in parallel_map(run_null_search, todo, workers=self.workers, scheduler=self.scheduler):
+            for index, rows in self.asked.workers.map(run_null_search, todo):
                 name = names[missing[index]]
                 found[name] = keeper.keep(name, lambda rows=rows: {"rows": rows})["rows"]  # type: ignore[misc]
                 advance()
@@ -68,29 +63,11 @@ class OwnCalibration:
             by_kind.setdefault(task.kind, []).append(found[name])
         config = search.tasks[0].config
         return whole_searches(
-            by_kind, config=config, features=search.features, n_events=float(len(search.mjj)), seed=self.seed
+            by_kind, config=config, features=search.features, n_events=float(len(search.mjj)), seed=self.asked.seed
         )
 
 
-def check_asked(asked: Asked | None, config: AnalysisConfig) -> None:
-    """Refuse a calibration together with a width set by hand, before anything is computed.
-
-    Raises
-    ------
-    InputError
-        With the remedy.
-    """
-    if asked is None:
-        return
-    if isinstance(asked, bool) or not isinstance(asked, int | str | Path):
-        raise InputError(f"calibration is {asked!r:.60}; give a number of searches or a file")
-    if config.search.null_width is not None:
-        raise InputError(
-            f"a calibration and search.null_width ({config.search.null_width:g}) are given; leave out one of them"
-        )
-
-
-def request_of(asked: Asked | None) -> dict[str, Any]:
+def request_of(asked: Calibration | None) -> dict[str, Any]:
     """Return what the stages of a run depend on: the number of searches, or the content of the file."""
     if asked is None:
         return {}
@@ -98,6 +75,13 @@ def request_of(asked: Asked | None) -> dict[str, Any]:
         return {"calibration": asked}
     load_searches(asked)
     return {"calibration": file_sha256(asked)}
+
+
+def searches_for(search: Search, path: str | Path) -> WholeSearches:
+    """Return the whole searches in a file, which must be of searches like this one."""
+    found = load_searches(path)
+    found.check(search, name=str(path))
+    return found
 
 
 def load_searches(path: str | Path) -> WholeSearches:

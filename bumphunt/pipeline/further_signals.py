@@ -96,7 +96,6 @@ def further_signals(
     verdict: Verdict,
     *,
     scan: Scan,
-    most: int,
     threads: int = 1,
     n_events: int | None = None,
 ) -> Further:
@@ -108,14 +107,13 @@ def further_signals(
         The first search, what its windows gave, and its verdict.
     scan : callable
         Searches all windows of a search.
-    most : int
-        Claims in all, at most.
     threads, n_events
         As for :func:`bumphunt.pipeline.verdict.reach_verdict`.
     """
     found: list[Verdict] = []
     looked: list[Looked] = []
     brief: set[int] = set()
+    most = search.tasks[0].config.search.most_signals
     while verdict.status in CLAIMED and len(found) + 1 < most:
         rest = without_signal(search, verdict)
         if rest is None:

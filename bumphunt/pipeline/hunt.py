@@ -12,7 +12,7 @@ from typing import Any
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.events import BlindEvents
-from bumphunt.execution import parallel_map
+from bumphunt.execution import ALONE, Workers
 from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.cross_checks import run_cross_checks
 from bumphunt.pipeline.further_signals import further_signals
@@ -71,18 +71,36 @@ class Findings:
     further: tuple[Verdict, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Hooks:
+    """What is told of a hunt while it goes on, and what it asks.
+
+    Parameters
+    ----------
+    keeper : Keeper
+        Where finished stages are kept and looked up.
+    watch : callable
+        Follows the windows.
+    clock : Clock
+        Times the stages, after those it has timed before.
+    calibrate : callable, optional
+        Makes a null for the search; the measured surface otherwise.
+    """
+
+    keeper: Keeper = field(default_factory=Memory)
+    watch: Watch = unwatched
+    clock: Clock = field(default_factory=Clock)
+    calibrate: Calibrate | None = None
+
+
 def hunt_events(
     events: BlindEvents,
     config: AnalysisConfig,
     *,
     seed: int,
-    workers: int = 1,
-    scheduler: str | None = None,
-    keeper: Keeper | None = None,
-    watch: Watch = unwatched,
-    clock: Clock | None = None,
+    workers: Workers = ALONE,
     n_events: int | None = None,
-    calibrate: Calibrate | None = None,
+    hooks: Hooks | None = None,
 ) -> Findings:
     """Search events for a resonance.
 
@@ -92,25 +110,24 @@ def hunt_events(
         Checked events without truth.
     config, seed
         Settings and seed; answers depend on these and on the events, not on ``workers``.
-    workers, scheduler
-        As in :func:`bumphunt.execution.parallel_map`.
-    keeper : Keeper, optional
-        Where finished stages are kept and looked up.
-    watch : callable
-        Follows the windows.
-    clock : Clock, optional
-        Times the stages, after those it has timed before.
+    workers : Workers
+        Who searches the windows.
     n_events : int, optional
         Events of the file, where some of them are not among ``events``.
-    calibrate : callable, optional
-        Makes a null for the search; the measured surface otherwise.
+    hooks : Hooks, optional
+        What follows the hunt, keeps its stages and calibrates it; nothing by default.
 
     Raises
     ------
     InputError
         If events or settings cannot be used.
     """
-    keeper, clock = keeper or Memory(), clock or Clock()
+    hooks = hooks or Hooks()
+    keeper, clock = hooks.keeper, hooks.clock
+
+    def scan(each: Search) -> list[WindowOutcome]:
+        return scan_windows(each, keeper, workers=workers, watch=hooks.watch)
+
     with clock.stage("spectrum") as found:
         response = response_named(config.masses.response)  # a missing one is told before the work, not after
         search = prepare_search(events, config, seed)
@@ -118,22 +135,22 @@ def hunt_events(
         del events  # the search has those it needs in a table of its own
         found.update(search.summary())
         check_networks(search.events, config)
-    if calibrate is not None:
+    if hooks.calibrate is not None:
         with clock.stage("calibration") as found:
-            null = calibrate(search, keeper)
+            null = hooks.calibrate(search, keeper)
             search = search.with_null(null)
             found.update(null.to_dict())
     with clock.stage("scan") as found:
-        outcomes = scan_windows(search, keeper, workers=workers, scheduler=scheduler, watch=watch)
+        outcomes = scan(search)
     prior = None
     if "prior" in config.searches:
         with clock.stage("prior") as found:
-            prior = run_prior(search, keeper=keeper, workers=workers, scheduler=scheduler)
-            if calibrate is not None:
+            prior = run_prior(search, keeper=keeper, workers=workers)
+            if hooks.calibrate is not None:
                 prior = prior.beside_a_calibration()
             found.update(prior.summary())
     with clock.stage("masses") as found:
-        verdict = reach_verdict(search, outcomes, prior=prior, threads=workers, n_events=n_events)
+        verdict = reach_verdict(search, outcomes, prior=prior, threads=workers.number, n_events=n_events)
         best, window = verdict.best, verdict.best.result
         clock.stages["scan"] |= {
             "low": window.low,
@@ -146,15 +163,7 @@ def hunt_events(
         if verdict.mass_fit is not None:
             found["response"] = response.summary()
     with clock.stage("further_signals") as found:
-        further = further_signals(
-            search,
-            outcomes,
-            verdict,
-            scan=lambda rest: scan_windows(rest, keeper, workers=workers, scheduler=scheduler, watch=watch),
-            most=config.search.most_signals,
-            threads=workers,
-            n_events=n_events,
-        )
+        further = further_signals(search, outcomes, verdict, scan=scan, threads=workers.number, n_events=n_events)
         found.update(further.summary())
     with clock.stage("limit") as found:
         selected, fitted = discovery_fit(search, best)
@@ -209,9 +218,7 @@ def _products(
     )
 
 
-def scan_windows(
-    search: Search, keeper: Keeper, *, workers: int, scheduler: str | None, watch: Watch
-) -> list[WindowOutcome]:
+def scan_windows(search: Search, keeper: Keeper, *, workers: Workers, watch: Watch) -> list[WindowOutcome]:
     """Search every window that is not kept yet, and return them all in the order of the search."""
     outcomes: dict[int, WindowOutcome] = {}
     for task in search.tasks:
@@ -220,9 +227,9 @@ def scan_windows(
             outcomes[task.number] = kept
     missing = [task for task in search.tasks if task.number not in outcomes]
     # with fewer windows than workers, the folds of a window are trained side by side as well
-    missing = [replace(task, threads=max(1, workers // len(missing))) for task in missing]
+    missing = [replace(task, threads=max(1, workers.number // len(missing))) for task in missing]
     with watch("windows", len(search.tasks), done=len(outcomes)) as advance:
-        for index, outcome in parallel_map(search_window, missing, workers=workers, scheduler=scheduler):
+        for index, outcome in workers.map(search_window, missing):
             number = missing[index].number
             outcomes[number] = keeper.keep_window(number, outcome)
             advance()

@@ -14,6 +14,7 @@ import pandas as pd
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import NotSearchedError
 from bumphunt.events import BlindEvents, drop_truth
+from bumphunt.execution import ALONE, Workers
 from bumphunt.masses.acceptance import Select
 from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.final_state import is_dijet
@@ -130,7 +131,7 @@ def reason_against(search: Search) -> str | None:
     return None
 
 
-def run_prior(search: Search, *, keeper: Keeper, workers: int = 1, scheduler: str | None = None) -> PriorAnswer:
+def run_prior(search: Search, *, keeper: Keeper, workers: Workers = ALONE) -> PriorAnswer:
     """Run the prior-assisted search beside the other one, or say why it is left out."""
     if not is_dijet(search.tasks[0].config):
         return _left_out(NOT_DIJET)
@@ -145,7 +146,7 @@ def run_prior(search: Search, *, keeper: Keeper, workers: int = 1, scheduler: st
         )
 
     def make() -> Arrays:
-        found = scan_hypotheses(prepare_for(search), seed=search.tasks[0].seed, workers=workers, scheduler=scheduler)
+        found = scan_hypotheses(prepare_for(search), seed=search.tasks[0].seed, workers=workers)
         return stored_findings(found)
 
     try:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import InputError, NotSearchedError
 from bumphunt.events import BlindEvents, feature_matrix
-from bumphunt.execution import parallel_map
+from bumphunt.execution import ALONE, Workers
 from bumphunt.masses.hypotheses import (
     SimulatedSignal,
     known_features,
@@ -121,8 +121,7 @@ def search_prior(
     seed: int,
     settings: PriorSettings | None = None,
     table: SignalTable | None = None,
-    workers: int = 1,
-    scheduler: str | None = None,
+    workers: Workers = ALONE,
 ) -> PriorFindings:
     """Search every window for signal like the simulated.
 
@@ -140,8 +139,8 @@ def search_prior(
         Seed of the run.
     settings, table
         What is declared, and the simulated signal; the shipped one by default.
-    workers, scheduler
-        As in :func:`bumphunt.execution.parallel_map`.
+    workers : Workers
+        Who searches the windows.
 
     Raises
     ------
@@ -149,7 +148,7 @@ def search_prior(
         If no window is given, or the events lack the jets' masses or are too few to decorrelate.
     """
     prepared = prepare_prior(events, windows, edges, folds, seed=seed, settings=settings, table=table)
-    return scan_hypotheses(prepared, seed=seed, workers=workers, scheduler=scheduler)
+    return scan_hypotheses(prepared, seed=seed, workers=workers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -286,12 +285,10 @@ def _trained(
     ), bins
 
 
-def scan_hypotheses(
-    prepared: PreparedPrior, *, seed: int, workers: int = 1, scheduler: str | None = None
-) -> PriorFindings:
+def scan_hypotheses(prepared: PreparedPrior, *, seed: int, workers: Workers = ALONE) -> PriorFindings:
     """Search all windows with the trained models, and permute the masses."""
     tasks, bins = prepared.tasks, prepared.bins
-    chosen = dict(parallel_map(select_hypotheses, tasks, workers=workers, scheduler=scheduler))
+    chosen = dict(workers.map(select_hypotheses, tasks))
     parts = [chosen[number] for number in range(len(tasks))]
     maxima = permuted_maxima(
         [part.selections for part in parts],

@@ -25,6 +25,7 @@ def finished(make_events, light_hunt, tmp_path_factory):
     Not to be changed: copy it first.
     """
     from bumphunt.config import config_from_dict
+    from bumphunt.jobs.requests import RunOptions
     from bumphunt.jobs.run import run_analysis
 
     folder = tmp_path_factory.mktemp("finished")
@@ -43,6 +44,6 @@ def finished(make_events, light_hunt, tmp_path_factory):
             output=folder / "run",
             config=config_from_dict(config),
             seed=7,
-            save_models=True,
+            options=RunOptions(save_models=True),
         )
     return folder / "run", folder / "box.parquet"

@@ -10,6 +10,7 @@ from bumphunt.errors import InputError
 from bumphunt.events import drop_truth
 from bumphunt.jobs import blind as module
 from bumphunt.jobs.blind import expect_window, run_blind
+from bumphunt.jobs.requests import RunOptions
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import search_window
 
@@ -84,15 +85,30 @@ def test_it_goes_on_where_it_stopped_and_the_run_goes_on_after_it(make_events, t
         run_blind(path, **request)
     with monkeypatch.context() as patch:
         patch.setattr(module, "expect_window", lambda task: pytest.fail("computed again"))
-        assert run_blind(path, resume=True, **request).to_dict() == first.to_dict()
+        assert run_blind(path, options=RunOptions(resume=True), **request).to_dict() == first.to_dict()
     with pytest.raises(InputError, match="finished result"):
         run_analysis(path, **request)
-    found = run_analysis(path, resume=True, **request)
+    found = run_analysis(path, options=RunOptions(resume=True), **request)
     assert set(found.answers.per_search) == {"cwola", "prior"}, "blinded, nothing of the prior was computed"
     written = (output / "result.json").read_bytes()
     assert json.loads(written) == found.to_dict()
-    for options in ({}, {"resume": True}):
+    for options in (RunOptions(), RunOptions(resume=True)):
         with pytest.raises(InputError, match=r"overwrite"):
-            run_blind(path, **request, **options)
+            run_blind(path, options=options, **request)
     assert (output / "result.json").read_bytes() == written, "a blinded run does not replace it"
-    assert run_blind(path, overwrite=True, **request).to_dict() == first.to_dict()
+    assert run_blind(path, options=RunOptions(overwrite=True), **request).to_dict() == first.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (RunOptions(save_models=True), "keeps no models"),
+        (RunOptions(calibration=10), "no significance"),
+        (RunOptions(max_bad_rows=2.0), "max_bad_rows is 2"),
+    ],
+)
+def test_options_are_obeyed_or_refused(make_events, tmp_path, options, said):
+    path = tmp_path / "box.parquet"
+    make_events(1_000, seed=6).to_parquet(path)
+    with pytest.raises(InputError, match=said):
+        run_blind(path, output=tmp_path / "out", config=LIGHT, options=options)

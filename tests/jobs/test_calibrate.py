@@ -10,7 +10,7 @@ import pytest
 from bumphunt.config import config_from_dict
 from bumphunt.errors import InputError
 from bumphunt.jobs import experiments as module
-from bumphunt.jobs.calibrate import calibrate
+from bumphunt.jobs.calibrate import CalibrationPlan, calibrate
 from bumphunt.jobs.experiments import Experiment, Injection, run_experiment, run_experiments
 
 CONFIG = config_from_dict(
@@ -103,7 +103,9 @@ def test_a_box_goes_through_all_declared_searches(files, light_prior):
 
 
 def test_calibrate_sums_up(files, tmp_path):
-    found = calibrate(files / "pool.parquet", output=tmp_path, null=4, size=12_000, config=CONFIG, seed=2)
+    found = calibrate(
+        files / "pool.parquet", CalibrationPlan(null=4, size=12_000), output=tmp_path, config=CONFIG, seed=2
+    )
     assert found.null is not None
     assert found.injections is None
     assert found.null.boxes == 4
@@ -116,15 +118,17 @@ def test_calibrate_sums_up(files, tmp_path):
 def test_the_smooth_source_needs_no_signal_free_pool(files, tmp_path, make_events):
     path = tmp_path / "data.parquet"
     make_events(25_000, signal=250, seed=8, label=False).to_parquet(path)
-    found = calibrate(path, output=tmp_path / "out", null=3, size=9_000, source="smooth", config=CONFIG)
+    plan = CalibrationPlan(null=3, size=9_000, source="smooth")
+    found = calibrate(path, plan, output=tmp_path / "out", config=CONFIG)
     assert found.null is not None
     assert found.null.largest_z_global < 3
 
 
 @pytest.mark.slow
 def test_detectors_are_drawn_once_each_and_taken_in_turn(files, tmp_path):
-    options = {"points": [MASSES], "repeats": 3, "n_signal": 60, "signal_events": 80, "size": 12_000}
-    found = calibrate(files / "pool.parquet", output=tmp_path, detectors=2, workers=2, config=CONFIG, seed=4, **options)
+    plan = CalibrationPlan(points=[MASSES], repeats=3, n_signal=60, signal_events=80, size=12_000)
+    given = {"output": tmp_path, "workers": 2, "config": CONFIG, "seed": 4}
+    found = calibrate(files / "pool.parquet", replace(plan, detectors=2), **given)
     assert found.injections is not None
     assert found.injections.boxes == 3
     drawn = [pd.read_parquet(tmp_path / f"signal_3500_500_100_detector_{number}.parquet") for number in (0, 1)]
@@ -132,7 +136,7 @@ def test_detectors_are_drawn_once_each_and_taken_in_turn(files, tmp_path):
     assert all((events["mj1"] >= events["mj2"]).all() for events in drawn)
     assert drawn[0]["mjj"].median() != drawn[1]["mjj"].median()
     assert not list(tmp_path.glob("*before*"))
-    nominal = calibrate(files / "pool.parquet", output=tmp_path, workers=2, config=CONFIG, seed=4, **options)
+    nominal = calibrate(files / "pool.parquet", plan, **given)
     assert nominal.injections is not None
     assert (tmp_path / "signal_3500_500_100.parquet").exists()
 
@@ -148,5 +152,5 @@ def test_detectors_are_drawn_once_each_and_taken_in_turn(files, tmp_path):
 )
 def test_calibrate_refuses_nonsense(files, tmp_path, options, words):
     with pytest.raises(InputError, match=words):
-        calibrate(files / "pool.parquet", output=tmp_path / "out", **options)
+        calibrate(files / "pool.parquet", CalibrationPlan(**options), output=tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -8,6 +8,7 @@ import pytest
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
+from bumphunt.execution import Workers
 from bumphunt.jobs.ingest import ingest_events, read_events, write_features
 from bumphunt.jobs.intake import take_in
 from bumphunt.sources.lhco import RawChunk, write_raw
@@ -51,7 +52,7 @@ def test_official_events_agree_with_independent_jets():
 def test_features_are_written_in_chunks_and_read_back(raw, tmp_path, suffix, monkeypatch):
     whole = read_events(raw)
     monkeypatch.setattr("bumphunt.sources.lhco.CHUNK", 6)
-    output = write_features(raw, tmp_path / f"table{suffix}", progress=True)
+    output = write_features(raw, tmp_path / f"table{suffix}", workers=Workers(progress=True))
     pd.testing.assert_frame_equal(read_events(output), whole, check_dtype=False)
     assert b"OnePass_KT_Axes" in output.read_bytes()
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 import bumphunt
 from bumphunt.cli import main
 from bumphunt.errors import InputError
-from bumphunt.jobs.hunt import as_config
+from bumphunt.jobs.requests import as_config
 from bumphunt.jobs.run import run_analysis
 from bumphunt.pipeline.verdict import WITHOUT_RESPONSE
 

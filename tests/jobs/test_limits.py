@@ -15,7 +15,7 @@ from bumphunt.errors import InputError
 from bumphunt.jobs import limit_work as job
 from bumphunt.jobs import limits
 from bumphunt.jobs.limit_files import table
-from bumphunt.jobs.limits import limits_duration
+from bumphunt.jobs.limits import LimitOptions, limits_duration
 from bumphunt.jobs.signal_models import model_of_masses
 from bumphunt.pipeline import prior_answer, prior_search
 from bumphunt.pipeline.prior_windows import PriorSettings
@@ -28,6 +28,9 @@ SETTINGS = {
     "cwola": {"repeats": 2, "folds": 2, "max_iter": 8},
     "limit": {"repeats": 1, "draws": 1, "strengths": [0.0, 100.0, 250.0]},
 }
+
+
+PRIOR = LimitOptions(search="prior")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,20 +90,22 @@ def test_files_tell_the_same(files, printed):
 
 def test_truth_changes_nothing(files, printed, make_events):
     table = make_events(9000, seed=1).assign(label=1.0)
-    found = bumphunt.limits(table, files / "model.csv", config=SETTINGS, luminosity=100.0, acceptance=0.5).summary()
+    options = LimitOptions(luminosity=100.0, acceptance=0.5)
+    found = bumphunt.limits(table, files / "model.csv", config=SETTINGS, options=options).summary()
     assert json.loads(json.dumps(found)) == printed
 
 
 def test_points_that_are_done_are_not_done_again(files, printed, monkeypatch):
     monkeypatch.setattr(job, "search_window", lambda task: pytest.fail("the window was searched again"))
     output = files / "out"
-    given = {"config": SETTINGS, "output": output, "acceptance": 0.5}
-    found = bumphunt.limits(files / "events.csv", files / "model.csv", resume=True, luminosity=100.0, **given)
+    given = files / "events.csv", files / "model.csv"
+    options = LimitOptions(output=output, resume=True, acceptance=0.5)
+    found = bumphunt.limits(*given, config=SETTINGS, options=replace(options, luminosity=100.0))
     assert json.loads(json.dumps(found.summary())) == printed
     trained = []
     real = job.inject
     monkeypatch.setattr(job, "inject", lambda task: trained.append(task) or real(task))
-    more = bumphunt.limits(files / "events.csv", files / "model.csv", masses=[(3500, 100, 500)], resume=True, **given)
+    more = bumphunt.limits(*given, config=SETTINGS, options=replace(options, masses=[(3500, 100, 500)]))
     assert [point.name for point in more.points] == ["model.csv", "3500/500/100 GeV"]
     assert len(trained) == 3
     assert more.points[0].n_signal_95 == pytest.approx(printed["n_signal_95"])
@@ -124,11 +129,11 @@ def test_points_that_are_done_are_not_done_again(files, printed, monkeypatch):
     ],
 )
 def test_refusals_in_one_line(files, change, said):
-    given = {"signals": files / "model.csv", "config": SETTINGS} | change
-    if "masses" in change:
-        given["signals"] = ()
+    given = {"signals": () if "masses" in change else files / "model.csv", "config": SETTINGS}
+    given |= {name: value for name, value in change.items() if name in ("signals", "config", "seed")}
+    options = LimitOptions(**{name: value for name, value in change.items() if name not in given and name != "seed"})
     with pytest.raises(InputError, match=said) as caught:
-        bumphunt.limits(files / "events.csv", **given)
+        bumphunt.limits(files / "events.csv", **given, options=options)
     assert "\n" not in str(caught.value)
 
 
@@ -139,8 +144,9 @@ def test_signal_events_that_differ_in_weight(files, make_events):
 
 
 def test_finished_limits_are_not_lost(files, printed):
+    options = LimitOptions(output=files / "out")
     with pytest.raises(InputError, match="is there already; give --overwrite"):
-        bumphunt.limits(files / "events.csv", files / "model.csv", output=files / "out", config=SETTINGS)
+        bumphunt.limits(files / "events.csv", files / "model.csv", config=SETTINGS, options=options)
 
 
 def test_dry_run_writes_nothing(files):
@@ -212,7 +218,7 @@ def test_observed_limits_choose_no_search(both):
 def test_prior_alone_trains_no_other(files, both, light_prior, monkeypatch):
     monkeypatch.setattr(job, "search_window", lambda task: pytest.fail("the other search was trained"))
     monkeypatch.setattr(job, "inject", lambda task: pytest.fail("the other search was trained"))
-    found = bumphunt.limits(files / "events.csv", files / "model.csv", config=SETTINGS, search="prior")
+    found = bumphunt.limits(files / "events.csv", files / "model.csv", config=SETTINGS, options=PRIOR)
     [alone] = found.points[0].selected
     assert alone.to_dict() == both.points[0].selected[-1].to_dict()
 
@@ -230,15 +236,17 @@ def test_prior_that_does_not_apply(files, light_prior, monkeypatch):
     assert "prior-assisted search was left out" in note
     assert "3943" in note
     with pytest.raises(InputError, match=r"sets no limit here: .*3943; choose 'cwola'"):
-        bumphunt.limits(files / "events.csv", files / "model.csv", search="prior", config=settings)
+        bumphunt.limits(files / "events.csv", files / "model.csv", config=settings, options=PRIOR)
 
 
 def test_dry_run_counts_both(files, light_prior):
-    found = limits_duration(files / "events.csv", files / "model.csv", config=SETTINGS, search="best").to_dict()
+    found = limits_duration(
+        files / "events.csv", files / "model.csv", config=SETTINGS, options=LimitOptions(search="best")
+    ).to_dict()
     # two strengths above none, one draw; once in the data
     assert found["n_prior_trainings"] == 3
     whole = found["n_trainings"] * found["seconds_each"] + 3 * found["seconds_prior_each"]
     assert found["seconds"] == pytest.approx(whole, rel=0.1, abs=0.1)
-    alone = limits_duration(files / "events.csv", files / "model.csv", config=SETTINGS, search="prior")
+    alone = limits_duration(files / "events.csv", files / "model.csv", config=SETTINGS, options=PRIOR)
     assert alone.n_trainings == 0
     assert "trainings of the prior-assisted search" in str(alone)

@@ -16,6 +16,7 @@ from bumphunt.errors import ConfigError, InputError
 from bumphunt.jobs.apply_models import score_with_models
 from bumphunt.jobs.intake import take_in
 from bumphunt.jobs.models import decorrelation_arrays, decorrelation_from, load_models
+from bumphunt.jobs.requests import RunOptions
 from bumphunt.jobs.run import run_analysis
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.preprocessing import SmoothDecorrelation
@@ -156,7 +157,7 @@ def test_damaged_models_are_refused_in_one_line(finished, tmp_path, damage, word
 def test_settings_whose_models_cannot_be_kept_are_refused_before_the_run(finished, light_hunt, tmp_path):
     config = config_from_dict({**light_hunt, "cwola": {**light_hunt["cwola"], "folds": 3, "nested": True}})
     with pytest.raises(ConfigError, match="nested"):
-        run_analysis(finished[1], output=tmp_path / "run", config=config, save_models=True)
+        run_analysis(finished[1], output=tmp_path / "run", config=config, options=RunOptions(save_models=True))
     assert not (tmp_path / "run").exists()
 
 
@@ -217,8 +218,9 @@ def test_the_trees_are_the_same_in_onnx(finished, tmp_path):
 
 def test_onnx_is_refused_where_it_cannot_be(finished, light_hunt, tmp_path, monkeypatch):
     config = config_from_dict({**light_hunt, "cwola": {"classifier": "network"}})
+    options = RunOptions(save_models=True, onnx=True)
     with pytest.raises(ConfigError, match="trees only, not network"):
-        run_analysis(finished[1], output=tmp_path / "run", config=config, save_models=True, onnx=True)
+        run_analysis(finished[1], output=tmp_path / "run", config=config, options=options)
     done = call("run", finished[1], "--output", tmp_path / "run", "--onnx")
     assert done.exit_code == 2
     assert "--save-models" in done.stderr

@@ -11,7 +11,8 @@ from bumphunt.calibration.whole_searches import null_points
 from bumphunt.config import config_from_dict
 from bumphunt.errors import InputError
 from bumphunt.jobs import own_calibration
-from bumphunt.jobs.calibrate import calibrate
+from bumphunt.jobs.calibrate import CalibrationPlan, calibrate
+from bumphunt.jobs.requests import RunOptions
 from bumphunt.jobs.run import run_analysis
 from bumphunt.statistics import z_from_p
 
@@ -38,7 +39,7 @@ def table(make_events):
 
 @pytest.fixture(scope="module")
 def hunted(table):
-    return bumphunt.hunt(table, config=CONFIG, seed=3, calibration=10)
+    return bumphunt.hunt(table, config=CONFIG, seed=3, options=RunOptions(calibration=10))
 
 
 def test_significances_follow_the_searches_of_these_events(hunted, table):
@@ -91,16 +92,18 @@ def test_a_stopped_run_repeats_no_search(table, tmp_path, monkeypatch):
 
     monkeypatch.setattr(own_calibration, "run_null_search", until_five)
     with pytest.raises(KeyboardInterrupt):
-        run_analysis(path, output=out, config=config, seed=3, calibration=10)
+        run_analysis(path, output=out, config=config, seed=3, options=RunOptions(calibration=10))
     again = []
     monkeypatch.setattr(own_calibration, "run_null_search", lambda task: again.append(task.number) or real(task))
-    first = run_analysis(path, output=out, config=config, seed=3, calibration=10, resume=True)
+    first = run_analysis(path, output=out, config=config, seed=3, options=RunOptions(calibration=10, resume=True))
     assert len(again) == 15
     assert first.answers.calibration["n"] == 10
     with pytest.raises(InputError, match="another run"):
-        run_analysis(path, output=out, config=config, seed=3, calibration=11, resume=True)
+        run_analysis(path, output=out, config=config, seed=3, options=RunOptions(calibration=11, resume=True))
     # the file it left calibrates another run of the same settings, and makes the same numbers
-    by_file = run_analysis(path, output=tmp_path / "b", config=config, seed=3, calibration=out / "calibration.json")
+    by_file = run_analysis(
+        path, output=tmp_path / "b", config=config, seed=3, options=RunOptions(calibration=out / "calibration.json")
+    )
     assert by_file.answers.to_dict() == first.answers.to_dict()
 
 
@@ -160,7 +163,9 @@ def test_numbers_nobody_means_are_refused(table, asked):
 def test_what_calibrate_writes_is_used(table, make_events, tmp_path):
     pool = tmp_path / "pool.parquet"
     make_events(20_000, seed=9, label=False).to_parquet(pool)
-    calibrate(pool, output=tmp_path / "out", null=6, size=7_060, config=config_from_dict(CONFIG), seed=2)
+    calibrate(
+        pool, CalibrationPlan(null=6, size=7_060), output=tmp_path / "out", config=config_from_dict(CONFIG), seed=2
+    )
     found = bumphunt.hunt(table, config=CONFIG, seed=3, calibration=tmp_path / "out")
     assert found.answers.calibration["n"] == 6
     assert "subsample" in found.answers.calibration["method"]

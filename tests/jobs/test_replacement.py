@@ -13,6 +13,7 @@ from bumphunt.errors import InputError
 from bumphunt.jobs import replacement
 from bumphunt.jobs.blind import run_blind
 from bumphunt.jobs.replacement import FOLDER, PRODUCED, begin_replacement, finish_replacement, replacing
+from bumphunt.jobs.requests import RunOptions
 from bumphunt.jobs.run import run_analysis
 from bumphunt.jobs.store import RunKeeper, output_folder, settle
 from bumphunt.pipeline import hunt as chain
@@ -171,7 +172,7 @@ def run(make_events, light_hunt, tmp_path, monkeypatch):
     config = config_from_dict(light_hunt)
 
     def run_light(seed, *, analyse=run_analysis, **options):
-        return analyse(path, output=tmp_path / "out", config=config, seed=seed, **options)
+        return analyse(path, output=tmp_path / "out", config=config, seed=seed, options=RunOptions(**options))
 
     return run_light
 

@@ -10,6 +10,8 @@ import pytest
 
 from bumphunt.config import config_from_dict
 from bumphunt.errors import InputError
+from bumphunt.execution import Workers
+from bumphunt.jobs.requests import RunOptions
 from bumphunt.jobs.run import run_analysis
 from bumphunt.pipeline import hunt as module
 from bumphunt.pipeline.further_signals import NUMBERS
@@ -42,6 +44,9 @@ def box(make_events, tmp_path_factory):
     path = tmp_path_factory.mktemp("box") / "box.parquet"
     make_events(20_000, signal=130, masses=MASSES, seed=5).to_parquet(path)
     return path
+
+
+RESUME = RunOptions(resume=True)
 
 
 def analyse(path, output, *, seed=7, changes=None, **options):
@@ -216,15 +221,15 @@ class KilledError(Exception):
 
 def interrupt_after(monkeypatch, number):
     """Let ``number`` windows through, then die."""
-    original = module.parallel_map
+    original = Workers.map
 
-    def dying(function, tasks, **options):
-        for done, outcome in enumerate(original(function, tasks, **options)):
+    def dying(workers, function, tasks):
+        for done, outcome in enumerate(original(workers, function, tasks)):
             if done == number:
                 raise KilledError
             yield outcome
 
-    monkeypatch.setattr(module, "parallel_map", dying)
+    monkeypatch.setattr(Workers, "map", dying)
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(reference, box, tmp_path, monkeypatch):
@@ -239,7 +244,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(reference, box, tmp_path, m
     search = module.search_window
     with monkeypatch.context() as patch:
         patch.setattr(module, "search_window", lambda task: searched.append(task.number) or search(task))
-        analyse(box, output, resume=True)
+        analyse(box, output, options=RESUME)
     first = [number for number in searched if number < NUMBERS]
     assert len(first) == 1, "the window that was done is not done again"
     assert answers(output) == answers(reference[1])
@@ -252,9 +257,9 @@ def test_resuming_with_another_seed_or_config_is_refused_and_spoils_nothing(box,
         with pytest.raises(KilledError):
             analyse(box, output)
     before = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
-    for options in ({"seed": 8}, {"changes": {"cwola": {"folds": 4}}}):
+    for other in ({"seed": 8}, {"changes": {"cwola": {"folds": 4}}}):
         with pytest.raises(InputError, match="another run") as caught:
-            analyse(box, output, resume=True, **options)
+            analyse(box, output, options=RESUME, **other)
         assert "\n" not in str(caught.value)
     assert {path: path.read_bytes() for path in output.rglob("*") if path.is_file()} == before
 
@@ -264,7 +269,7 @@ def test_resuming_a_finished_run_gives_its_answers_again(box, tmp_path, monkeypa
     analyse(box, output)
     before = answers(output)
     monkeypatch.setattr(module, "search_window", lambda task: pytest.fail("searched again"))
-    analyse(box, output, resume=True)
+    analyse(box, output, options=RESUME)
     assert answers(output) == before
 
 
