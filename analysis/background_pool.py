@@ -25,9 +25,7 @@ def box_signal(box: pd.DataFrame, truth: Path, scratch: Path, *, workers: int) -
     path = scratch / "box_signal.parquet"
     bumphunt.simulation.simulate_sample(
         path,
-        background=0,
-        signal=known["n_signal"],
-        masses=tuple(known["masses"]),
+        bumphunt.simulation.Sample(signal=known["n_signal"], masses=tuple(known["masses"])),
         seed=known["seed"],
         workers=workers,
     )

@@ -59,7 +59,10 @@ def main() -> None:
     if not arguments.raw.exists():
         arguments.raw.parent.mkdir(parents=True, exist_ok=True)
         bumphunt.simulation.simulate_sample(
-            arguments.raw, **RAW_EVENTS, masses=(3500.0, 500.0, 100.0), seed=31, raw=True, workers=arguments.workers
+            arguments.raw,
+            bumphunt.simulation.Sample(**RAW_EVENTS, masses=(3500.0, 500.0, 100.0), raw=True),
+            seed=31,
+            workers=arguments.workers,
         )
 
     real_jets = official_jets(arguments.features) if arguments.features else first_jets(arguments.real)

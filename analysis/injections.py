@@ -33,6 +33,7 @@ from bumphunt.plots import pulls
 from bumphunt.plots.style import style
 from bumphunt.results import Interval
 from bumphunt.simulation.presets import towards_shifted
+from bumphunt.simulation.request import Sample
 from bumphunt.simulation.samples import simulate_sample
 
 POINTS = (
@@ -104,7 +105,7 @@ def signal_of(task: dict[str, Any]) -> BlindEvents:
     seed = 100_000 + 10 * task["number"] + int(detector is not None)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "signal.parquet"
-        simulate_sample(path, background=0, signal=SIGNAL, masses=masses, seed=seed, **other)
+        simulate_sample(path, Sample(signal=SIGNAL, masses=masses, **other), seed=seed)
         events = drop_truth(bumphunt.read_events(path))
     return events if detector is None else BlindEvents(detector.seen(events, masses))
 

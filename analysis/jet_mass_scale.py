@@ -26,6 +26,7 @@ from bumphunt.masses.background_jets import background_jets
 from bumphunt.masses.constants import BACKGROUND_MJJ
 from bumphunt.masses.jet_scale import jet_mass_scale
 from bumphunt.simulation.presets import SHIFTED_SHOWER
+from bumphunt.simulation.request import Sample
 from bumphunt.simulation.samples import simulate_sample
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,9 +66,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.shower.exists():
         arguments.shower.parent.mkdir(parents=True, exist_ok=True)
-        simulate_sample(
-            arguments.shower, background=SHOWER_EVENTS, signal=0, masses=None, seed=SEED, shower=SHIFTED_SHOWER
-        )
+        simulate_sample(arguments.shower, Sample(background=SHOWER_EVENTS, shower=SHIFTED_SHOWER), seed=SEED)
     shipped = pd.read_parquet(ROOT / "data/lhco_rnd.parquet").query("label == 0")
     jets = background_jets(*(shipped[mass].to_numpy(dtype=float) for mass in MASSES), ends=BACKGROUND_MJJ)
     curves = [[round(value, 5) for value in curve] for curve in (jets.heavier, jets.lighter)]

@@ -39,6 +39,7 @@ from bumphunt.masses.own_signal import response_content
 from bumphunt.masses.response import signal_model
 from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.hunt import hunt_events
+from bumphunt.simulation.request import Sample
 from bumphunt.simulation.samples import simulate_sample
 
 SHARPER = ((4000.0, 800.0, 300.0), (4500.0, 300.0, 150.0), (3500.0, 500.0, 100.0))
@@ -70,7 +71,7 @@ def box_of(detector: str, masses: tuple[float, float, float], *, data: Path, res
         file = ROOT / "out/other_simulation/three_prongs.parquet"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            simulate_sample(file, background=0, signal=700, masses=masses, seed=77, prongs=3)
+            simulate_sample(file, Sample(signal=700, masses=masses, prongs=3), seed=77)
         signal = pd.read_parquet(file)
         signal = signal.iloc[rng.permutation(len(signal))[:SIGNAL]]
         background = pd.read_parquet(ROOT / "data/lhco_rnd.parquet").query("label == 0")

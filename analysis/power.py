@@ -51,7 +51,10 @@ def signal_file(folder: Path, masses: tuple[float, float, float], prongs: int, *
     path = folder / f"signal_{'_'.join(f'{mass:g}' for mass in masses)}_{prongs}.parquet"
     if not path.exists():
         bumphunt.simulation.simulate_sample(
-            path, background=0, signal=4000, masses=masses, prongs=prongs, seed=20_261, workers=workers
+            path,
+            bumphunt.simulation.Sample(signal=4000, masses=masses, prongs=prongs),
+            seed=20_261,
+            workers=workers,
         )
     return path
 

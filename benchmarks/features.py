@@ -163,7 +163,7 @@ def main() -> None:
         folder = Path(name)
         source = arguments.input or (OFFICIAL if OFFICIAL.exists() else folder / "simulated.h5")
         if not source.exists():
-            bumphunt.simulation.simulate_sample(source, background=500, signal=0, masses=None, seed=1, raw=True)
+            bumphunt.simulation.simulate_sample(source, bumphunt.simulation.Sample(background=500, raw=True), seed=1)
         files = {
             number: write_raw(folder / f"{number}.h5", events_of(source, number))
             for number in (100, arguments.events, arguments.stream, 4 * arguments.stream)

@@ -26,6 +26,7 @@ from bumphunt.features.dijets import dijet_table, joined
 from bumphunt.simulation import pythia
 from bumphunt.simulation.blocks import BATCH, trigger
 from bumphunt.simulation.detector import DetectorResponse, reconstruct
+from bumphunt.simulation.request import Sample
 from bumphunt.simulation.samples import simulate_sample
 
 BARE = "bare nextBatch"
@@ -109,9 +110,7 @@ def scaling(*, events: int, seed: int) -> dict[str, float]:
         for workers in (1, 2):
             output = Path(folder) / f"{workers}.parquet"
             start = time.perf_counter()
-            simulate_sample(
-                output, background=events, signal=0, masses=None, seed=seed, workers=workers, block=max(events // 4, 1)
-            )
+            simulate_sample(output, Sample(background=events, block=max(events // 4, 1)), seed=seed, workers=workers)
             seconds[workers] = time.perf_counter() - start
     alone, both = (_bare_processes(number, events=events, seed=seed) for number in (1, 2))
     return {
@@ -147,7 +146,7 @@ def memory(*, events: int, seed: int) -> dict[str, float]:
 def _peak(events: int, seed: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "sample.parquet"
-        simulate_sample(output, background=events, signal=0, masses=None, seed=seed, workers=1)
+        simulate_sample(output, Sample(background=events), seed=seed)
     return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
 
 

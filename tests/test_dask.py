@@ -88,11 +88,12 @@ def test_nothing_is_lost_when_a_worker_dies(scheduler, tmp_path):
 
 def test_a_sample_simulated_on_a_cluster_is_the_same(scheduler, tmp_path):
     pytest.importorskip("pythia8mc", reason="the extra 'simulation' is not installed")
+    from bumphunt.simulation.request import Sample
     from bumphunt.simulation.samples import simulate_sample
 
-    request = {"background": 15, "signal": 5, "masses": (3500.0, 500.0, 100.0), "seed": 6, "block": 10}
-    here = simulate_sample(tmp_path / "here.parquet", **request)
-    there = simulate_sample(tmp_path / "there.parquet", scheduler=scheduler, **request)
+    sample = Sample(background=15, signal=5, masses=(3500.0, 500.0, 100.0), block=10)
+    here = simulate_sample(tmp_path / "here.parquet", sample, seed=6)
+    there = simulate_sample(tmp_path / "there.parquet", sample, seed=6, workers=Workers(scheduler=scheduler))
     pd.testing.assert_frame_equal(pd.read_parquet(here), pd.read_parquet(there))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here.parquet", "there.parquet"]
 

@@ -1,6 +1,7 @@
 """Events: simulate them, make features of particles, fetch public files."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -67,30 +68,27 @@ def simulate(
     as_json: bool,
 ) -> None:
     """Simulate dijet events; an interrupted run goes on when repeated."""
+    from bumphunt.execution import Workers
     from bumphunt.simulation.presets import PRESETS
+    from bumphunt.simulation.request import Sample
     from bumphunt.simulation.samples import simulate_sample
 
     chosen = PRESETS[preset] if preset else None
     if chosen is None and background is None and signal is None:
         raise InputError("nothing to simulate; give --preset, or --background and --signal")
-    nominal = PRESETS["lhco-rnd"]
-    path = simulate_sample(
-        output,
-        background=background if background is not None else (chosen.background if chosen else 0),
-        signal=signal if signal is not None else (chosen.signal if chosen else 0),
-        masses=masses or (chosen.masses if chosen else None),
-        seed=seed,
-        workers=workers,
-        scheduler=scheduler,
+    known = chosen or Sample()
+    sample = replace(
+        known,
+        background=known.background if background is None else background,
+        signal=known.signal if signal is None else signal,
+        masses=masses or known.masses,
         prongs=prongs,
         widths=widths,
-        dijet=dijet if dijet is not None else (chosen.dijet if chosen else 0.0),
+        dijet=known.dijet if dijet is None else dijet,
         raw=raw,
-        hide_truth=hide_truth or (chosen.hide_truth if chosen else False),
-        progress=show_progress(),
-        detector=(chosen or nominal).detector,
-        shower=(chosen or nominal).shower,
+        hide_truth=hide_truth or known.hide_truth,
     )
+    path = simulate_sample(output, sample, seed=seed, workers=Workers(workers, scheduler, progress=show_progress()))
     show_written(path, as_json)
 
 

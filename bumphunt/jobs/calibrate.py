@@ -1,7 +1,7 @@
 """Calibrate the whole analysis: boxes without signal for its p-values, boxes with signal for its intervals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -159,29 +159,26 @@ def _injections(plan: CalibrationPlan, asked: Request, folder: Path) -> list[Inj
 
 def _signal_file(folder: Path, point: Point, number: int, detector: int | None, asked: Request) -> Path:
     """Simulate signal of one point, as the nominal detector sees it or the drawn one of that number."""
-    seed, workers = asked.seed, asked.workers.number
+    workers = asked.workers.number
     name = "_".join(f"{mass:g}" for mass in point)
     path = folder / (f"signal_{name}.parquet" if detector is None else f"signal_{name}_detector_{detector}.parquet")
     if path.exists():
         return path
     from bumphunt.simulation.presets import towards_shifted
+    from bumphunt.simulation.request import Sample
     from bumphunt.simulation.samples import simulate_sample
 
     places = [round(mass) for mass in point]
+    sample = Sample(signal=number, masses=point)
     if detector is None:
-        own = integer_seed(seed, "signal", *places)
-        return simulate_sample(path, background=0, signal=number, masses=point, seed=own, workers=workers)
-    drawn = draw_detector(generator(seed, "detector", *places, detector))
+        return simulate_sample(path, sample, seed=integer_seed(asked.seed, "signal", *places), workers=workers)
+    drawn = draw_detector(generator(asked.seed, "detector", *places, detector))
     response, shower = towards_shifted(drawn.shift)
     plain = simulate_sample(
         path.with_name(f"{path.stem}_before.parquet"),
-        background=0,
-        signal=number,
-        masses=point,
-        seed=integer_seed(seed, "signal", *places, detector + 1),
+        replace(sample, detector=response, shower=shower),
+        seed=integer_seed(asked.seed, "signal", *places, detector + 1),
         workers=workers,
-        detector=response,
-        shower=shower,
     )
     write_table(drawn.seen(pd.read_parquet(plain), point), path)
     plain.unlink()

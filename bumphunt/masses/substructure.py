@@ -15,7 +15,7 @@ from bumphunt.masses.constants import FEWEST_FOR_TAU21, LARGEST_LOG_SCALE, TAU21
 from bumphunt.masses.interpolation import highest
 from bumphunt.masses.likelihood import Likelihood
 from bumphunt.masses.parameters import Parameters
-from bumphunt.masses.yields import in_box
+from bumphunt.masses.yields import MassBox
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -91,7 +91,8 @@ def _predictions(likelihood: Likelihood, at: Parameters, select: Select) -> tupl
     names = ["tau21_1", "tau21_2"]
     tau21 = table[names].to_numpy(dtype=np.float64)
     low, high = events.window
-    inside = in_box(mj1, mj2, model=signal.model, masses=masses, widths=TAU21_BOX) & (mjj >= low) & (mjj < high)
+    box = MassBox(masses=masses, widths=TAU21_BOX)
+    inside = box.holds(mj1, mj2, signal.model) & (mjj >= low) & (mjj < high)
     searched = (mjj >= events.range[0]) & (mjj < events.range[1])
     means, efficiencies = [], []
     for log_scale in _SCALES:
@@ -110,7 +111,7 @@ def _seen(likelihood: Likelihood, at: Parameters) -> tuple[float, float] | None:
     if events.tau21 is None:
         return None
     observable = _mean_log(events.tau21)
-    near = in_box(events.mj1, events.mj2, model=likelihood.signal.model, masses=masses, widths=TAU21_BOX)
+    near = MassBox(masses=masses, widths=TAU21_BOX).holds(events.mj1, events.mj2, likelihood.signal.model)
     box = near & events.in_window
     n_background = float((1.0 - likelihood.signal_probability(at)[box]).sum())
     n_signal = float(box.sum()) - n_background

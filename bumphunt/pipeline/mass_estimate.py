@@ -10,20 +10,20 @@ import pandas as pd
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError
 from bumphunt.masses.checks import assumptions, mass_checks
-from bumphunt.masses.constants import DETECTOR_PRIOR
 from bumphunt.masses.decays import fit_decays
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.jet_scale import jet_mass_scale, on_scale
 from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.peak_scan import Sideband, default_take, peak_scan, seed_estimate
 from bumphunt.masses.responses import Response, response_named
-from bumphunt.masses.yields import box_yield
+from bumphunt.masses.yields import MassBox, box_yield
 from bumphunt.pipeline.final_state import is_dijet
 from bumphunt.pipeline.fold_selection import Selection
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure
 from bumphunt.results import Check, Interval, JetMassScale, JetPlane, MassFit, PeakScan, WindowResult
 from bumphunt.rng import generator
+from bumphunt.spectrum.spectrum import Spectrum
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +62,14 @@ def estimate_masses(
     """
     response = response_named(config.masses.response)
     mj1, mj2 = (search.mass(name) for name in ("mj1", "mj2"))
-    window = task.window.bins(search.edges)
     masked = task.masked_bins(guard=config.search.guard_bins)
+    bins = Spectrum(
+        counts=search.inclusive.counts,
+        edges=search.edges,
+        sqrt_s=config.sqrt_s,
+        masked=masked,
+        window=task.window.bins(search.edges),
+    )
     growth = MassGrowth(search.mjj, mj1, mj2) if config.cwola.decorrelate else MassGrowth()
     for fraction in _cuts_to_fit(task, outcome, best, config):
         chosen = outcome.selected(fraction)
@@ -84,22 +90,12 @@ def estimate_masses(
         try:
             select = None if selection is None else selection.at(fraction)
             fit = fit_decays(selected, response, select=select)
-            box = box_yield(
-                search.mjj,
-                mj1,
-                mj2,
+            around = MassBox(
                 masses=(fit.m_resonance.value, fit.m_x.value, fit.m_y.value),
-                edges=search.edges,
-                window=window,
-                masked=masked,
-                table=response.of(fit.hypothesis),
-                varied=response.varied,
-                nominal=response.table,
-                detector_prior=DETECTOR_PRIOR,
-                widening=_widening(fit),
                 widths=config.masses.box_widths,
-                sqrt_s=config.sqrt_s,
+                widening=_widening(fit),
             )
+            box = box_yield((search.mjj, mj1, mj2), bins, around, response, hypothesis=fit.hypothesis)
         except FitError as error:
             logger.info("mass fit at a cut of %g: %s", fraction, error)
             continue

@@ -1,24 +1,7 @@
 """Named samples: how many events, which masses, which detector and shower."""
 
-from dataclasses import dataclass
-
 from bumphunt.simulation.detector import DetectorResponse
-
-NOMINAL_DETECTOR = DetectorResponse()
-"""The detector of the LHC Olympics samples."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preset:
-    """Defaults of one kind of sample; counts are events after the trigger, masses in GeV."""
-
-    background: int
-    signal: int
-    masses: tuple[float, float, float] | None
-    hide_truth: bool
-    detector: DetectorResponse = NOMINAL_DETECTOR
-    shower: tuple[str, ...] = ()
-    dijet: float = 0.0
+from bumphunt.simulation.request import Sample
 
 
 def towards_shifted(part: float) -> tuple[DetectorResponse, tuple[str, ...]]:
@@ -39,11 +22,11 @@ def towards_shifted(part: float) -> tuple[DetectorResponse, tuple[str, ...]]:
 
 SHIFTED_DETECTOR, SHIFTED_SHOWER = towards_shifted(1.0)
 
-PRESETS: dict[str, Preset] = {
-    "lhco-rnd": Preset(background=1_000_000, signal=100_000, masses=(3500.0, 500.0, 100.0), hide_truth=False),
-    "blackbox-like": Preset(background=999_166, signal=834, masses=(3823.0, 732.0, 378.0), hide_truth=True),
-    "empty-box": Preset(background=1_000_000, signal=0, masses=None, hide_truth=True),
-    "shifted": Preset(
+PRESETS: dict[str, Sample] = {
+    "lhco-rnd": Sample(background=1_000_000, signal=100_000, masses=(3500.0, 500.0, 100.0)),
+    "blackbox-like": Sample(background=999_166, signal=834, masses=(3823.0, 732.0, 378.0), hide_truth=True),
+    "empty-box": Sample(background=1_000_000, signal=0, hide_truth=True),
+    "shifted": Sample(
         background=999_166,
         signal=834,
         masses=(3823.0, 732.0, 378.0),
@@ -51,7 +34,7 @@ PRESETS: dict[str, Preset] = {
         detector=SHIFTED_DETECTOR,
         shower=SHIFTED_SHOWER,
     ),
-    "blackbox3-like": Preset(
+    "blackbox3-like": Sample(
         background=996_800,
         signal=3_200,
         masses=(4200.0, 2217.0, 30.0),

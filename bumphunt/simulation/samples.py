@@ -16,47 +16,27 @@ import pandas as pd
 
 from bumphunt.errors import InputError, as_line, warn_user
 from bumphunt.events import FEATURES, LABEL
-from bumphunt.execution import parallel_map
+from bumphunt.execution import Workers
 from bumphunt.features.substructure import DEFINITION
 from bumphunt.files import check_output_file, make_folder, write_json
+from bumphunt.keywords import gathered
 from bumphunt.locks import locked
 from bumphunt.rng import generator
-from bumphunt.simulation import pythia
 from bumphunt.simulation.blocks import Block, is_finished, make_block
-from bumphunt.simulation.detector import DetectorResponse
+from bumphunt.simulation.request import Sample
 from bumphunt.sources.layouts import SIMULATION
 from bumphunt.sources.lhco import CHUNK, SLOTS, RawChunk, write_raw
 from bumphunt.sources.tabular import write_table, writer_for
 
 logger = logging.getLogger(__name__)
 
-BLOCK = 1000
-"""Accepted events per block; part of a sample's definition, since each block has its own seed."""
 MANTISSA_BITS = 13
 """Bits kept of each number: a relative precision of 1e-4, and files a third of the size."""
 _REQUEST, _LOCK = "request.json", ".lock"
-_NOMINAL = DetectorResponse()
 
 
-def simulate_sample(
-    output: str | Path,
-    *,
-    background: int,
-    signal: int,
-    masses: tuple[float, float, float] | None,
-    seed: int,
-    workers: int = 1,
-    scheduler: str | None = None,
-    detector: DetectorResponse = _NOMINAL,
-    shower: tuple[str, ...] = (),
-    prongs: int = 2,
-    widths: tuple[float, float, float] | None = None,
-    dijet: float = 0.0,
-    raw: bool = False,
-    hide_truth: bool = False,
-    progress: bool = False,
-    block: int = BLOCK,
-) -> Path:
+@gathered(sample=Sample, workers=Workers)
+def simulate_sample(output: str | Path, sample: Sample | None = None, *, seed: int, workers: int | Workers = 1) -> Path:
     """Simulate a sample of dijet events and write it.
 
     Parameters
@@ -64,32 +44,12 @@ def simulate_sample(
     output : path
         The file to write: an event table (parquet, csv or h5 by extension), or with ``raw`` the raw
         HDF5 layout of the LHC Olympics.
-    background, signal : int
-        Numbers of events after the trigger.
-    masses : tuple of float or None
-        Masses of Z', X, Y in GeV, X and Y in either order; needed with signal.
+    sample : Sample
+        What to simulate; one of :data:`bumphunt.simulation.PRESETS`, for example.
     seed : int
-        Same seed and request, same events, for any number of workers.
-    workers, scheduler
-        As for :func:`bumphunt.execution.parallel_map`.
-    detector : DetectorResponse
-        The detector.
-    shower : tuple of str
-        Further Pythia settings.
-    prongs : int
-        Quarks per daughter, 2 or 3; the models are those of :func:`bumphunt.simulation.pythia.generator`.
-    widths : tuple of float, optional
-        Widths of Z', X and Y over their masses, up to 0.3; those of the official R&D sample otherwise.
-    dijet : float
-        Part of the signal's decays that go to two quarks without X and Y.
-    raw : bool
-        Write particles instead of the event table.
-    hide_truth : bool
-        Leave the label out, and write ``<stem>_truth.json`` beside the sample.
-    progress : bool
-        Show a progress bar.
-    block : int
-        Accepted events per block.
+        Same seed and sample, same events, for any number of workers.
+    workers : int or Workers
+        Who simulates.
 
     Returns
     -------
@@ -108,101 +68,77 @@ def simulate_sample(
     MissingExtraError
         If pythia8mc is not installed.
     """
-    output = Path(output)
-    _check(
-        background=background,
-        signal=signal,
-        masses=masses,
-        prongs=prongs,
-        widths=widths,
-        dijet=dijet,
-        seed=seed,
-        block=block,
-        output=output,
-    )
-    if not raw:
+    output, workers, sample = Path(output), Workers.of(workers), sample or Sample()
+    sample.check()
+    if seed < 0:
+        raise InputError(f"seed is {seed}; give 0 or more")
+    check_output_file(output)
+    if not sample.raw:
         writer_for(output)  # a bad name should be refused before the work, not after
     request: dict[str, Any] = {
-        "background": background,
-        "signal": signal,
-        "masses": list(masses) if masses is not None and signal else None,
+        "background": sample.background,
+        "signal": sample.signal,
+        "masses": list(sample.masses) if sample.masses is not None and sample.signal else None,
         "seed": seed,
-        "prongs": prongs,
-        "widths": list(widths) if widths is not None and signal else None,
-        "raw": raw,
-        "block": block,
-        "detector": asdict(detector),
-        "shower": list(shower),
+        "prongs": sample.prongs,
+        "widths": list(sample.widths) if sample.widths is not None and sample.signal else None,
+        "raw": sample.raw,
+        "block": sample.block,
+        "detector": asdict(sample.detector),
+        "shower": list(sample.shower),
         "versions": _versions(),
     }
-    if dijet > 0.0:  # requests of before stay what they were
-        request["dijet"] = dijet
+    if sample.dijet > 0.0:  # requests of before stay what they were
+        request["dijet"] = sample.dijet
     parts = output.with_name(f"{output.name}.parts")
     _make_parts(parts)
     refusal = f"{parts} is in use by another process of bumphunt; wait for it, or choose another --output"
     with locked(parts / _LOCK, refusal=refusal):
         key = _open_parts(parts, request)
-        blocks = [
-            Block(
-                path=str((parts / f"{kind}_{index:06d}").resolve()),
-                kind=kind,
-                index=index,
-                events=min(block, count - index * block),
-                masses=kind_masses,
-                seed=seed,
-                prongs=prongs,
-                widths=widths,
-                dijet=dijet if kind == "signal" else 0.0,
-                detector=detector,
-                shower=tuple(shower),
-                raw=raw,
-                request=key,
-            )
-            for kind, count, kind_masses in (("signal", signal, masses), ("background", background, None))
-            for index in range(-(-count // block))
-        ]
+        blocks = _blocks(sample, seed, parts, key)
         missing = [b for b in blocks if not is_finished(b)]
         logger.info("%s: %d of %d blocks are there already", output, len(blocks) - len(missing), len(blocks))
-        _run(missing, workers=workers, scheduler=scheduler, progress=progress)
-        order = generator(seed, "order").permutation(background + signal)
-        if raw:
-            _merge_raw(blocks, order, output, hide_truth=hide_truth)
+        _run(missing, workers)
+        order = generator(seed, "order").permutation(sample.background + sample.signal)
+        if sample.raw:
+            _merge_raw(blocks, order, output, hide_truth=sample.hide_truth)
         else:
             table = _merge(blocks, order)
-            metadata = {**DEFINITION, SIMULATION: json.dumps(_public(request) if hide_truth else request)}
-            write_table(table.drop(columns=[LABEL]) if hide_truth else table, output, metadata=metadata)
-        if hide_truth:
-            counts = {"n_signal": signal, "n_background": background}
+            said = _public(request) if sample.hide_truth else request
+            write_table(
+                table.drop(columns=[LABEL]) if sample.hide_truth else table,
+                output,
+                metadata={**DEFINITION, SIMULATION: json.dumps(said)},
+            )
+        if sample.hide_truth:
+            counts = {"n_signal": sample.signal, "n_background": sample.background}
             write_json(output.with_name(f"{output.stem}_truth.json"), {**request, **counts})
     shutil.rmtree(parts)
     return output
 
 
-def _check(
-    *,
-    background: int,
-    signal: int,
-    masses: tuple[float, float, float] | None,
-    prongs: int,
-    widths: tuple[float, float, float] | None,
-    dijet: float,
-    seed: int,
-    block: int,
-    output: Path,
-) -> None:
-    for name, count in (("background", background), ("signal", signal)):
-        if count < 0:
-            raise InputError(f"{name} is {count}; give 0 or more events")
-    if background + signal == 0:
-        raise InputError("background and signal are both 0; ask for at least one event")
-    if signal and masses is None:
-        raise InputError(f"signal is {signal} but no masses were given; give those of Z', X and Y in GeV")
-    if seed < 0:
-        raise InputError(f"seed is {seed}; give 0 or more")
-    if block < 1:
-        raise InputError(f"block is {block}; give at least 1")
-    check_output_file(output)
-    pythia.check_request(masses=masses if signal else None, prongs=prongs, widths=widths, dijet=dijet)
+def _blocks(sample: Sample, seed: int, parts: Path, key: str) -> list[Block]:
+    """Return the blocks of a sample, signal first."""
+    kinds = (("signal", sample.signal, sample.masses), ("background", sample.background, None))
+    return [
+        Block(
+            path=str((parts / f"{kind}_{index:06d}").resolve()),
+            kind=kind,
+            index=index,
+            events=min(sample.block, count - index * sample.block),
+            masses=masses,
+            seed=seed,
+            prongs=sample.prongs,
+            widths=sample.widths,
+            dijet=sample.dijet if kind == "signal" else 0.0,
+            detector=sample.detector,
+            shower=tuple(sample.shower),
+            raw=sample.raw,
+            request=key,
+        )
+        for kind, count, masses in kinds
+        for index in range(-(-count // sample.block))
+    ]
 
 
 def _versions() -> dict[str, str]:
@@ -252,13 +188,13 @@ def _comparable(request: dict[str, Any]) -> dict[str, Any]:
     return {"widths": None, **request, "versions": versions}
 
 
-def _run(blocks: list[Block], *, workers: int, scheduler: str | None, progress: bool) -> None:
+def _run(blocks: list[Block], workers: Workers) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("events"), TimeRemainingColumn())
-    with Progress(*columns, disable=not progress, transient=True) as bar:
+    with Progress(*columns, disable=not workers.progress, transient=True) as bar:
         task = bar.add_task("simulating", total=sum(block.events for block in blocks))
-        for index, generated in parallel_map(make_block, blocks, workers=workers, scheduler=scheduler):
+        for index, generated in workers.map(make_block, blocks):
             logger.debug("block %s: %d accepted of %d", blocks[index].path, blocks[index].events, generated)
             bar.advance(task, blocks[index].events)
 

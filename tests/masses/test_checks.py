@@ -10,10 +10,12 @@ from bumphunt.masses.checks import assumptions, mass_checks
 from bumphunt.masses.expected_shape import expected_shape
 from bumphunt.masses.fit import fit_masses
 from bumphunt.masses.likelihood import _without_signal
-from bumphunt.masses.yields import box_yield
+from bumphunt.masses.responses import Response
+from bumphunt.masses.yields import MassBox, box_yield
 from bumphunt.results import Check, Interval, MassFit
 from bumphunt.spectrum.binning import count, mass_grid
 from bumphunt.spectrum.fit import fit_spectrum
+from bumphunt.spectrum.spectrum import Spectrum
 
 from .test_fit import EDGES, MASKED, MASSES, WINDOW, experiment
 
@@ -113,8 +115,9 @@ def test_a_box_is_counted_above_the_default_energy(table):
     mjj = rng.uniform(edges[0], edges[-1], 4_000)
     window, masked = np.zeros((2, len(edges) - 1), dtype=bool)
     window[3], masked[2:5] = True, True
-    settings = {"masses": (6_000.0, 500.0, 200.0), "edges": edges, "window": window, "masked": masked, "table": table}
-    jets = np.full(len(mjj), 500.0), np.full(len(mjj), 210.0)
-    assert np.isfinite(box_yield(mjj, *jets, **settings, sqrt_s=14_000.0).n_expected)
+    bins = Spectrum(counts=np.zeros(len(window)), edges=edges, window=window, masked=masked, sqrt_s=14_000.0)
+    events = mjj, np.full(len(mjj), 500.0), np.full(len(mjj), 210.0)
+    box, response = MassBox(masses=(6_000.0, 500.0, 200.0)), Response(name="own", table=table, varied=None)
+    assert np.isfinite(box_yield(events, bins, box, response).n_expected)
     with pytest.raises(InputError, match="sqrt_s"):
-        box_yield(mjj, *jets, **settings, sqrt_s=13_000.0)
+        replace(bins, sqrt_s=13_000.0)

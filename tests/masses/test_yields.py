@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from bumphunt.masses.response import signal_model
-from bumphunt.masses.yields import box_yield, in_box
+from bumphunt.masses.responses import Response
+from bumphunt.masses.yields import MassBox, box_yield
 from bumphunt.spectrum.binning import mass_grid
+from bumphunt.spectrum.spectrum import Spectrum
 
 EDGES = mass_grid(2_900.0, 5_200.0, ratio=1.03)
 WINDOW = np.zeros(len(EDGES) - 1, dtype=bool)
@@ -20,10 +22,12 @@ def experiment(signal, background, number, rng, events=20_000):
     return tuple(np.concatenate(pair) for pair in parts)
 
 
-def measured(table, events, **options):
-    return box_yield(
-        *events, masses=MASSES, edges=EDGES, window=WINDOW, masked=MASKED, table=table, sqrt_s=13_000.0, **options
-    )
+BINS = Spectrum(counts=np.zeros(len(EDGES) - 1), edges=EDGES, sqrt_s=13_000.0, masked=MASKED, window=WINDOW)
+
+
+def measured(table, events, *, varied=None, **box):
+    response = Response(name="own", table=table, varied=varied)
+    return box_yield(events, BINS, MassBox(masses=MASSES, **box), response)
 
 
 @pytest.mark.parametrize("number", [0, 300])
@@ -59,7 +63,7 @@ def test_the_box_does_not_care_which_daughter_makes_the_heavier_jet(table):
     masses = (3_500.0, 120.0, 110.0)
     model = signal_model(table, masses)
     jets = np.array([[130.0, 118.0], [121.0, 120.0], [400.0, 118.0], [130.0, 20.0], [20.0, 10.0]]).T
-    assert in_box(*jets, model=model, masses=masses, widths=1.5).tolist() == [True, True, False, False, False]
+    assert MassBox(masses=masses, widths=1.5).holds(*jets, model).tolist() == [True, True, False, False, False]
 
 
 def test_the_interval_holds_three_percent_for_the_efficiency(table, signal, background):

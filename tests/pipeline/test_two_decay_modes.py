@@ -14,6 +14,7 @@ from bumphunt.events import drop_truth
 from bumphunt.pipeline.hunt import hunt_events
 from bumphunt.significance.spectrum_scan import scan_spectrum
 from bumphunt.simulation.presets import PRESETS
+from bumphunt.simulation.request import Sample
 from bumphunt.simulation.samples import simulate_sample
 from bumphunt.spectrum.binning import mass_grid
 from bumphunt.spectrum.spectrum import Spectrum
@@ -29,7 +30,7 @@ def modes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("modes")
     return {
         dijet: pd.read_parquet(
-            simulate_sample(folder / f"{dijet}.parquet", background=0, signal=130, masses=MASSES, seed=4, dijet=dijet)
+            simulate_sample(folder / f"{dijet}.parquet", Sample(signal=130, masses=MASSES, dijet=dijet), seed=4)
         )
         for dijet in (1.0, 1e-9)
     }
@@ -81,7 +82,7 @@ def test_no_masses_of_daughters_are_claimed(box):
 
 def test_a_share_that_cannot_be_is_refused(tmp_path):
     with pytest.raises(InputError, match="fraction from 0 to 1"):
-        simulate_sample(tmp_path / "a.parquet", background=0, signal=1, masses=MASSES, seed=1, dijet=1.5)
+        simulate_sample(tmp_path / "a.parquet", Sample(signal=1, masses=MASSES, dijet=1.5), seed=1)
     found = CliRunner().invoke(
         main, ["simulate", "--preset", "blackbox3-like", "--dijet", "2", "--output", str(tmp_path / "a.parquet")]
     )

@@ -1,6 +1,7 @@
 """The hard processes, in the event record: what decays to what, how, and with which line shapes."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from bumphunt.simulation import samples
 from bumphunt.simulation.blocks import triggered
 from bumphunt.simulation.detector import DetectorResponse, reconstruct
 from bumphunt.simulation.pythia import _phase_space, _resonance, check_request, generator, next_particles
+from bumphunt.simulation.request import Sample
 
 pythia8mc = pytest.importorskip("pythia8mc", reason="the extra 'simulation' is not installed")
 
@@ -192,15 +194,16 @@ def test_widths_identify_a_request_and_reach_pythia(tmp_path, monkeypatch):
 
     monkeypatch.setattr(samples, "make_block", stop)
     output = tmp_path / "sample.parquet"
-    common = {"background": 0, "signal": 3, "masses": MASSES, "seed": 1, "prongs": 3}
+    common = Sample(signal=3, masses=MASSES, prongs=3)
+    asked_widths = replace(common, widths=(0.02, 0.02, 0.02))
     with pytest.raises(KeyboardInterrupt):
-        samples.simulate_sample(output, widths=(0.02, 0.02, 0.02), **common)
+        samples.simulate_sample(output, asked_widths, seed=1)
     assert asked == [(0.02, 0.02, 0.02)]
-    for other in ({}, {"widths": (0.02, 0.02, 0.03)}):
+    for other in (common, replace(common, widths=(0.02, 0.02, 0.03))):
         with pytest.raises(InputError, match="another request"):
-            samples.simulate_sample(output, **common, **other)
+            samples.simulate_sample(output, other, seed=1)
     monkeypatch.setattr(samples, "make_block", genuine)
-    samples.simulate_sample(output, widths=(0.02, 0.02, 0.02), **common)
+    samples.simulate_sample(output, asked_widths, seed=1)
     assert output.exists()
 
 

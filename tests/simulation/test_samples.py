@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +15,19 @@ from bumphunt.jobs.ingest import read_events
 from bumphunt.simulation import samples
 from bumphunt.simulation.presets import PRESETS
 from bumphunt.simulation.pythia import generator
+from bumphunt.simulation.request import Sample
 from bumphunt.simulation.samples import round_mantissa, simulate_sample
 
 pytest.importorskip("pythia8mc", reason="the extra 'simulation' is not installed")
 
-REQUEST = {"background": 25, "signal": 15, "masses": (3500.0, 500.0, 100.0), "seed": 4, "block": 10}
+SAMPLE = Sample(background=25, signal=15, masses=(3500.0, 500.0, 100.0), block=10)
+SEED = 4
 DATA = Path(__file__).resolve().parents[2] / "../shared/data"
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
-    return simulate_sample(tmp_path_factory.mktemp("sample") / "sample.parquet", **REQUEST)
+    return simulate_sample(tmp_path_factory.mktemp("sample") / "sample.parquet", SAMPLE, seed=SEED)
 
 
 def test_counts_trigger_columns_and_precision(sample):
@@ -47,7 +50,7 @@ def test_parquet_says_how_tau_was_made(sample):
 
 
 def test_two_workers_give_the_same_events(sample, tmp_path):
-    other = simulate_sample(tmp_path / "other.parquet", workers=2, **REQUEST)
+    other = simulate_sample(tmp_path / "other.parquet", SAMPLE, seed=SEED, workers=2)
     pd.testing.assert_frame_equal(pd.read_parquet(sample), pd.read_parquet(other))
 
 
@@ -64,7 +67,7 @@ def test_interrupted_run_continues_to_the_same_events(sample, tmp_path, monkeypa
     monkeypatch.setattr(samples, "make_block", failing)
     output = tmp_path / "sample.parquet"
     with pytest.raises(KeyboardInterrupt):
-        simulate_sample(output, **REQUEST)
+        simulate_sample(output, SAMPLE, seed=SEED)
     assert not output.exists()
     assert len(list(output.with_name("sample.parquet.parts").glob("*.npz"))) == 2
 
@@ -73,7 +76,7 @@ def test_interrupted_run_continues_to_the_same_events(sample, tmp_path, monkeypa
         return genuine(block)
 
     monkeypatch.setattr(samples, "make_block", counting)
-    simulate_sample(output, **REQUEST)
+    simulate_sample(output, SAMPLE, seed=SEED)
     assert len(made) == len(set(made)) == 5
     pd.testing.assert_frame_equal(pd.read_parquet(sample), pd.read_parquet(output))
 
@@ -92,7 +95,7 @@ def interrupted(tmp_path, monkeypatch):
 
     monkeypatch.setattr(samples, "make_block", failing)
     with pytest.raises(KeyboardInterrupt):
-        simulate_sample(tmp_path / "sample.parquet", **REQUEST)
+        simulate_sample(tmp_path / "sample.parquet", SAMPLE, seed=SEED)
     made.clear()
     monkeypatch.setattr(samples, "make_block", lambda block: made.append(Path(block.path).name) or genuine(block))
     return tmp_path / "sample.parquet", made
@@ -116,7 +119,7 @@ def test_a_damaged_part_is_made_again_and_named(sample, interrupted, damage, tmp
     else:
         note.write_text("{")
     with pytest.warns(UserWarning, match=r"signal_000000\.json is damaged .* made again"):
-        simulate_sample(output, **REQUEST)
+        simulate_sample(output, SAMPLE, seed=SEED)
     assert "signal_000000" in made
     assert len(made) == 4, "the whole one is kept"
     pd.testing.assert_frame_equal(pd.read_parquet(sample), pd.read_parquet(output))
@@ -126,7 +129,7 @@ def test_a_damaged_note_of_the_request_is_said_and_the_parts_kept(sample, interr
     output, made = interrupted
     (output.with_name("sample.parquet.parts") / "request.json").write_bytes(b"\xff[")
     with pytest.warns(UserWarning, match=r"request\.json is damaged"):
-        simulate_sample(output, **REQUEST)
+        simulate_sample(output, SAMPLE, seed=SEED)
     assert len(made) == 3
     pd.testing.assert_frame_equal(pd.read_parquet(sample), pd.read_parquet(output))
 
@@ -137,11 +140,11 @@ def test_parts_that_lead_elsewhere_or_are_in_use_are_refused(tmp_path):
     (tmp_path / "theirs").mkdir()
     (tmp_path / "a.parquet.parts").symlink_to(tmp_path / "theirs")
     with pytest.raises(InputError, match="move it away"):
-        simulate_sample(tmp_path / "a.parquet", **REQUEST)
+        simulate_sample(tmp_path / "a.parquet", SAMPLE, seed=SEED)
     assert not list((tmp_path / "theirs").iterdir())
     (tmp_path / "b.parquet.parts").mkdir()
     with locked(tmp_path / "b.parquet.parts" / ".lock"), pytest.raises(InputError, match="in use by another process"):
-        simulate_sample(tmp_path / "b.parquet", **REQUEST)
+        simulate_sample(tmp_path / "b.parquet", SAMPLE, seed=SEED)
 
 
 def test_parts_of_another_request_are_refused(tmp_path, monkeypatch):
@@ -152,17 +155,17 @@ def test_parts_of_another_request_are_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(samples, "make_block", stop)
     with pytest.raises(KeyboardInterrupt):
-        simulate_sample(output, **REQUEST)
+        simulate_sample(output, SAMPLE, seed=SEED)
     with pytest.raises(InputError, match="another request"):
-        simulate_sample(output, **{**REQUEST, "seed": 5})
+        simulate_sample(output, SAMPLE, seed=5)
     (tmp_path / "b.parquet.parts").mkdir()
     (tmp_path / "b.parquet.parts" / "precious").touch()
     with pytest.raises(InputError, match="move it away"):
-        simulate_sample(tmp_path / "b.parquet", **REQUEST)
+        simulate_sample(tmp_path / "b.parquet", SAMPLE, seed=SEED)
 
 
 def test_raw_particles_give_the_same_table_and_blind_files_have_no_truth(sample, tmp_path):
-    raw = simulate_sample(tmp_path / "box.h5", raw=True, hide_truth=True, **REQUEST)
+    raw = simulate_sample(tmp_path / "box.h5", replace(SAMPLE, raw=True, hide_truth=True), seed=SEED)
     table, labelled = read_events(raw), read_events(sample)
     assert "label" not in table
     for column in ("mjj", "mj1", "tau21_1"):
@@ -174,7 +177,7 @@ def test_raw_particles_give_the_same_table_and_blind_files_have_no_truth(sample,
 
 
 def test_hidden_truth_is_nowhere_in_the_file(tmp_path):
-    box = simulate_sample(tmp_path / "box.parquet", hide_truth=True, **{**REQUEST, "background": 3, "signal": 2})
+    box = simulate_sample(tmp_path / "box.parquet", replace(SAMPLE, background=3, signal=2, hide_truth=True), seed=SEED)
     assert "label" not in pd.read_parquet(box).columns
     assert b"masses" not in box.read_bytes()
     assert json.loads((tmp_path / "box_truth.json").read_text())["n_signal"] == 2
@@ -195,21 +198,25 @@ def test_hidden_truth_is_nowhere_in_the_file(tmp_path):
         ({"widths": (0.01, float("nan"), 0.01)}, "above 0"),
         ({"background": -1}, "background is -1"),
         ({"background": 0, "signal": 0}, "both 0"),
-        ({"seed": -1}, "seed is -1"),
         ({"block": 0}, "block is 0"),
     ],
 )
 def test_requests_that_cannot_be(change, message, tmp_path):
     with pytest.raises(InputError, match=message):
-        simulate_sample(tmp_path / "s.parquet", **{**REQUEST, **change})
+        simulate_sample(tmp_path / "s.parquet", replace(SAMPLE, **change), seed=SEED)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_seed_that_cannot_be(tmp_path):
+    with pytest.raises(InputError, match="seed is -1"):
+        simulate_sample(tmp_path / "s.parquet", SAMPLE, seed=-1)
 
 
 def test_output_that_cannot_be(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
-        simulate_sample(tmp_path / "no" / "s.parquet", **REQUEST)
+        simulate_sample(tmp_path / "no" / "s.parquet", SAMPLE, seed=SEED)
     with pytest.raises(InputError, match="cannot write"):
-        simulate_sample(tmp_path / "s.docx", **REQUEST)
+        simulate_sample(tmp_path / "s.docx", SAMPLE, seed=SEED)
 
 
 def test_unknown_pythia_setting():
@@ -245,7 +252,8 @@ def test_simulation_resembles_the_official_events(tmp_path):
     real = np.load(DATA / "lhco_rnd_first10k_jets.npz")
     heavy, light = real["mj"].max(axis=1), real["mj"].min(axis=1)
     for label, counts in ((0, {"background": 500, "signal": 0}), (1, {"background": 0, "signal": 500})):
-        table = pd.read_parquet(simulate_sample(tmp_path / f"{label}.parquet", **{**REQUEST, **counts, "block": 500}))
+        sample = replace(SAMPLE, **counts, block=500)
+        table = pd.read_parquet(simulate_sample(tmp_path / f"{label}.parquet", sample, seed=SEED))
         of = real["label"] == label
         for column, values in (("mjj", real["mjj"]), ("mj1", heavy), ("mj2", light)):
             # 0.1 is about the 1-in-1000 level of these counts; a detector without smearing gives 0.16
