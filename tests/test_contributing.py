@@ -83,7 +83,7 @@ def test_a_classifier_for_the_primary_search(monkeypatch, make_events):
     """Refused before it is there; then a hunt by it finds what is far out in the features."""
     code, line = blocks("A classifier for the primary search")
     config = {**LIGHT, "cwola": {"classifier": "linear", "folds": 2, "repeats": 1}, "limit": {"enabled": False}}
-    config["search"] = {**LIGHT["search"], "cut_fractions": [0.02]}
+    config |= {"searches": ["cwola"], "search": {**LIGHT["search"], "cut_fractions": [0.02]}}
     with pytest.raises(bumphunt.InputError, match="there is no score 'linear'"):
         config_from_dict(config)
     made = module("bumphunt.scores.linear", code, monkeypatch)
@@ -97,7 +97,7 @@ def test_a_classifier_for_the_primary_search(monkeypatch, make_events):
     of_signal = found.scores[inside & (table["label"] == 1)]
     assert of_signal.median() > 0.8, "signal is what a region has and its sidebands have not"
     with pytest.raises(bumphunt.InputError, match="the score 'linear' has no such setting"):
-        bumphunt.hunt(make_events(2_000, seed=4), config={"cwola": {"classifier": "linear", "max_bins": 8}})
+        bumphunt.hunt(make_events(2_000, seed=4), config={**config, "cwola": {"classifier": "linear", "max_bins": 8}})
     with pytest.raises(bumphunt.InputError, match="linear cannot be saved"):
         check_models_can_be_kept(config_from_dict(config))
 
