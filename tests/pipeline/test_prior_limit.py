@@ -90,6 +90,8 @@ def test_injected_signal_is_counted_as_it_is_said_to_be(data, signal, limit) -> 
     )
     assert mixed.expected == pytest.approx(data.scores(0).kept(limit.hypothesis).expected, rel=0.3)
     assert 0.2 < found.added < 1.5
+    # what the training has seen among the data looks like data
+    assert found.added < 0.5 * inject_prior(replace(injection, strength=0.0)).added
 
 
 def test_limit_and_band(limit) -> None:
