@@ -281,7 +281,7 @@ def _result(
         correlation=covariance / np.outer(spread, spread),
         projections=drawn,
         n_events=len(best.likelihood.events.mjj),
-        p_value=goodness(drawn, best.likelihood),
+        p_value=goodness(drawn, best.likelihood, at),
         systematic=np.array(
             [
                 float(np.hypot(shifts[name], intervals[name].assumed / max(intervals[name].value, 1e-9)))

@@ -72,17 +72,30 @@ def _drawn(
     return mjj, mj1, mj2, weight
 
 
-def goodness(parts: tuple[Projection, ...], likelihood: Likelihood) -> float:
+def simulated_per_event(likelihood: Likelihood, at: Parameters) -> float:
+    """Return the number of independent simulated events, after the selection, for each event of fitted signal.
+
+    The draws repeat simulated events, which carry different weights: both numbers count.
+    """
+    weight = _drawn(likelihood.signal, at.masses, at.widening, max(at.n_signal, 1e-9))[3]
+    pool = likelihood.signal.model.pool.weight
+    simulated = pool.sum() ** 2 / (pool**2).sum()
+    return float(weight.sum() / (weight**2).sum() / (1.0 + len(weight) / simulated))
+
+
+def goodness(parts: tuple[Projection, ...], likelihood: Likelihood, at: Parameters) -> float:
     """Return the smallest of the projections' p-values, paid for as that many looks.
 
     Background in the window spreads more than Poisson, as its excess does; its jet masses are known as well as the
-    events beside the window tell.
+    events beside the window tell, and signal's shape as well as a finite simulation does (as by Barlow and Beeston,
+    Comput. Phys. Commun. 77 (1993) 219, with the variances added).
     """
+    simulated = simulated_per_event(likelihood, at)
     width, beside = likelihood.events.width, likelihood.plane.n_events
     p_values = []
     for part in parts:
         expected = np.maximum(part.signal + part.background, 1e-9)
         known = part.background.sum() / beside if part.variable in ("mj1", "mj2") else 0.0
-        variance = expected + part.background * (width**2 - 1.0 + known)
+        variance = expected + part.background * (width**2 - 1.0 + known) + part.signal / simulated
         p_values.append(pearson_p_value(part.counts, expected, variance=variance, n_parameters=2)[2])
     return min(1.0, len(p_values) * min(p_values))
