@@ -4,7 +4,7 @@ Domen Vaupotič, *Praktikum strojnega učenja v fiziki*, section 4.4.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +29,13 @@ class Sideband:
 
     ``score`` (events,), and ``variables`` (GeV) in which sidebands and window look alike: the jet masses, not mjj.
     ``scale`` is the background expected in the window over the number of sideband events, at the same cut.
+    ``weights`` (events,) is how often each counts, once by default.
     """
 
     score: FloatArray
     variables: Mapping[str, FloatArray]
     scale: float
+    weights: FloatArray | None = None
 
 
 def peak_scan(
@@ -83,7 +85,7 @@ def peak_scan(
     ones = np.ones(n_events)
     for column, name in enumerate(names):
         ordered = np.asarray(variables[name], dtype=np.float64)[order]
-        kernels[:, column] = _kernel_modes(name, ordered, score[order], n_taken, ones, sideband, None)
+        kernels[:, column] = _kernel_modes(name, ordered, score[order], n_taken, ones, sideband)
         for row, number in enumerate(n_taken):
             modes[row, column] = histogram_mode(ordered[:number], bin_widths[name])
             halves[row, column] = half_sample_mode(ordered[:number])
@@ -133,7 +135,6 @@ def _kernel_modes(
     n_taken: npt.NDArray[np.int64],
     weights: FloatArray,
     sideband: Sideband | None,
-    sideband_weights: FloatArray | None,
 ) -> FloatArray:
     """Return the kernel mode of the first so many events less the sideband events of the same scores."""
     width = KERNEL_WIDTHS.get(name, 0.05)
@@ -142,7 +143,7 @@ def _kernel_modes(
         values, given = ordered[:number], weights[:number]
         if sideband is not None and name in sideband.variables:
             above = sideband.score >= score[number - 1]
-            more = np.ones(int(above.sum())) if sideband_weights is None else sideband_weights[above]
+            more = np.ones(int(above.sum())) if sideband.weights is None else sideband.weights[above]
             values = np.concatenate([values, sideband.variables[name][above]])
             given = np.concatenate([given, -sideband.scale * more])
         found[row] = kernel_mode(values, given, width) if (given > 0).any() else np.nan
@@ -165,12 +166,12 @@ def _bootstrap(
         weights = rng.poisson(1.0, len(score)).astype(np.float64)
         if not weights[: chosen[0]].any():
             weights[: chosen[0]] = 1.0
-        other = None if sideband is None else rng.poisson(1.0, len(sideband.score)).astype(np.float64)
+        other = sideband
+        if sideband is not None:
+            other = replace(sideband, weights=rng.poisson(1.0, len(sideband.score)).astype(np.float64))
         for column, name in enumerate(variables):
             ordered = np.asarray(variables[name], dtype=np.float64)[order]
-            means[replica, column] = np.nanmean(
-                _kernel_modes(name, ordered, score[order], chosen, weights, sideband, other)
-            )
+            means[replica, column] = np.nanmean(_kernel_modes(name, ordered, score[order], chosen, weights, other))
     return np.asarray(means.std(axis=0), dtype=np.float64)
 
 

@@ -335,6 +335,7 @@ def likelihood_scan(
     designs = [make_design(spectrum, family=name) for name in names]
     design = make_design(spectrum, family=thrown)
     shapes = signal_shapes(edges, places, spread)
+    tried = _Tried(designs=designs, shapes=shapes, grid=(len(spread), len(places)))
     null = fit_many(counts[None, :], design)
     if not null.converged[0]:
         raise FitError(f"the {thrown} fit of the whole spectrum did not converge")
@@ -345,52 +346,52 @@ def likelihood_scan(
     if np.isnan(z).all():
         raise FitError("not one signal could be fitted; give more events or a wider range")
     best = int(np.nanargmax(z))
-    grid = (len(spread), len(places))
     z_local = float(z[best])
-    p_local = p_from_z(z_local)
-    single = len(shapes) == 1
-    outcome = _global(z_local, p_local, null.expected[0], designs, shapes, grid, 0 if single else n_toys, rng)
+    outcome = _global(z_local, null.expected[0], tried, n_toys=0 if len(shapes) == 1 else n_toys, rng=rng)
     return LikelihoodScan(
         masses=places,
         widths=spread,
-        z=z.reshape(grid),
-        n_signal=n_signal.reshape(grid),
-        error=fits.error.reshape(grid),
+        z=z.reshape(tried.grid),
+        n_signal=n_signal.reshape(tried.grid),
+        error=fits.error.reshape(tried.grid),
         family=family if profiled else thrown,
         best_mass=float(places[best % len(places)]),
         best_width=float(spread[best // len(places)]),
         best_signal=float(n_signal[best]),
-        p_local=p_local,
+        p_local=p_from_z(z_local),
         z_local=z_local,
         **outcome,  # type: ignore[arg-type]
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Tried:
+    """What is tried on each spectrum: forms of the background, and signals, ``grid`` = (widths, masses) of them."""
+
+    designs: Sequence[Design]
+    shapes: FloatArray
+    grid: tuple[int, int]
+
+
 def _global(
-    z_local: float,
-    p_local: float,
-    expected: FloatArray,
-    designs: Sequence[Design],
-    shapes: FloatArray,
-    grid: tuple[int, int],
-    n_toys: int,
-    rng: np.random.Generator,
+    z_local: float, expected: FloatArray, tried: _Tried, *, n_toys: int, rng: np.random.Generator
 ) -> dict[str, float | int | bool | str]:
+    p_local = p_from_z(z_local)
     if n_toys == 0:
         return {
             "p_global": p_local, "z_global": z_local, "p_global_method": "one mass and width, no trials",
             "n_toys": 0, "n_exceed": 0, "n_failed": 0, "is_bound": False, "upcrossings": 0.0,
         }  # fmt: skip
     toys = throw(expected, n_toys=n_toys, rng=rng)
-    if len(designs) == 1:
-        best = largest_z(toys, designs[0], shapes)
-        curves = signed_sqrt_q0(toys[:CURVES], designs[0], shapes).reshape(-1, *grid)
+    if len(tried.designs) == 1:
+        best = largest_z(toys, tried.designs[0], tried.shapes)
+        curves = signed_sqrt_q0(toys[:CURVES], tried.designs[0], tried.shapes).reshape(-1, *tried.grid)
     else:
-        roots = envelope_sqrt_q0(toys, designs, shapes)[0]
+        roots = envelope_sqrt_q0(toys, tried.designs, tried.shapes)[0]
         best = most_significant(roots)
-        curves = roots[:CURVES].reshape(-1, *grid)
+        curves = roots[:CURVES].reshape(-1, *tried.grid)
     exceed = int(np.sum(best >= z_local))
-    upcrossings = sum(mean_upcrossings(curves[:, width]) for width in range(grid[0]))
+    upcrossings = sum(mean_upcrossings(curves[:, width]) for width in range(tried.grid[0]))
     p_global, method, bound = global_p_value(z_local, p_local, n_exceed=exceed, n_toys=n_toys, upcrossings=upcrossings)
     return {
         "p_global": p_global, "z_global": z_from_p(p_global), "p_global_method": method, "n_toys": n_toys,

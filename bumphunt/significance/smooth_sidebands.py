@@ -42,13 +42,12 @@ def sidebands(
     signal: FloatArray,
     side: BoolArray,
     part: float,
-    slope: float = SLOPE,
-    curvature: float = CURVATURE,
+    prior: tuple[float, float] = (SLOPE, CURVATURE),
 ) -> Sidebands:
     r"""Return the weights with which selected events count, and those in the sidebands predict them.
 
     The efficiency is :math:`\varepsilon(t) = c\,(1 + a t + b t^2)`, t the log of mjj over the signal's centre; a
-    and b have Gaussian priors of widths ``slope`` and ``curvature``. Weighted least squares with the variances
+    and b have Gaussian priors of widths ``prior``. Weighted least squares with the variances
     of a constant efficiency ``part`` is linear in the counts. Events count by the ratio of signal to background in
     their bin, which has the greatest expected significance for rare signal.
 
@@ -64,8 +63,8 @@ def sidebands(
         Bins of the sidebands, clear of a resonance's tails.
     part : float
         Part of the events that the selection keeps.
-    slope, curvature : float
-        Widths of the priors.
+    prior : (float, float)
+        Widths of the priors of slope and curvature.
 
     Examples
     --------
@@ -74,7 +73,7 @@ def sidebands(
     >>> import numpy as np
     >>> n, edges = np.array([300.0, 200.0, 100.0]), np.array([1.0, 2.0, 3.0, 4.0])
     >>> middle = np.array([False, True, False])
-    >>> found = sidebands(n, edges, signal=1.0 * middle, side=~middle, part=0.1, slope=1e-6, curvature=1e-6)
+    >>> found = sidebands(n, edges, signal=1.0 * middle, side=~middle, part=0.1, prior=(1e-6, 1e-6))
     >>> float(found.inside @ [30, 20, 10]), float(found.outside.round(3) @ [30, 99, 10]), round(found.ratio, 3)
     (20.0, 20.0, 0.5)
     """
@@ -87,7 +86,7 @@ def sidebands(
     inside *= (inside @ inclusive) / (inside**2 @ inclusive)
     # in units of the number kept: the variance of a count of mean N c is N c, and the prior is on a / c and b / c
     information = powers[side].T @ (powers[side] * inclusive[side, None])
-    information += np.diag([0.0, slope**-2.0, curvature**-2.0]) / part
+    information += np.diag([0.0, *(width**-2.0 for width in prior)]) / part
     outside = np.zeros(len(inclusive))
     outside[side] = powers[side] @ np.linalg.solve(information, powers.T @ (inside * inclusive))
     ratio = float((outside**2 * inclusive).sum() / max(float(outside @ inclusive), 1e-12))

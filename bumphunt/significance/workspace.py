@@ -10,6 +10,7 @@ import copy
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -60,15 +61,13 @@ def build_workspace(
         log_covariance = log_derivatives @ fit.covariance @ log_derivatives.T
     values, vectors = np.linalg.eigh(log_covariance)
     kept = values > SMALLEST_EIGENVALUE * max(values.max(), 1e-12)
-    return _workspace(
+    bins = _Bins(
         observed=fit.counts[window],
         expected=fit.expected[window],
         log_shifts=(vectors[:, kept] * np.sqrt(values[kept])).T[::-1],
         signal=signal[window],
-        channel=channel,
-        max_events=max_events,
-        efficiency_error=efficiency_error,
     )
+    return _workspace(bins, channel=channel, max_events=max_events, efficiency_error=efficiency_error)
 
 
 def build_counting_workspace(
@@ -79,15 +78,13 @@ def build_counting_workspace(
     ``signal_inside`` is the part of the signal in the window, ``efficiency_error`` as in :func:`build_workspace`.
     """
     relative = found.n_expected_error / max(found.n_expected, 1e-6)
-    return _workspace(
+    bins = _Bins(
         observed=np.array([float(found.n_observed)]),
         expected=np.array([found.n_expected]),
         log_shifts=np.array([[relative]]),
         signal=np.array([signal_inside]),
-        channel=channel,
-        max_events=None,
-        efficiency_error=efficiency_error,
     )
+    return _workspace(bins, channel=channel, max_events=None, efficiency_error=efficiency_error)
 
 
 SMALLEST_EIGENVALUE = 1e-4
@@ -97,32 +94,33 @@ _LARGEST_SHIFT = 3.0
 """Largest logarithm of a variation: beyond a factor of twenty an interpolation says nothing."""
 
 
-def _workspace(
-    *,
-    observed: FloatArray,
-    expected: FloatArray,
-    log_shifts: FloatArray,
-    signal: FloatArray,
-    channel: str,
-    max_events: float | None,
-    efficiency_error: float = 0.0,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Bins:
+    """Bins of a window, shape (bins,): counts, expected background, signal. ``log_shifts``: (variations, bins)."""
+
+    observed: FloatArray
+    expected: FloatArray
+    log_shifts: FloatArray
+    signal: FloatArray
+
+
+def _workspace(bins: _Bins, *, channel: str, max_events: float | None, efficiency_error: float) -> dict[str, Any]:
     if not 0 <= efficiency_error < 1:
         raise InputError(f"a relative error of the efficiency of {efficiency_error:g} cannot be; give one below 1")
     signal_modifiers: list[dict[str, Any]] = [{"name": "mu", "type": "normfactor", "data": None}]
     if efficiency_error > 0:
         sizes = {"hi": 1.0 + efficiency_error, "lo": 1.0 / (1.0 + efficiency_error)}
         signal_modifiers.append({"name": "signal_efficiency", "type": "normsys", "data": sizes})
-    expected = np.maximum(expected, 1e-6)
+    observed, expected = bins.observed, np.maximum(bins.expected, 1e-6)
     modifiers: list[dict[str, Any]] = [
         {
             "name": f"background_eigen_{number}",
             "type": "histosys",
             "data": {"hi_data": (expected * np.exp(shift)).tolist(), "lo_data": (expected * np.exp(-shift)).tolist()},
         }
-        for number, shift in enumerate(np.clip(log_shifts, -_LARGEST_SHIFT, _LARGEST_SHIFT))
+        for number, shift in enumerate(np.clip(bins.log_shifts, -_LARGEST_SHIFT, _LARGEST_SHIFT))
     ]
-    inside = np.maximum(signal, 1e-9)
+    inside = np.maximum(bins.signal, 1e-9)
     if max_events is None:
         spread = 10.0 * np.sqrt(observed.sum() + expected.sum() + 10.0)
         max_events = float((spread + 5.0 * abs(observed.sum() - expected.sum())) / inside.sum())

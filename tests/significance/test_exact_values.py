@@ -208,7 +208,7 @@ def test_weights_of_bins_keep_mean_and_variance_and_ask_for_events():
     outside = powers[beside] @ np.linalg.inv(matrix) @ (powers.T @ (found.inside * counts))
     np.testing.assert_allclose(found.outside[beside], outside, rtol=1e-9)
     # wider priors let the efficiency move more, which costs certainty
-    loose = sidebands(counts, edges, signal=signal, side=signal == 0, part=0.1, slope=5.0, curvature=10.0)
+    loose = sidebands(counts, edges, signal=signal, side=signal == 0, part=0.1, prior=(5.0, 10.0))
     assert loose.ratio > found.ratio
     # signal over background: bins of equal signal count by the smooth inverse of their events
     steep = sidebands(counts, edges, signal=np.where(signal > 0, 0.3, 0.0), side=signal == 0, part=0.1).inside

@@ -43,8 +43,8 @@ def test_a_constant_efficiency_is_predicted_without_bias(edges, inclusive) -> No
 
 @pytest.mark.parametrize(("slope", "curvature"), [(1.5, 0.0), (-1.5, 0.0), (0.0, 3.0), (1.0, -3.0)])
 def test_a_drifting_and_bending_efficiency_is_followed(edges, inclusive, slope, curvature) -> None:
-    found, _ = around(edges, inclusive, slope=10.0, curvature=30.0)
-    stiff, _ = around(edges, inclusive, slope=1e-4, curvature=1e-4)
+    found, _ = around(edges, inclusive, prior=(10.0, 30.0))
+    stiff, _ = around(edges, inclusive, prior=(1e-4, 1e-4))
     places = np.log(0.5 * (edges[1:] + edges[:-1]))
     places = places - places[9:11].mean()
     kept = 1e-3 * inclusive * (1.0 + slope * places + curvature * places**2)
