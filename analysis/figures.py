@@ -13,6 +13,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import boxes
 import failed_check
 import fit_calibration
 import injections
@@ -76,6 +77,8 @@ def main() -> None:
         (folder / "spectrum_after.json").write_text(text + "\n")
 
     def stored(name: str) -> Any:
+        if name == "injections":
+            return boxes.read(folder / f"{name}.jsonl")
         return json.loads((folder / f"{name}.json").read_text("utf-8"))
 
     drawn = {

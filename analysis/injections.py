@@ -136,7 +136,7 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
 def pulls_by(rows: list[dict[str, Any]], name: str, *, total: bool) -> np.ndarray:
     """Return the pulls of one quantity in verified boxes, by the total or the statistical intervals."""
     place = QUANTITIES.index(name)
-    given = [row for row in rows if row.get("masses_verified", True) and row[name] is not None]
+    given = [row for row in rows if row["masses_verified"] and row[name] is not None]
     ends = (0, 2, 4) if total else (1, 2, 3)
     found = [dict(zip(("low", "value", "high"), (row[name][end] for end in ends), strict=True)) for row in given]
     truth = [[*row["masses"], float(SIGNAL)][place] for row in given]
@@ -167,9 +167,10 @@ def summary(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def draw(found: dict[str, Any], path: Path) -> None:
-    """Draw the statistical pulls of the verified boxes in ``each``."""
-    drawn = {name: pulls_by(found["each"], name, total=False) for name in QUANTITIES}
+def draw(found: list[dict[str, Any]], path: Path) -> None:
+    """Draw the statistical pulls of the verified boxes of the nominal detector."""
+    chosen = [row for row in found if row["set"] == "nominal"]
+    drawn = {name: pulls_by(chosen, name, total=False) for name in QUANTITIES}
     with style():
         figure, _ = pulls(drawn)
         figure.savefig(path, dpi=130, metadata={"Software": None})

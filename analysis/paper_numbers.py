@@ -19,8 +19,6 @@ import bumphunt
 from bumphunt.report.latex import flatten, is_formula, key, macros, measurement, table
 
 RESULTS = Path("analysis/results")
-EACH = ("each", "each_drawn", "points", "drawn_points")
-"""Entries of the injections that are lists of boxes, not numbers of the paper."""
 LITERATURE = Path("paper/literature.json")
 OUTPUT = Path("paper/generated")
 TEXT = Path("paper/main.tex")
@@ -90,8 +88,6 @@ def read(results: Path) -> Results:
         record = json.loads(path.read_text("utf-8"))
         if not record["quick"]:
             found[path.stem] = {**record["numbers"], "seconds": record["seconds"]}
-    if "injections" in found:
-        found["injections"] = {name: value for name, value in found["injections"].items() if name not in EACH}
     for study in found.get("null_experiments", {}).values():
         del study["z_local"]
     if "fidelity" in found:
@@ -99,6 +95,8 @@ def read(results: Path) -> Results:
     if found.get("blackbox", {}).get("truth") and "spectrum_after" in found:
         found["blackbox"]["package"] = last_box(found["blackbox"]["truth"], found["spectrum_after"])
     found |= {"power": power(results), "nulls": nulls(results), "limits": limits(results), "prior": prior(results)}
+    found["injections"] = {name: injections(results, name) for name in ("nominal", "drawn")}
+    found["injections"] |= {"background_per_box": 100_000, "signal_per_box": 300, "points": 12}
     return found
 
 
@@ -160,6 +158,23 @@ def prior(results: Path) -> Results:
     z = np.array([line["z_permuted"] for line in lines(results, "prior_nulls") if line["set"] == "100000"])
     above = {f"above_{level}": int((z > level).sum()) for level in (1, 2, 3)}
     return {"boxes": len(z), "mean": f"${z.mean():.2f}$", "width": f"{z.std(ddof=1):.2f}", **above}
+
+
+def injections(results: Path, name: str) -> Results:
+    """Return pulls of injected signal in verified boxes: of statistical intervals, of whole ones on drawn detectors."""
+    boxes = [line for line in lines(results, "injections") if line["set"] == name]
+    good = [box for box in boxes if box["masses_verified"] and box["m_x"] is not None]
+    made: Results = {"boxes": len(boxes), "claims": sum(box["m_x"] is not None for box in boxes), "verified": len(good)}
+    for place, quantity in enumerate(QUANTITIES):
+        low, value, high = np.array([box[quantity] for box in good])[:, [0, 2, 4] if name == "drawn" else [1, 2, 3]].T
+        truth = np.array([[*box["masses"], 300.0][place] for box in good])
+        pulls = (value - truth) / np.maximum(np.where(value < truth, high - value, value - low), 1e-9)
+        made[quantity] = {"mean": float(pulls.mean()), "width": float(pulls.std(ddof=1))}
+        made[quantity] |= {
+            "inside": int((np.abs(pulls) <= 1).sum()),
+            "error": float(np.median(0.5 * (high - low) / truth)),
+        }
+    return made
 
 
 def fidelity(content: Results) -> Results:
@@ -258,20 +273,17 @@ def test_table(found: Results) -> str | None:
     return table(["", "peak, S/B 10 %", "peak, S/B 0.1 %", "this package, 0.1 %", "truth"], loose(rows))
 
 
-def injections_table(found: Results) -> str | None:
-    """Return pulls and coverage of injected signals: statistical intervals, and total ones for drawn detectors."""
-    study = found.get("injections")
-    if study is None:
-        return None
-    rows = []
+def injections_table(found: Results) -> str:
+    """Return pulls and coverage of injected signals: statistical intervals, and whole ones for drawn detectors."""
+    sides, rows = [found["injections"][name] for name in ("nominal", "drawn")], []
     for name, symbol in QUANTITIES.items():
-        own, total = study["statistical"].get(name), study["drawn"]["total"].get(name)
-        if own is None or total is None:
-            continue
-        cells = [[signed(one["mean"]), f"{one['width']:.2f}", share(one["covered"])] for one in (own, total)]
-        rows.append([symbol, *cells[0], share(own["median_error"], 1), *cells[1], share(total["median_error"], 1)])
-    head = ["", "mean pull", "width", "covered", "median error", "mean pull", "width", "covered", "median error"]
-    return table(head, rows)
+        cells = []
+        for side in sides:
+            one = side[name]
+            inside = f"{one['inside']} of {side['verified']}"
+            cells += [signed(one["mean"]), f"{one['width']:.2f}", inside, share(one["error"], 1)]
+        rows.append([symbol, *cells])
+    return table(["", *["mean pull", "width", "covered", "median error"] * 2], rows)
 
 
 def cwola_table(found: Results) -> str | None:

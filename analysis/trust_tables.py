@@ -130,29 +130,6 @@ def real_spectra(results: Path) -> str:
     return table(["spectrum", "χ²/ndf", "p (asymptotic)", "p (toys)"], rows)
 
 
-def injections(results: Path) -> str:
-    found = load(results, "injections")
-    rows = []
-    for name, left in found["statistical"].items():
-        right = found["drawn"]["total"][name]
-        rows.append(
-            [
-                f"`{name}`",
-                signed(left["mean"]),
-                f"{left['width']:.2f}",
-                percent(left["covered"]),
-                percent(left["covered_twice"]),
-                percent(left["median_error"], 1),
-                signed(right["mean"]),
-                f"{right['width']:.2f}",
-                percent(right["covered"]),
-                percent(right["median_error"], 1),
-            ]
-        )
-    header = ["", "mean pull", "width", "covered (68 %)", "by twice the interval", "median error"]
-    return table([*header, "drawn detectors: mean pull", "width", "covered", "median error"], rows)
-
-
 def power(results: Path) -> str:
     """By set and commit, in the order they were measured."""
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -179,10 +156,11 @@ def summary(results: Path) -> str:
     claimed = sum(box["status"] in ("evidence", "discovery") for box in strong)
     z = float(np.median([box["z_global"] for box in strong]))
     quality = load(results, "cwola_quality")["million"]
-    masses = load(results, "injections")["statistical"]
+    good = injected(results, "nominal")[1]
     toys = load(results, "fit_calibration")["profile_likelihood"]["300000 events"]
     three = next(rate for rate in toys["rates"] if rate["sigma"] == 3.0)
-    covered = ", ".join(percent(masses[name]["covered"]) for name in ("m_resonance", "m_x", "m_y", "n_signal"))
+    inside = [int((np.abs(pulls_of(good, name, total=False)) <= 1).sum()) for name in ANSWERED]
+    covered = f"{', '.join(str(one) for one in inside)} of {len(good)} (68 % meant)"
     rows = [
         [
             "false claims (3σ) in signal-free boxes of 100,000 events",
@@ -202,7 +180,7 @@ def summary(results: Path) -> str:
             "0.1",
             "`make cwola-quality`",
         ],
-        ["true masses and yield inside the 68 % interval", covered, "0.1", "`make injections`"],
+        ["true m_resonance, m_x, m_y, yield in the statistical interval", covered, "0.2", "`make injections`"],
         [
             f"fit: signal-free toys above 3σ, {toys['toys'] / 1e6:.0f} million",
             f"{three['ratio']:.2f} ± {three['error']:.2f} of nominal",
@@ -250,25 +228,50 @@ def other_simulation(results: Path) -> str:
     return table(["detector", "verified", *(f"`{name}`" for name in ANSWERED)], rows)
 
 
-def injections_light(results: Path) -> str:
-    """Return pulls and coverage of injected signal in the light boxes of version 0.2, statistical and total."""
-    boxes = [row for row in lines(results, "injections") if row["set"] == "nominal"]
-    good = [row for row in boxes if row["masses_verified"] and row["m_x"] is not None]
+def injected(results: Path, name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the boxes of a set of injections, and those of them whose masses are verified."""
+    every = [row for row in lines(results, "injections") if row["set"] == name]
+    return every, [row for row in every if row["masses_verified"] and row["m_x"] is not None]
+
+
+def pulls_of(good: list[dict[str, Any]], name: str, *, total: bool) -> np.ndarray:
+    """Return the pulls of one quantity, by the total intervals or by their statistical part, shape (boxes,)."""
+    low, high = (0, 4) if total else (1, 3)
+    found = np.array([row[name] for row in good]).reshape(-1, 5)
+    off = found[:, 2] - np.array([[*row["masses"], 300.0][ANSWERED.index(name)] for row in good])
+    half = np.where(off < 0.0, found[:, high] - found[:, 2], found[:, 2] - found[:, low])
+    return np.asarray(off / np.maximum(half, 1e-9))
+
+
+def injections(results: Path) -> str:
+    """Return pulls and coverage of injected signal: statistical and total intervals, and on drawn detectors."""
+    (boxes, good), (boxes_drawn, good_drawn) = (injected(results, name) for name in ("nominal", "drawn"))
     rows = []
-    for place, name in enumerate(ANSWERED):
+    for name in ANSWERED:
         cells = []
-        for low, high in ((1, 3), (0, 4)):
-            found = np.array([row[name] for row in good])
-            off = found[:, 2] - np.array([[*row["masses"], 300.0][place] for row in good])
-            half = np.where(off < 0.0, found[:, high] - found[:, 2], found[:, 2] - found[:, low])
-            pulls = off / np.maximum(half, 1e-9)
+        for chosen, total in ((good, False), (good, True), (good_drawn, True)):
+            pulls = pulls_of(chosen, name, total=total)
             mean = f"{signed(float(pulls.mean()))} ± {pulls.std(ddof=1) / np.sqrt(len(pulls)):.2f}"
             cells += [mean, f"{pulls.std(ddof=1):.2f}", binomial(int((np.abs(pulls) <= 1).sum()), len(pulls))]
-        rows.append([f"`{name}`", *cells[:3], cells[5]])
-    head = f"{len(good)} of {len(boxes)} boxes verified"
-    return table(
-        [head, "mean pull (statistical)", "width", "covered (68 % meant)", "covered by the whole interval"], rows
-    )
+        rows.append([f"`{name}`", *cells[:3], *cells[5:]])
+    head = f"verified: {len(good)} of {len(boxes)}, drawn detectors {len(good_drawn)} of {len(boxes_drawn)}"
+    names = ["mean pull (statistical)", "width", "covered (68 % meant)", "covered by the whole interval"]
+    return table([head, *names, "drawn detectors, whole: mean pull", "width", "covered (68 % meant)"], rows)
+
+
+def injection_points(results: Path) -> str:
+    """Return mean pulls by mass point, and what they sum to."""
+    good = injected(results, "nominal")[1]
+    rows, total = [], np.zeros(len(ANSWERED))
+    points = sorted({tuple(row["masses"]) for row in good})
+    for point in points:
+        at = [row for row in good if tuple(row["masses"]) == point]
+        means = np.array([pulls_of(at, name, total=False).mean() for name in ANSWERED])
+        total += len(at) * means**2
+        told = "/".join(f"{mass:g}" for mass in point)
+        rows.append([told, str(len(at)), *(f"{signed(mean)}" for mean in means), f"{len(at) * (means**2).sum():.1f}"])
+    rows.append([f"χ² over {len(points)} points", "", *(f"{one:.1f}" for one in total), f"{total.sum():.1f}"])
+    return table(["mass point (GeV)", "boxes", *(f"`{name}`" for name in ANSWERED), "χ² of four"], rows)
 
 
 def jet_mass_scale(results: Path) -> str:
@@ -286,7 +289,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "cwola_quality": cwola_quality,
     "real_spectra": real_spectra,
     "injections": injections,
-    "injections_light": injections_light,
+    "injection_points": injection_points,
     "other_simulation": other_simulation,
 }
 
