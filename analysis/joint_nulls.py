@@ -6,7 +6,7 @@
 Boxes of the same number in ``nulls.jsonl`` (CWoLa) and ``prior_nulls.jsonl`` hold the same events. CWoLa's local
 significances are calibrated by the shipped surface and made one global significance of each box; how windows and cuts
 are correlated is taken from a search of the first box. ``--null`` writes mean and width of the prior's significance,
-from all its boxes; the test beside it calibrates either half of them by the other.
+from all its boxes of each size; the test beside it calibrates either half of them by the other.
 """
 
 import argparse
@@ -30,6 +30,8 @@ from bumphunt.significance.p_values import sidak
 from bumphunt.statistics import p_from_z, z_from_p
 
 SIZE = SETS["default"][0]
+SIZES = (20_000, SIZE)
+"""Events in a box, of the shipped samples, of which enough were searched."""
 
 
 def trials(path: Path) -> np.ndarray:
@@ -91,6 +93,29 @@ def spearman(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(first.argsort().argsort(), second.argsort().argsort())[0, 1])
 
 
+def stored_null() -> dict[str, Any]:
+    """Return mean and width of the prior's significance without signal, for each size of box, as they are shipped."""
+    every, sizes = boxes.read(boxes.RESULTS / "prior_nulls.jsonl"), []
+    for size in SIZES:
+        own = [line for line in every if line["set"] == str(size)]
+        mean, width = moments(np.array([line["z_permuted"] for line in own]))
+        sizes.append(
+            {
+                "n_searched": round(float(np.median([line["n_searched"] for line in own if "n_searched" in line])), -2),
+                "mean": round(mean, 4),
+                "width": round(width, 4),
+                "width_error": round(width / (2 * len(own)) ** 0.5, 4),
+                "n_searches": len(own),
+            }
+        )
+    return {
+        "method": "permutations of the masses; mean and width of signal-free simulated boxes",
+        "sizes": sizes,
+        "commit": boxes.commit(),
+        "command": "python analysis/joint_nulls.py --null bumphunt/pipeline/prior_null.json",
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pool", type=Path, default=Path("out/power/pool.parquet"))
@@ -105,19 +130,7 @@ def main() -> None:
     print(f"  width about 0 of those above 0: {np.sqrt((z[z > 0] ** 2).mean()):.3f}")
     print(f"either half calibrated by the other: {rates(halves(z, number))}")
     if arguments.null is not None:
-        null = {
-            "method": "permutations of the masses; mean and width of signal-free simulated boxes",
-            "mean": round(mean, 4),
-            "width": round(width, 4),
-            "width_error": round(width / (2 * len(z)) ** 0.5, 4),
-            "n_searches": len(z),
-            "n_searched": round(
-                float(np.median([line["n_searched"] for line in of_prior if "n_searched" in line])), -2
-            ),
-            "commit": boxes.commit(),
-            "command": "python analysis/joint_nulls.py --null bumphunt/pipeline/prior_null.json",
-        }
-        write_json(arguments.null, null)
+        write_json(arguments.null, stored_null())
         return
     background_pool(arguments.pool)
     of_cwola = {line["number"]: line for line in boxes.read(boxes.RESULTS / "nulls.jsonl") if line["set"] == "default"}

@@ -2,6 +2,7 @@
 
     python analysis/prior_nulls.py --boxes 150
     python analysis/prior_nulls.py --boxes 6 --disturbed follow feature hump
+    python analysis/prior_nulls.py --boxes 12 --pool BACKGROUND.parquet --called "another detector"
 
 The boxes are those of ``analysis/nulls.py``, drawn from the 1.3 million simulated background events of the shipped
 samples and never permuted; two boxes of 100 thousand share 8 % of their events. ``z_permuted`` is the global
@@ -10,6 +11,8 @@ significance by permutations of each box's masses alone, and ``failed`` names th
 Disturbed background: ``follow``, a tenth of mjj is added to both jet masses; ``feature``, tau21 of both jets is 0.05
 lower where mjj is 3.9 to 4.4 TeV; ``hump``, heavy jets with low tau21 are twice as frequent around 4 TeV as far from
 it, over about the width of a window with its sidebands.
+
+``--pool`` with ``--called`` draws boxes from other background without signal; their sets have its name.
 """
 
 import argparse
@@ -90,6 +93,7 @@ def main() -> None:
     parser.add_argument("--disturbed", nargs="+", choices=list(DISTURBED), default=[None], help="kinds of background")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin no box after so long")
     parser.add_argument("--pool", type=Path, default=Path("out/power/pool.parquet"))
+    parser.add_argument("--called", default="", help="what the background is, if it is not that of the shipped samples")
     parser.add_argument("--result", type=Path, default=boxes.RESULTS / "prior_nulls.jsonl")
     arguments = parser.parse_args()
     background_pool(arguments.pool)
@@ -98,7 +102,7 @@ def main() -> None:
         if time.monotonic() - begun > arguments.seconds:
             break
         task = {
-            "set": f"{arguments.size}" + (f" {kind}" if kind else ""),
+            "set": " ".join([f"{arguments.size}", *filter(None, (arguments.called, kind))]),
             "size": arguments.size,
             "disturbed": kind,
             "number": number,

@@ -2,10 +2,7 @@
 
 import dataclasses
 import json
-from dataclasses import dataclass, replace
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +18,7 @@ from bumphunt.pipeline.final_state import is_dijet
 from bumphunt.pipeline.keeping import Arrays, Keeper
 from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.ordinary_events import LEFT_OUT
+from bumphunt.pipeline.prior_null import NOT_REPEATED, calibrated, not_tested, prior_null
 from bumphunt.pipeline.prior_search import (
     PreparedPrior,
     PriorFindings,
@@ -46,22 +44,7 @@ FloatArray = npt.NDArray[np.float64]
 FOLDS = 2
 """Parts of the events, each scored by models of signal against the other."""
 
-NULL = "prior_null.json"
-
 NOT_DIJET = "it knows simulated resonances of mjj with the two daughters mj1 and mj2 only"
-
-ENOUGH_SEARCHES = 100
-"""Whole searches without signal from which the significance counts as tested."""
-
-UNTESTED = (
-    "the significance of the prior-assisted search is from permutations of the masses; too few whole searches without "
-    "signal have tested it"
-)
-
-NOT_REPEATED = "the calibration on these events is of the search without simulated signal; the other one keeps its own"
-
-TIMES_TESTED = 2.0
-"""How many times more or fewer events than the tests had may be searched without a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,11 +53,12 @@ class PriorAnswer:
 
     findings: PriorFindings | None
     said: tuple[str, ...] = ()
+    null: Null = field(default_factory=lambda: Null(method="none"))
 
     @property
     def z_global(self) -> float:
         """Significance over all its windows and hypotheses, calibrated."""
-        return float("nan") if self.findings is None else calibrated(self.findings.z_global)
+        return float("nan") if self.findings is None else calibrated(self.findings.z_global, self.null)
 
     def beside_a_calibration(self) -> "PriorAnswer":
         """Return the same, saying that a calibration of the other search on the file's own events is none of it."""
@@ -97,27 +81,6 @@ class PriorAnswer:
         }
 
 
-@cache
-def _stored_null() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(files("bumphunt.pipeline").joinpath(NULL).read_text("utf-8"))
-    return found
-
-
-def prior_null() -> Null:
-    """Return what whole signal-free searches say of the significance by permutations (``analysis/joint_nulls.py``)."""
-    stored = _stored_null()
-    return Null(method=stored["method"], mean=stored["mean"], width=stored["width"], n_searches=stored["n_searches"])
-
-
-def calibrated(z_permuted: float) -> float:
-    """Return a global significance by permutations with mean and width of signal-free searches taken off.
-
-    They count only where that leaves less of it: the mean as far as it is above 0, the width above 1.
-    """
-    null = prior_null()
-    return min(z_permuted, (z_permuted - max(null.mean, 0.0)) / max(null.width, 1.0))
-
-
 def reason_against(search: Search) -> str | None:
     """Return why the prior-assisted search does not apply to these events, as far as that is known before; or None."""
     config = search.tasks[0].config
@@ -137,7 +100,7 @@ def run_prior(search: Search, *, keeper: Keeper, workers: Workers = ALONE) -> Pr
         return _left_out(NOT_DIJET)
     windows = _covered(search)
     missing = len(search.tasks) - len(windows)
-    said = _of_the_null(len(search.mjj))
+    said = not_tested(len(search.mjj))
     if missing and windows:
         said = (
             *said,
@@ -150,26 +113,15 @@ def run_prior(search: Search, *, keeper: Keeper, workers: Workers = ALONE) -> Pr
         return stored_findings(found)
 
     try:
-        return PriorAnswer(findings=findings_from(keeper.keep("prior", make)), said=said)
+        return PriorAnswer(
+            findings=findings_from(keeper.keep("prior", make)), said=said, null=prior_null(len(search.mjj))
+        )
     except NotSearchedError as error:
         return _left_out(error)
 
 
 def _left_out(reason: object) -> PriorAnswer:
     return PriorAnswer(findings=None, said=(f"the prior-assisted search was left out: {reason}",))
-
-
-def _of_the_null(n_searched: int) -> tuple[str, ...]:
-    """Say where the significance was not tested."""
-    if prior_null().n_searches < ENOUGH_SEARCHES:
-        return (UNTESTED,)
-    tested = float(_stored_null()["n_searched"])
-    if tested / TIMES_TESTED <= n_searched <= tested * TIMES_TESTED:
-        return ()
-    return (
-        f"the prior-assisted search was tested without signal where {tested:.0f} events are searched, and here "
-        f"{n_searched} are: its significance rests on permutations of the masses alone",
-    )
 
 
 def _covered(search: Search) -> tuple[MassWindow, ...]:

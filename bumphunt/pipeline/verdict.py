@@ -11,7 +11,7 @@ from bumphunt.pipeline.final_state import is_dijet
 from bumphunt.pipeline.fold_selection import Selection, window_selection
 from bumphunt.pipeline.mass_estimate import estimate_masses, masses_checked, resonance_alone
 from bumphunt.pipeline.null import Null
-from bumphunt.pipeline.prior_answer import PriorAnswer, outcome_of, prior_null, prior_selection
+from bumphunt.pipeline.prior_answer import PriorAnswer, outcome_of, prior_selection
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask
 from bumphunt.results import Answers, Check, Interval, MassFit, ScanResult, UpperLimit, WindowResult
@@ -87,7 +87,8 @@ class Verdict:
     """The best window, the checks it has to pass, and the masses with the cut at which they were fitted, if any.
 
     ``assumptions`` are sentences that belong to the answers; ``selection`` sends simulated signal through the models of
-    the window; ``search`` names the search whose p-value is the smallest, ``per_search`` what each found alone.
+    the window; ``search`` names the search whose p-value is the smallest, ``per_search`` what each found alone;
+    ``of_prior`` is what calibrates the prior-assisted search, if that is the one.
     """
 
     best: BestWindow
@@ -98,11 +99,12 @@ class Verdict:
     selection: Selection | None = None
     search: str = "cwola"
     per_search: dict[str, dict[str, float]] = field(default_factory=dict)
+    of_prior: Null | None = None
 
     @property
     def null(self) -> Null:
         """What calibrates the search that the answers are from."""
-        return prior_null() if self.search == "prior" else self.best.task.null
+        return self.best.task.null if self.of_prior is None else self.of_prior
 
     @property
     def status(self) -> str:
@@ -187,7 +189,8 @@ def reach_verdict(
         checks = (*checks, *hypotheses_check(prior.findings.elsewhere))
     said = _of_the_calibration(best) if finder == "cwola" else ()
     said = (*said, *(prior.said if prior else ()))
-    found = Verdict(best=best, checks=checks, assumptions=said, search=finder, per_search=per_search)
+    null = prior.null if prior is not None and finder == "prior" else None
+    found = Verdict(best=best, checks=checks, assumptions=said, search=finder, per_search=per_search, of_prior=null)
     if best.scan.z_global < EVIDENCE:
         return found
     if not is_dijet(config):

@@ -13,21 +13,20 @@ from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.jobs.hunt import Hunt, hunt
 from bumphunt.jobs.run import _trained_selection
 from bumphunt.pipeline import prior_answer
-from bumphunt.pipeline.hunt import hunt_events
+from bumphunt.pipeline import prior_null as prior_null_module
+from bumphunt.pipeline.hunt import Hooks, hunt_events
 from bumphunt.pipeline.keeping import Memory
 from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.other_limits import limits_of_hypotheses
 from bumphunt.pipeline.prior_answer import (
-    NOT_REPEATED,
     PriorAnswer,
-    calibrated,
     findings_from,
     prepare_for,
-    prior_null,
     reason_against,
     run_prior,
     stored_findings,
 )
+from bumphunt.pipeline.prior_null import NOT_REPEATED, calibrated, not_tested, prior_null
 from bumphunt.pipeline.prior_windows import HypothesisSelections, PriorSettings, excess_elsewhere
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.verdict import reach_verdict
@@ -79,8 +78,9 @@ def test_the_finder_is_the_search_with_the_smaller_p_value(found) -> None:
     assert answers.z_global < prior["z_global"]
     assert answers.p_global_method.endswith("both counted (Sidak)")
     assert answers.n_trials > 400
-    assert answers.calibration == prior_null().to_dict()
-    assert answers.tested_to == prior_null().tested_to
+    null = prior_null(found.result.stages["spectrum"]["n_searched"])
+    assert answers.calibration == null.to_dict()
+    assert answers.tested_to == null.tested_to
     assert prior["low"] < 3_500 < prior["high"]
 
 
@@ -167,7 +167,7 @@ def test_a_calibration_on_these_events_is_not_said_to_be_of_the_prior(table, mon
     config, own = config_from_dict(CHEAP), Null(method="m", n_searches=20)
     for calibrate, told in ((None, 0), (lambda *_: own, 1)):
         with pytest.raises(StoppedError) as stopped:
-            hunt_events(drop_truth(table), config, seed=1, calibrate=calibrate)
+            hunt_events(drop_truth(table), config, seed=1, hooks=Hooks(calibrate=calibrate))
         assert stopped.value.args[0].count(NOT_REPEATED) == told
 
 
@@ -245,35 +245,39 @@ def test_a_worker_that_is_lost_is_no_reason_to_leave_it_out(table, monkeypatch) 
     ("mean", "width", "expected"),
     [(0.0, 1.0, (4.0, -1.0)), (0.2, 1.25, (3.04, -1.0)), (-0.3, 0.8, (4.0, -1.0)), (0.5, 1.0, (3.5, -1.5))],
 )
-def test_a_null_never_makes_a_significance_larger(monkeypatch, mean, width, expected) -> None:
+def test_a_null_never_makes_a_significance_larger(mean, width, expected) -> None:
     null = Null(method="m", mean=mean, width=width, n_searches=200)
-    monkeypatch.setattr(prior_answer, "prior_null", lambda: null)
-    assert (calibrated(4.0), calibrated(-1.0)) == pytest.approx(expected)
+    assert (calibrated(4.0, null), calibrated(-1.0, null)) == pytest.approx(expected)
     assert (null.to_dict()["mean"], null.to_dict()["width"]) == (mean, width)
     assert null.at(n_window=100, cut_fraction=0.01, n_features=4, repeats=1) == (mean, width)
 
 
-def test_the_shipped_null_is_one_of_whole_searches() -> None:
-    null = prior_null()
-    assert null.n_searches >= prior_answer.ENOUGH_SEARCHES
-    assert abs(null.mean) < 0.3
+@pytest.mark.parametrize(("n_searched", "least"), [(11_000, 60), (55_000, 140)])
+def test_the_shipped_null_is_one_of_whole_searches(n_searched, least) -> None:
+    null = prior_null(n_searched)
+    assert null.n_searches >= least
+    assert abs(null.mean) < 0.5
     assert 0.8 < null.width < 1.3
-    assert null.tested_to > 1.8
+    assert null.tested_to > 1.6
+
+
+def test_the_null_is_that_of_the_nearest_number_of_events(monkeypatch) -> None:
+    sizes = [
+        {"n_searched": 10_000, "mean": 0.1, "width": 1.1, "n_searches": 60},
+        {"n_searched": 40_000, "mean": 0.2, "width": 1.2, "n_searches": 70},
+    ]
+    monkeypatch.setattr(prior_null_module, "_measured", lambda: {"method": "m", "sizes": sizes})
+    # equally far from both is 20,000
+    assert [prior_null(n).width for n in (100, 19_000, 21_000, 1_000_000)] == [1.1, 1.1, 1.2, 1.2]
+    assert [prior_null(n).n_searches for n in (19_000, 21_000)] == [60, 70]
 
 
 @pytest.mark.parametrize(
-    ("n_searched", "n_searches", "said"),
-    [
-        (53_000, 150, None),
-        (400_000, 150, "rests on permutations"),
-        (9_000, 150, "here 9000 are"),
-        (53_000, 20, "too few"),
-    ],
+    ("n_searched", "said"),
+    [(53_000, None), (11_000, None), (25_000, None), (400_000, "rests on permutations"), (5_100, "here 5100 are")],
 )
-def test_it_says_where_it_was_not_tested(monkeypatch, n_searched, n_searches, said) -> None:
-    stored = {"method": "m", "mean": 0.0, "width": 1.0, "n_searches": n_searches, "n_searched": 50_000}
-    monkeypatch.setattr(prior_answer, "_stored_null", lambda: stored)
-    sentences = prior_answer._of_the_null(n_searched)
+def test_it_says_where_it_was_not_tested(n_searched, said) -> None:
+    sentences = not_tested(n_searched)
     assert len(sentences) == (said is not None)
     assert said is None or said in sentences[0]
 

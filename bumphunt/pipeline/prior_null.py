@@ -1,0 +1,61 @@
+"""What the prior-assisted search says without signal: the width of its significance by permutations, where measured.
+
+Permutations of the masses are exact where no feature knows the mass. Whole searches of signal-free simulated boxes,
+training included, say how far that holds.
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from bumphunt.pipeline.null import Null
+
+NULL = "prior_null.json"
+
+TIMES_TESTED = 2.0
+"""How many times more or fewer events than the tests had may be searched without a word."""
+
+NOT_REPEATED = "the calibration on these events is of the search without simulated signal; the other one keeps its own"
+
+
+@cache
+def _measured() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(files("bumphunt.pipeline").joinpath(NULL).read_text("utf-8"))
+    return found
+
+
+def prior_null(n_searched: int) -> Null:
+    """Return what whole signal-free searches say of so many searched events (``analysis/joint_nulls.py``).
+
+    Of the numbers of events that were tested the nearest counts.
+    """
+    stored = _measured()
+    near = min(stored["sizes"], key=lambda size: abs(np.log(size["n_searched"] / n_searched)))
+    return Null(method=stored["method"], mean=near["mean"], width=near["width"], n_searches=near["n_searches"])
+
+
+def not_tested(n_searched: int) -> tuple[str, ...]:
+    """Say that so many searched events are more or fewer than in the tests, if they are."""
+    sizes = [size["n_searched"] for size in _measured()["sizes"]]
+    if min(sizes) / TIMES_TESTED <= n_searched <= max(sizes) * TIMES_TESTED:
+        return ()
+    return (
+        f"the prior-assisted search was tested without signal where {min(sizes):.0f} to {max(sizes):.0f} events are "
+        f"searched, and here {n_searched} are: its significance rests on permutations of the masses alone",
+    )
+
+
+def calibrated(z_permuted: float, null: Null) -> float:
+    """Return a global significance by permutations with mean and width of signal-free searches taken off.
+
+    They count only where that leaves less of it: the mean as far as it is above 0, the width above 1.
+
+    Examples
+    --------
+    >>> calibrated(4.0, Null(method="by hand", mean=0.2, width=1.25))
+    3.04
+    """
+    return min(z_permuted, (z_permuted - max(null.mean, 0.0)) / max(null.width, 1.0))
