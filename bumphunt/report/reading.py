@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from bumphunt.errors import InputError
+from bumphunt.errors import InputError, as_line
 from bumphunt.results import (
     READABLE_VERSIONS,
     AnalysisResult,
@@ -76,12 +76,8 @@ def _read(path: Path, kind: type[R], *, remedy: str = REMEDY) -> R:
             raise TypeError(f"holds a {type(data).__name__}, not an object")
         result = kind.from_dict(data)
     except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} is damaged ({_one_line(error)}); {remedy}") from error
+        raise InputError(f"{path} is damaged ({as_line(error, length=200)}); {remedy}") from error
     return result
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 def _check_shapes(products: Products) -> None:

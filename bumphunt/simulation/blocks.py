@@ -9,7 +9,6 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from bumphunt.errors import InputError, as_line, warn_user
 from bumphunt.events import LABEL
@@ -126,12 +125,6 @@ def _next_batch(missing: int, *, accepted: int, generated: int) -> int:
     """Return how many events to generate next: those that will be enough more often than not, up to a batch."""
     passing = (accepted + 1) / (generated + 2)
     return min(BATCH, int(missing / passing) + 10)
-
-
-def triggered(particles: ak.Array) -> tuple[ak.Array, pd.DataFrame]:
-    """Return the events that pass the trigger, and their table with the columns of ``KINEMATICS``."""
-    fired, pairs = trigger(particles)
-    return particles[fired], dijet_table(pairs, kinematics=True)
 
 
 def trigger(particles: ak.Array) -> tuple[npt.NDArray[np.bool_], Dijets]:

@@ -11,9 +11,10 @@ from scipy.stats import kstest, mannwhitneyu
 from bumphunt.cli import main
 from bumphunt.errors import InputError
 from bumphunt.events import LABEL
+from bumphunt.features.dijets import dijet_table
 from bumphunt.rng import integer_seed
 from bumphunt.simulation import samples
-from bumphunt.simulation.blocks import triggered
+from bumphunt.simulation.blocks import trigger
 from bumphunt.simulation.detector import DetectorResponse, reconstruct
 from bumphunt.simulation.pythia import _phase_space, _resonance, check_request, generator, next_particles
 from bumphunt.simulation.request import Sample
@@ -155,7 +156,7 @@ def test_jets_have_three_prongs():
         particles = next_particles(source, 400)
         assert len(particles) == 400, "an event failed"
         seen = reconstruct(particles, response=DetectorResponse(), rng=np.random.default_rng(1))
-        tables[prongs] = triggered(seen)[1]
+        tables[prongs] = dijet_table(trigger(seen)[1], kinematics=True)
     for jet in ("1", "2"):
         sharper = mannwhitneyu(tables[3][f"tau32_{jet}"], tables[2][f"tau32_{jet}"], alternative="less")
         wider = mannwhitneyu(tables[3][f"tau21_{jet}"], tables[2][f"tau21_{jet}"], alternative="greater")
