@@ -17,6 +17,7 @@ from scipy.stats import qmc
 from bumphunt.masses.signal_table import COLUMNS, pack_signal
 from bumphunt.simulation.matched import simulate_matched
 from bumphunt.simulation.presets import PRESETS
+from bumphunt.simulation.request import Sample
 
 VARIED_EVERY = 5
 """Every fifth point is simulated with the other detector and shower as well."""
@@ -98,9 +99,8 @@ def made(part: Part, arguments: argparse.Namespace) -> None:
             file = arguments.samples / f"{kind}{part.file}_{'_'.join(f'{mass:.0f}' for mass in masses)}.npz"
             if not file.exists():
                 # the same seed for both kinds: the same hard events, as far as the shower lets them be
-                table, accepted = simulate_matched(
-                    masses, events=events, seed=arguments.seed + number, prongs=part.prongs, **options
-                )
+                sample = Sample(signal=events, masses=masses, prongs=part.prongs, **options)
+                table, accepted = simulate_matched(sample, seed=arguments.seed + number)
                 np.savez(file, table=table[list(COLUMNS)].to_numpy(np.float32), accepted=accepted)
                 print(f"{file.name}: {accepted:.2f} of the generated events pass the trigger", flush=True)
             with np.load(file) as stored:

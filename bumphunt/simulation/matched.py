@@ -16,13 +16,13 @@ from bumphunt.features.jets import mass, total
 from bumphunt.rng import generator, integer_seed
 from bumphunt.simulation import pythia
 from bumphunt.simulation.blocks import trigger
-from bumphunt.simulation.detector import DetectorResponse, reconstruct
+from bumphunt.simulation.detector import reconstruct
+from bumphunt.simulation.request import Sample
 
 FloatArray = npt.NDArray[np.float64]
 
 _X_CODES = (24, 9900101)
 _BATCHES = 400
-_NOMINAL = DetectorResponse()
 
 
 class _Recorder:
@@ -41,28 +41,15 @@ class _Recorder:
         return batch
 
 
-def simulate_matched(
-    masses: tuple[float, float, float],
-    *,
-    events: int,
-    seed: int,
-    detector: DetectorResponse = _NOMINAL,
-    shower: tuple[str, ...] = (),
-    prongs: int = 2,
-    batch: int = 250,
-) -> tuple[pd.DataFrame, float]:
+def simulate_matched(sample: Sample, *, seed: int, batch: int = 250) -> tuple[pd.DataFrame, float]:
     """Simulate signal after the trigger with the jet of X first.
 
     Parameters
     ----------
-    masses : (m_resonance, m_x, m_y)
-        GeV.
-    events : int
-        Events after the trigger.
+    sample : Sample
+        Its signal: events after the trigger, masses, detector, shower and prongs.
     seed : int
         Non-negative.
-    detector, shower, prongs
-        As in :func:`bumphunt.simulation.samples.simulate_sample`.
     batch : int
         Events generated at a time.
 
@@ -74,23 +61,33 @@ def simulate_matched(
     float
         Part of the generated events that pass the trigger.
     """
-    source = _Recorder(pythia.generator(masses=masses, seed=integer_seed(seed, "pythia"), prongs=prongs, shower=shower))
+    sample.check()
+    source = _Recorder(
+        pythia.generator(
+            masses=sample.masses,
+            seed=integer_seed(seed, "pythia"),
+            prongs=sample.prongs,
+            widths=sample.widths,
+            shower=sample.shower,
+            dijet=sample.dijet,
+        )
+    )
     rng = generator(seed, "detector")
     pairs: list[Dijets] = []
     directions: list[FloatArray] = []
     accepted = generated = 0
     for _ in range(_BATCHES):
         particles = pythia.next_particles(source, batch)
-        seen = reconstruct(particles, response=detector, rng=rng)
+        seen = reconstruct(particles, response=sample.detector, rng=rng)
         fired, leading = trigger(seen)
         generated += len(seen)
         accepted += leading.number
         pairs.append(leading)
         directions.append(source.direction[fired])
-        if accepted >= events:
+        if accepted >= sample.signal:
             break
     both = joined(pairs)
-    wanted = np.arange(both.number) < events
+    wanted = np.arange(both.number) < sample.signal
     both, direction = both.select(wanted), np.concatenate(directions)[wanted]
     table = dijet_table(both)
     table["swapped"] = _swapped(both, direction).astype(np.int8)
