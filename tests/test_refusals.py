@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(folder, monkey
 
     monkeypatch.chdir(folder)
     (folder / "folder.parquet").mkdir(exist_ok=True)
-    for work in ("bumphunt.jobs.intake.ingest_events", "bumphunt.jobs.generation.read_events"):
+    for work in ("bumphunt.jobs.intake.ingest_events", "bumphunt.jobs.generation.take_in"):
         monkeypatch.setattr(work, lambda *_, **__: pytest.fail("the work has begun"))
     monkeypatch.setattr("bumphunt.simulation.samples.make_block", lambda *_: pytest.fail("the work has begun"))
     before = sorted(folder.rglob("*"))

@@ -3,6 +3,7 @@
 Each is one task, runs anywhere, depends on its own number and the seed alone, and is kept on disk when done.
 """
 
+import hashlib
 import json
 import logging
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from bumphunt.jobs.intake import take_in
 from bumphunt.jobs.progress import bar
 from bumphunt.jobs.store import StageStore, output_folder
 from bumphunt.rng import generator, integer_seed
+from bumphunt.sources.locations import locate
 from bumphunt.spectrum.binning import searched_range
 
 logger = logging.getLogger(__name__)
@@ -164,7 +166,7 @@ def _request(experiments: Sequence[Experiment]) -> dict[str, Any]:
         raise InputError("pseudo-experiments of one folder must share pool, size, source and seed; use several folders")
     first = experiments[0]
     return {
-        "pool": file_sha256(first.pool),
+        "pool": _checksum(first.pool),
         "size": first.size,
         "source": first.source,
         "seed": first.seed,
@@ -173,6 +175,14 @@ def _request(experiments: Sequence[Experiment]) -> dict[str, Any]:
         # stored experiments of another form are another calibration's
         "experiment": sorted(ExperimentResult.__dataclass_fields__),
     }
+
+
+def _checksum(pool: str) -> str:
+    """Return the checksum of one file, or one of all files that a pattern, a folder or a tree stands for."""
+    if Path(pool).is_file():
+        return file_sha256(pool)
+    parts = [f"{file_sha256(location.path)} {location.member or ''}" for location in locate(pool)[0]]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _check_same(experiment: Experiment, found: ExperimentResult, output: str | Path) -> None:

@@ -1,6 +1,5 @@
 """New events like those of a file: train a VAE, fit its latent space, draw, decode, transform back."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,12 +7,13 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig, VaeConfig
 from bumphunt.errors import ConfigError, InputError
-from bumphunt.events import drop_truth, feature_names
+from bumphunt.events import BlindEvents, common_weight, feature_names
 from bumphunt.generation.closeness import kolmogorov
 from bumphunt.generation.distributions import DistributionFit, rank_distributions
 from bumphunt.generation.drawing import Residuals, generate, heavier_first
 from bumphunt.generation.latent import LatentMixture, fit_mixture
-from bumphunt.jobs.ingest import read_events
+from bumphunt.jobs.ingest import name_of
+from bumphunt.jobs.intake import Events, take_in
 from bumphunt.pipeline.networks import TrainedVae, train_vae
 from bumphunt.rng import generator, integer_seed
 
@@ -46,7 +46,7 @@ def generator_settings(n_features: int, n_events: int) -> VaeConfig:
 
 
 def generate_events(
-    path: str | Path,
+    path: Events,
     *,
     n_events: int | None = None,
     method: str = "mixture",
@@ -58,8 +58,8 @@ def generate_events(
 
     Parameters
     ----------
-    path : path
-        Events file.
+    path : DataFrame, path or several paths
+        Events; truth and copies are dropped.
     n_events : int, optional
         Events to draw; as many as trained on otherwise.
     method : {"mixture", "distribution"}
@@ -94,8 +94,8 @@ def generate_events(
         raise InputError(
             f"vae.latent_dim is {config.vae.latent_dim}; method 'distribution' fits one latent variable, set it to 1"
         )
-    table = drop_truth(read_events(path))
     chosen = config or AnalysisConfig()
+    table = _trained_on(path, chosen)
     if method == "mixture" and config is None:
         n_features = len(feature_names(table, chosen.vae.features))
         chosen = chosen.model_copy(update={"vae": generator_settings(n_features, len(table))})
@@ -122,6 +122,15 @@ def generate_events(
     drawn = pd.DataFrame(rows, columns=names)
     found["distances"] = {name: kolmogorov(table[name], drawn[name]) for name in names}
     return drawn, found
+
+
+def _trained_on(path: Events, config: AnalysisConfig) -> BlindEvents:
+    """Return checked events without truth and copies, which a generator would draw as often as they are there."""
+    networks = {"vae": {"enabled": True}, "autoencoder": {"enabled": False}}
+    sections = {name: getattr(config, name).model_copy(update=update) for name, update in networks.items()}
+    events = take_in(path, config.model_copy(update=sections)).events
+    common_weight(events, name="events" if isinstance(path, pd.DataFrame) else name_of(path))
+    return events
 
 
 def fit_latent_space(trained: TrainedVae, *, components: int = 32, seed: int = 1) -> tuple[LatentMixture, Residuals]:

@@ -6,12 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bumphunt.errors import InputError
+from bumphunt.config import AnalysisConfig
+from bumphunt.errors import InputError, warn_user
+from bumphunt.events import common_weight
 from bumphunt.files import check_output_file, write_atomically
 from bumphunt.jobs.ingest import read_events
 from bumphunt.masses.leave_one_out import Interpolation
 from bumphunt.masses.own_signal import response_content, signal_points
 from bumphunt.masses.signal_table import Masses
+from bumphunt.pipeline.final_state import content_columns
+from bumphunt.preprocessing.duplicates import find_copies
 from bumphunt.sources.locations import locate
 
 Signal = str | Path | Sequence[str | Path]
@@ -68,13 +72,24 @@ def make_response(
 
 
 def _together(background: Signal) -> pd.DataFrame:
-    return pd.concat([read_events(str(one))[["mjj", "mj1", "mj2"]] for one in locate(background)[0]], ignore_index=True)
+    tables = [_events(str(one))[["mjj", "mj1", "mj2"]] for one in locate(background)[0]]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _events(name: str) -> pd.DataFrame:
+    """Return the events of a file, each of them once and all of one weight."""
+    table = read_events(name)
+    common_weight(table, name=name)
+    copies = find_copies(table, columns=content_columns(AnalysisConfig(), table))
+    for sentence in copies.sentences():
+        warn_user(f"{name}: {sentence}")
+    return table.loc[copies.keep].reset_index(drop=True)
 
 
 def _points(signal: Signal) -> dict[Masses, pd.DataFrame]:
     found: dict[Masses, list[pd.DataFrame]] = {}
     for location in locate(signal)[0]:
         name = str(location)
-        for point, rows in signal_points(read_events(name), name=name).items():
+        for point, rows in signal_points(_events(name), name=name).items():
             found.setdefault(point, []).append(rows)
     return {point: pd.concat(parts, ignore_index=True) for point, parts in sorted(found.items())}

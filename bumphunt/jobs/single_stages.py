@@ -24,7 +24,7 @@ from bumphunt.sources.root_histograms import read_root_histogram
 from bumphunt.spectrum.binning import searched_range
 from bumphunt.spectrum.families.registry import check_family
 from bumphunt.spectrum.spectrum import Spectrum
-from bumphunt.table.weights import weight_columns
+from bumphunt.table.weights import weight_columns, weight_numbers
 
 
 def with_window(config: AnalysisConfig, window: tuple[float, float]) -> AnalysisConfig:
@@ -130,7 +130,7 @@ def read_spectrum(path: Events, *, config: AnalysisConfig | None = None) -> Spec
         return Spectrum.from_events(mjj, edges, sqrt_s=config.sqrt_s)
     weights = np.ones(len(events))
     for column in carried:
-        factors = pd.to_numeric(events[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        factors = weight_numbers(events[column])
         if not np.isfinite(factors).all():
             name = "events" if isinstance(path, pd.DataFrame) else name_of(path)
             raise InputError(

@@ -90,7 +90,8 @@ def signal_points(table: pd.DataFrame, *, name: str) -> dict[Masses, pd.DataFram
     InputError
         If no masses are known, they cannot be, there is background among the events, or units differ.
     """
-    if "label" in table.columns and not (pd.to_numeric(table["label"], errors="coerce") > 0).all():
+    # labels of words or without a value say nothing of what the events are
+    if "label" in table.columns and (pd.to_numeric(table["label"], errors="coerce") == 0).any():
         raise InputError(f"{name}: has background (label 0) among its events; give files of simulated signal alone")
     given = [column for column in TRUE_MASSES if column in table.columns]
     if len(given) == len(TRUE_MASSES):

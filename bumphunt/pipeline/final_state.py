@@ -1,5 +1,7 @@
 """What a configuration says of the final state: its resonance, its daughters, its features. Dijets are the preset."""
 
+from typing import Any
+
 import pandas as pd
 
 from bumphunt.config import AnalysisConfig
@@ -47,8 +49,15 @@ def score_features(config: AnalysisConfig, table: pd.DataFrame) -> list[str]:
 
 
 def content_columns(config: AnalysisConfig, table: pd.DataFrame) -> list[str]:
-    """Return the columns that make an event what it is: resonance, daughters, and all features there are."""
+    """Return the columns that make an event what it is: resonance, daughters, and all features there are.
+
+    Known columns of words, dates or complex numbers are left out; one that a search uses has been refused before.
+    """
     sections = (config.features, config.cwola.features, config.vae.features, config.autoencoder.features)
     named = [name for features in sections for name in features or ()]
     every = [config.resonance.column, *(config.daughters or ()), *FEATURES, *named]
-    return [name for name in dict.fromkeys(every) if name in table.columns]
+    return [name for name in dict.fromkeys(every) if name in table.columns and _is_real(table[name].dtype)]
+
+
+def _is_real(kind: Any) -> bool:
+    return pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_complex_dtype(kind)

@@ -121,11 +121,17 @@ def searched_range(
     Raises
     ------
     InputError
-        If there are fewer than 200 events, or no range of at least twelve bins is left.
+        If there are fewer than 200 events, nearly all of one mass, or no range of at least twelve bins is left.
     """
     mjj = np.asarray(mjj, dtype=np.float64)
     if len(mjj) < MIN_EVENTS:
         raise InputError(f"{len(mjj)} events are too few to fit a spectrum; at least {MIN_EVENTS} are needed")
+    least, most = (float(end) for end in np.quantile(mjj, PEAK_QUANTILES))
+    if not least < most:
+        raise InputError(
+            f"nearly all of the {len(mjj)} events have the mass {least:g}; there is no spectrum to search: "
+            "check the column of the resonance"
+        )
     top = high if high is not None else float(np.sort(mjj)[-min_tail])
     start = low if low is not None else _peak(mjj) * ratio**bins_above_peak
     if np.log(top / start) < MIN_BINS * np.log(ratio):
@@ -143,11 +149,6 @@ def _peak(mjj: FloatArray) -> float:
     strong resonance further up may be higher still, and is not what is looked for.
     """
     low, high = (float(end) for end in np.quantile(mjj, PEAK_QUANTILES))
-    if not low < high:
-        raise InputError(
-            f"nearly all of the {len(mjj)} events have the mass {low:g}; there is no spectrum to search: "
-            "check the column of the resonance"
-        )
     counts, edges = np.histogram(mjj, bins=np.geomspace(low, high, PEAK_BINS))
     smooth = np.convolve(counts, np.ones(3) / 3, mode="same")
     best = 0

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError
@@ -29,7 +31,7 @@ def common_weight(table: pd.DataFrame, *, name: str = "events") -> float:
     for column in weight_columns(table):
         if len(table) == 0:
             continue
-        numbers = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers = weight_numbers(table[column])
         low, high = (float(numbers.min()), float(numbers.max())) if np.isfinite(numbers).all() else (np.nan, np.nan)
         if not (low > 0 and high - low <= 1e-9 * high):
             found = "are not all numbers" if np.isnan(low) else f"are {low:.6g} to {high:.6g}"
@@ -40,6 +42,28 @@ def common_weight(table: pd.DataFrame, *, name: str = "events") -> float:
             )
         factor *= high
     return factor
+
+
+def weight_numbers(column: "pd.Series[Any]") -> npt.NDArray[np.float64]:
+    """Return weights as numbers, NaN where they are none: words, dates, true or false, complex numbers.
+
+    Examples
+    --------
+    >>> weight_numbers(pd.Series(["0.5", "heavy"])).tolist()
+    [0.5, nan]
+    >>> weight_numbers(pd.Series([True])).tolist()
+    [nan]
+    """
+    kind = column.dtype
+    real = pd.api.types.is_numeric_dtype(kind) and not (
+        pd.api.types.is_bool_dtype(kind) or pd.api.types.is_complex_dtype(kind)
+    )
+    if not (real or pd.api.types.is_object_dtype(kind) or pd.api.types.is_string_dtype(kind)):
+        return np.full(len(column), np.nan)
+    numbers: npt.NDArray[np.float64] = pd.to_numeric(column, errors="coerce").to_numpy(
+        dtype=np.float64, na_value=np.nan
+    )
+    return numbers
 
 
 def weight_columns(table: pd.DataFrame) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ def signal(tmp_path_factory):
         draws = draw_signal(signal_model(load_signal(), masses), 2_000, rng=np.random.default_rng(number))
         table = draws.table(masses)
         table["mjj"] *= 0.98
-        table.to_parquet(folder / ("signal_" + "_".join(f"{mass:.0f}" for mass in masses) + ".parquet"))
+        name = "_".join(["signal", *(f"{mass:.0f}" for mass in masses)])
+        table.drop_duplicates().to_parquet(folder / f"{name}.parquet")  # draws repeat some simulated events
     return folder
 
 
