@@ -334,6 +334,35 @@ def test_masses_in_mev():
     assert "looks like MeV: divide by 1000" in refused(many(mjj=many()["mjj"] * 1000))
 
 
+def test_a_file_in_mev_beside_one_in_gev():
+    events = many()
+    events.loc[events.index % 4 == 0, ["mjj", "mj1", "mj2"]] *= 1000
+    assert "250 of 1000 rows look like MeV beside others in GeV" in refused(events)
+    wrong = many()
+    wrong.loc[wrong.index % 4 == 0, "mjj"] = 1e9
+    assert "remove or repair those rows" in refused(wrong), "no unit brings these to the others"
+
+
+@pytest.mark.parametrize("share", [0.005, 0.01, 0.3, 0.92])
+@pytest.mark.parametrize("column", ["mjj", "mj1", "mj2"])
+def test_some_rows_in_tev_in_one_column(make_events, share, column):
+    events = make_events(10_000, seed=3, label=False)
+    there = np.random.default_rng(2).random(len(events)) < share
+    events.loc[there, column] /= 1000
+    with pytest.raises(InputError, match=rf"values of '{column}' lie where the others would|looks? like TeV"):
+        check_events(events)
+
+
+@pytest.mark.parametrize("spike", [0.0, 0.1396, 0.5])
+def test_a_tail_of_light_jets_is_in_no_other_unit(make_events, spike):
+    events = make_events(10_000, seed=3, label=False)
+    rng = np.random.default_rng(4)
+    # soft jets down to a hundredth of a GeV, and two in a hundred of one particle
+    events["mj2"] = np.minimum(events["mj2"] * rng.random(len(events)) ** 2, events["mj1"])
+    events.loc[events.index % 50 == 0, "mj2"] = spike
+    assert len(check_events(events)) == len(events)
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [("mjj", "m_jj"), ("mjj", "Mjj"), ("mjj", "dijet_mass"), ("mjj", "mjj_GeV"), ("mj1", "m_j1"), ("mj2", "jet2_mass")],

@@ -7,10 +7,11 @@ FloatArray = npt.NDArray[np.float64]
 
 FACTOR = 1000.0
 """Between GeV and TeV, or MeV and GeV."""
-_APART = 100.0  # below the 90 % quantile over this lies what may be in the larger unit
+_APART = 100.0  # below the 95 % quantile over this lies what may be in the larger unit
 _LEAST_ROWS, _LEAST_SHARE = 20, 0.002  # fewer rows have no shape that could be compared
 _ALIKE = 1.5  # so far may medians, and widths, of the two groups differ once both are in one unit
-_BETWEEN = 0.1  # rows between the groups, as a part of the smaller values
+_BETWEEN = 0.1  # rows in the emptiest place between the groups, as a part of the smaller ones in a place as wide
+_HALF_WAY = 0.6  # of the way to the others is where that place is looked for
 
 
 def rows_in_larger_unit(values: FloatArray) -> int:
@@ -35,7 +36,7 @@ def rows_in_larger_unit(values: FloatArray) -> int:
     positive = values[values > 0]
     if len(positive) < 2 * _LEAST_ROWS:
         return 0
-    edge = float(np.quantile(positive, 0.9)) / _APART
+    edge = float(np.quantile(positive, 0.95)) / _APART
     low = positive < edge
     n_low = int(low.sum())
     if n_low < max(_LEAST_ROWS, _LEAST_SHARE * len(positive)):
@@ -46,7 +47,17 @@ def rows_in_larger_unit(values: FloatArray) -> int:
     width, usual = ends[2] - ends[0], others[2] - others[0]
     if not (alike and usual < _ALIKE * width and width < _ALIKE * usual):
         return 0
-    # the middle third of the way from one group to the other
-    middle, third = others[1] - 0.5 * np.log(FACTOR), np.log(FACTOR) / 3.0
-    between = int((np.abs(np.log(positive) - middle) < 0.5 * third).sum())
-    return n_low if between < _BETWEEN * n_low else 0
+    return n_low if _valley(np.log(positive), others[1] - np.log(FACTOR), usual) else 0
+
+
+def _valley(logs: FloatArray, centre: float, width: float) -> bool:
+    """Return whether somewhere between the group around ``centre`` and the others next to no row lies.
+
+    A tail towards light jets has rows there, whatever stands at its end.
+    """
+    here = int((np.abs(logs - centre) < 0.5 * width).sum())
+    places = np.linspace(centre + width, centre + _HALF_WAY * np.log(FACTOR), 9)
+    if places[-1] < places[0]:  # too wide for anything between
+        return False
+    between = min(int((np.abs(logs - place) < 0.5 * width).sum()) for place in places)
+    return between < _BETWEEN * here

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.table.columns import DIJET, IDENTIFIERS, LABEL, FinalState, closest_column
+from bumphunt.table.columns import DIJET, IDENTIFIERS, LABEL, Column, FinalState, closest_column
 from bumphunt.table.mixed_units import rows_in_larger_unit
 from bumphunt.table.numbers import Numbers, same
 from bumphunt.table.quality import DataQuality
@@ -28,6 +28,8 @@ ROUNDING_MASS = 0.01
 ROUNDING = 1e-6
 """The same for quantities without unit."""
 _TEV_MEDIAN = 20.0  # the lowest median of a dijet mass in GeV; no dijet search reaches it from above
+_IN_MEV = 0.9  # share of impossible masses that must be possible in MeV, or of masses for all to be meant
+_ALIKE = 3.0  # so far may the medians of rows in MeV and in GeV differ once both are in GeV
 _TEV_JET = 1.0  # jet masses in TeV are below this all but always, in GeV nearly never
 
 
@@ -263,11 +265,26 @@ def _unusable(
     if known is None:  # only NaN and infinity are impossible there
         raise AssertionError(worst)
     unit = f" {known.unit}" if known.unit else ""
-    mev = known.unit == "GeV" and float(np.median(values)) > known.high
+    advice = _in_mev(values, wrong, known) or f"it is the {known.meaning}; remove or repair those rows"
     raise InputError(
         f"{name}: column {worst!r} is {values[row]:.6g} at row {row}, outside [{known.low:g}, {known.high:g}]{unit} "
-        f"({int(wrong.sum())} such rows); {limit}; "
-        + ("it looks like MeV: divide by 1000" if mev else f"it is the {known.meaning}; remove or repair those rows")
+        f"({int(wrong.sum())} such rows); {limit}; {advice}"
+    )
+
+
+def _in_mev(values: FloatArray, wrong: BoolArray, known: Column) -> str:
+    """Return what to do where impossible masses are possible ones in MeV; empty where they are not."""
+    if known.unit != "GeV" or float((values[wrong] / 1000.0 <= known.high).mean()) < _IN_MEV:
+        return ""
+    share = float(wrong.mean())
+    if share > _IN_MEV:
+        return "it looks like MeV: divide by 1000"
+    typical = float(np.median(values[wrong])) / 1000.0 / max(float(np.median(values[~wrong])), 1e-9)
+    if not 1 / _ALIKE < typical < _ALIKE:
+        return ""
+    return (
+        f"{int(wrong.sum())} of {len(values)} rows look like MeV beside others in GeV, as files of two units do: "
+        "divide by 1000 there, other masses of these rows as well"
     )
 
 
