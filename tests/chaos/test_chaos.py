@@ -17,8 +17,8 @@ def test_killed_runs_resume_to_the_same_answers_and_leave_no_process(tmp_path):
     module = importlib.util.module_from_spec(spec)
     sys.modules["kills"] = module
     spec.loader.exec_module(module)
-    counts, faults = module.cause(6, work=tmp_path, cluster=False)
+    counts, faults = module.cause(4, work=tmp_path, cluster=False)
     assert not faults, "\n".join(faults)
-    assert counts["kills"] >= 6
-    assert counts["in mid-scan"] > 3
+    assert counts["kills"] >= 4
+    assert counts["in mid-scan"] >= 2
     assert counts["finished"] >= 1
