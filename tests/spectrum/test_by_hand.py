@@ -1,0 +1,184 @@
+"""Small parts of the spectrum's fits against values worked out by hand."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bumphunt.errors import InputError
+from bumphunt.spectrum import efficiency
+from bumphunt.spectrum.binning import _peak, searched_range
+from bumphunt.spectrum.goodness import pearson_p_value, poisson_deviance
+from bumphunt.spectrum.signal_fit import _evaluate, _residual_curvature, _step
+from bumphunt.spectrum.signal_shapes import crystal_ball_fractions
+from bumphunt.spectrum.spectrum import Spectrum
+
+CRYSTAL_BALL = {
+    "mass": 3_500.0,
+    "width": 100.0,
+    "alpha_low": 1.5,
+    "alpha_high": 2.0,
+    "power_low": 3.0,
+    "power_high": 4.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected", "chi2", "ndf"),
+    [
+        ([12.0, 8.0, 10.0], [10.0, 10.0, 10.0], 0.8, 2),
+        ([1.0], [10.0], 0.0, 0),
+        ([1.0, 2.0], [0.1, 0.2], 0.0, 0),
+        # three and three make six, 9 against 6; the last one joins the bin before it, 6 against 10
+        ([4.0, 5.0, 3.0, 3.0], [3.0, 3.0, 6.0, 4.0], 9.0 / 6.0 + 16.0 / 10.0, 1),
+        # exactly five expected events are enough
+        ([5.0, 8.0], [5.0, 5.0], 9.0 / 5.0, 1),
+    ],
+)
+def test_neighbouring_bins_are_merged_for_chi2(counts, expected, chi2, ndf):
+    found = pearson_p_value(np.array(counts), np.array(expected), n_parameters=1)
+    assert found[:2] == (pytest.approx(chi2), ndf)
+    if ndf == 0:
+        assert found[2] == 1.0
+    elif ndf == 2:
+        assert found[2] == pytest.approx(np.exp(-0.5 * chi2))
+
+
+def test_variances_other_than_poisson_are_merged_as_well():
+    counts, expected = np.array([4.0, 5.0, 3.0, 3.0]), np.array([3.0, 3.0, 6.0, 4.0])
+    chi2 = pearson_p_value(counts, expected, variance=np.array([1.0, 2.0, 3.0, 5.0]), n_parameters=1)[0]
+    assert chi2 == pytest.approx(9.0 / 3.0 + 16.0 / 8.0)
+
+
+def test_deviance_of_one_bin_and_of_an_empty_one():
+    found = poisson_deviance(np.array([[6.0, 0.0], [2.0, 2.0]]), np.array([3.0, 2.0]))
+    np.testing.assert_allclose(found, [2.0 * (6.0 * np.log(2.0) - 3.0 + 2.0), 2.0 * (2.0 * np.log(2.0 / 3.0) + 1.0)])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"width": 0.0}, {"alpha_low": 0.0}, {"alpha_high": 0.0}, {"power_low": 1.0}, {"power_high": 1.0}],
+)
+def test_a_crystal_ball_needs_positive_numbers(wrong):
+    with pytest.raises(InputError, match="needs a positive width"):
+        crystal_ball_fractions(np.array([3_000.0, 4_000.0]), **(CRYSTAL_BALL | wrong))
+
+
+def test_a_crystal_ball_is_the_integral_of_its_density():
+    t = np.linspace(-400.0, 400.0, 800_001)
+    low, high = t < -1.5, t > 2.0
+    density = np.exp(-0.5 * np.where(low | high, 0.0, t) ** 2)
+    density[low] = np.exp(-0.5 * 1.5**2) * (1.0 - 1.5 / 3.0 * (t[low] + 1.5)) ** -3.0
+    density[high] = np.exp(-0.5 * 2.0**2) * (1.0 + 2.0 / 4.0 * (t[high] - 2.0)) ** -4.0
+    edges = np.array([-5.0, -1.5, 0.0, 2.0, 6.0])
+    parts = [density[(t >= a) & (t < b)].sum() / density.sum() for a, b in pairwise(edges)]
+    found = crystal_ball_fractions(3_500.0 + 100.0 * edges, **CRYSTAL_BALL)
+    np.testing.assert_allclose(found, parts, atol=1e-3)
+
+
+ONE_BIN = SimpleNamespace(
+    basis=np.ones((1, 1)),
+    products=np.ones((1, 1)),
+    single=np.array([True]),
+    log_width=np.array([np.log(4.0)]),
+    penalty=np.zeros(1),
+)
+
+
+def test_curvature_that_residuals_add_in_one_bin():
+    # 4 of background and 2 of signal, 12 seen: twice what is expected
+    found = _residual_curvature(
+        np.zeros((1, 1)), np.ones(1), np.array([[4.0]]), np.array([[12.0]]), np.array([[2.0]]), ONE_BIN
+    )
+    np.testing.assert_allclose(found[0], [[16.0 / 6.0 - 4.0, 8.0 / 6.0], [8.0 / 6.0, 4.0 / 6.0]])
+
+
+def test_likelihood_of_one_bin_with_signal():
+    background, goal = _evaluate(
+        np.zeros((3, 1)),
+        np.array([1.0, -1.5, -3.0]),
+        np.full((3, 1), 12.0),
+        np.full((3, 1), 2.0),
+        ONE_BIN,
+    )
+    np.testing.assert_allclose(background, 4.0)
+    np.testing.assert_allclose(goal[:2], [2.0 * (6.0 - 12.0 * np.log(6.0)), 2.0 * (1.0 - 0.0)])
+    assert goal[2] == np.inf
+
+
+def test_a_held_signal_takes_no_step():
+    gradient, curvature = np.array([[3.0, 5.0]]), np.array([[[2.0, 1.0], [1.0, 4.0]]])
+    np.testing.assert_allclose(np.abs(_step(gradient.copy(), curvature, False)), [[1.5, 0.0]])
+    np.testing.assert_allclose(np.abs(_step(gradient.copy(), curvature, True)), [[1.0, 1.0]])
+    assert curvature.tolist() == [[[2.0, 1.0], [1.0, 4.0]]]
+
+
+@dataclass(frozen=True)
+class Fit:
+    expected: np.ndarray
+    error: np.ndarray
+    window_expected: float
+    window_error: float
+    window_log_covariance: np.ndarray | None = None
+
+
+def test_errors_before_and_of_the_cut_add_in_squares(monkeypatch):
+    after = Fit(np.array([10.0, 20.0]), np.array([3.0, 0.0]), 30.0, 3.0, np.eye(2))
+    before = Fit(np.array([100.0, 50.0]), np.array([40.0, 10.0]), 300.0, 40.0, 2.0 * np.eye(2))
+    monkeypatch.setattr(efficiency, "fit_efficiency", lambda *_, **__: after)
+    found = efficiency.fit_selected(None, before)
+    np.testing.assert_allclose(found.error, [5.0, 4.0])
+    assert found.window_error == pytest.approx(5.0)
+    np.testing.assert_allclose(found.window_log_covariance, 3.0 * np.eye(2))
+
+
+def test_twenty_events_lie_above_the_range():
+    low = 6_000.0 / 1.03**20
+    mjj = np.concatenate([np.full(300, 4_000.0), np.full(5, 5_900.0), [6_000.0], np.full(19, 7_000.0)])
+    assert searched_range(mjj, low=low, ratio=1.03)[-1] == pytest.approx(6_000.0)
+    assert searched_range(mjj[:-1], low=low, ratio=1.03)[-1] == pytest.approx(6_000.0 / 1.03)
+
+
+def plateaus(heights):
+    """Return events whose spectrum has these heights in turn, on the bins in which a peak is looked for, and edges."""
+    edges = np.geomspace(1_000.0, 8_000.0, 80)
+    each = np.repeat(heights, -(-79 // len(heights)))[:79].astype(int)
+    mjj = np.repeat(np.sqrt(edges[1:] * edges[:-1]), each)
+    ends = int(0.0012 * len(mjj)) + 2  # so that the quantiles are the ends of the bins
+    return np.concatenate([mjj, np.full(ends, 1_000.0), np.full(ends, 8_000.0)]), edges
+
+
+@pytest.mark.parametrize(
+    ("heights", "peak"),
+    [
+        # a dip of a tenth is none that counts, nor is one of 60 where the spread is 20; one of a fifth is
+        ([500, 2_000, 1_800, 2_300, 200], 3),
+        ([100, 400, 330, 440, 100], 3),
+        ([500, 2_000, 1_600, 2_300, 200], 1),
+    ],
+)
+def test_the_peak_is_the_first_that_the_spectrum_falls_from(heights, peak):
+    mjj, edges = plateaus(heights)
+    first = int(np.searchsorted(edges, _peak(mjj) * 1.0001)) - 1
+    assert peak * 16 <= first < (peak + 1) * 16
+
+
+def spectrum(counts, variances):
+    edges = 3_000.0 + 100.0 * np.arange(len(counts) + 1)
+    found = None if variances is None else np.array(variances)
+    return Spectrum(counts=np.array(counts), edges=edges, sqrt_s=13_000.0, variances=found)
+
+
+def test_effective_counts_of_weighted_ones():
+    weighted = spectrum([1_000.0, 0.0, 2_000.0], [4_000.0, 0.0, 8_000.0])
+    assert weighted.weight() == 4.0
+    assert weighted.effective().counts.tolist() == [250.0, 0.0, 500.0]
+    assert spectrum([1_000.0, 0.0], None).weight() == 1.0
+    with pytest.raises(InputError, match="no variance"):
+        spectrum([1_000.0, 10.0], [4_000.0, 0.0]).weight()
+    with pytest.raises(InputError, match="differ from bin to bin"):
+        spectrum([1_000.0, 1_000.0], [4_000.0, 400.0]).weight()
+    with pytest.raises(InputError, match="all zero"):
+        spectrum([0.0, 0.0], [1.0, 1.0]).weight()
