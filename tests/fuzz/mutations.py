@@ -8,6 +8,7 @@ A stage product, damaged or not, must come back as it was stored or not at all. 
 import argparse
 import json
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -266,6 +267,7 @@ def main():
     parser.add_argument("--inputs", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--result", type=Path, help="a copy of the output folder of a run, damaged as well")
+    parser.add_argument("--json", type=Path, help="write the outcome to this file")
     options = parser.parse_args()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fuzz") as work:
@@ -275,6 +277,19 @@ def main():
     for fault in faults:
         print(f"FAULT {fault}")  # noqa: T201
     print(f"{options.inputs} inputs in {time.monotonic() - begin:.0f} s, {len(faults)} faults")  # noqa: T201
+    if options.json:
+        git = subprocess.run(
+            ["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        record = {
+            "commit": git.stdout.strip(),
+            "seed": options.seed,
+            "command": " ".join(["python", "tests/fuzz/mutations.py", *sys.argv[1:]]),
+            "config": {"inputs": options.inputs},
+            "faults": len(faults),
+            "counts": dict(sorted(counts.items())),
+        }
+        options.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     sys.exit(1 if faults else 0)
 
 
