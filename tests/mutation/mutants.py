@@ -76,7 +76,8 @@ def mutated(source, number, place):
 class Coverage:
     """Notes for each test which functions of the package it calls, and its seconds."""
 
-    def __init__(self, work):
+    def __init__(self, work, most=float("inf")):
+        self.until = time.monotonic() + most
         self.prefix, self.seconds, self.calls = f"{work / 'bumphunt'}{os.sep}", {}, defaultdict(set)
         self.modules, self.failed = defaultdict(set), []
 
@@ -86,7 +87,8 @@ class Coverage:
             self.failed.append(report.nodeid)
 
     def pytest_runtest_protocol(self, item):
-        """Trace calls, and no lines, through setup and test."""
+        """Trace calls, and no lines, through setup and test, as long as there is time."""
+        item.session.shouldstop = time.monotonic() > self.until and "there is no time for more tests"
         self.test, self.begun = item.nodeid, time.perf_counter()
         sys.settrace(self._called)
 
@@ -151,8 +153,8 @@ def run(work, arguments, seconds, plugins=()):
 class Kept(Coverage):
     """A coverage that a child writes and its parent reads."""
 
-    def __init__(self, work, path):
-        super().__init__(work)
+    def __init__(self, work, path, most):
+        super().__init__(work, most)
         self.path = path
 
     def keep(self):
@@ -202,6 +204,7 @@ def main():
     parser.add_argument("--sample", type=int, help="so many mutants, drawn at random; all otherwise")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=30.0, help="of tests for each mutant")
+    parser.add_argument("--trace", type=float, default=1800.0, help="seconds to find which tests call what, a room")
     parser.add_argument("--again", type=Path, help="try the survivors of such a record once more")
     parser.add_argument("--json", type=Path, help="write the record to this file; add a line to it if .jsonl")
     options = parser.parse_args()
@@ -235,8 +238,9 @@ def main():
             (work / name).symlink_to(ROOT / name)
         covered = {}
         for room in sorted({room for room, *_ in plan}):
-            kept = Kept(work, work / f"{room}.coverage")
-            if run(work, [f"tests/{room}"], 1800, [kept]) not in (0, 1):
+            kept = Kept(work, work / f"{room}.coverage", options.trace)
+            quick = [str(path.relative_to(work)) for path in sorted((work / "tests" / room).glob("test_by_hand.py"))]
+            if run(work, [*quick, f"tests/{room}"], options.trace + 900, [kept]) not in (0, 1, 2):
                 sys.exit(f"the tests of {room} do not run without a mutant")
             covered[room] = kept.read()
             print(f"{room}: {len(kept.seconds)} tests, {sum(kept.seconds.values()):.0f} s", flush=True)  # noqa: T201
@@ -268,7 +272,12 @@ def main():
         )
         record = {
             "commit": git.stdout.strip(),
-            "config": {"rooms": list(options.rooms), "sample": options.sample, "seconds": options.seconds},
+            "config": {
+                "rooms": list(options.rooms),
+                "sample": options.sample,
+                "seconds": options.seconds,
+                "trace": options.trace,
+            },
             "seed": options.seed,
             "command": " ".join(["python", "tests/mutation/mutants.py", *sys.argv[1:]]),
             "mutants": total,
