@@ -82,6 +82,17 @@ def test_repeated_up_to_rounding(background, rounding, fraction):
     assert "up to rounding" in found.sentences()[0]
 
 
+@pytest.mark.parametrize("digits", [2, 3])
+def test_copies_in_whole_gev_and_few_digits_are_found_and_coarse_tables_are_kept(background, digits):
+    fine = jittered(background, 1e-4, seed=7).iloc[:6_000]
+    others = {name: fine[name].round(digits) for name in fine.columns if name not in MASSES}
+    coarse = fine.assign(**fine[MASSES].round().to_dict("series"), **others)
+    assert counts(find_copies(coarse))[:2] == (0, 0)
+    found = find_copies(pd.concat([fine, coarse.iloc[:300]], ignore_index=True))
+    assert 300 <= found.n_near <= 305  # a few independent events agree as well
+    assert (~found.keep[6_000:]).sum() >= 297, "the row written more precisely stays"
+
+
 @pytest.mark.parametrize("rounding", ROUNDINGS)
 @pytest.mark.parametrize("precision", ["as shipped", "single", "double", "fixed"])
 def test_the_original_is_kept_of_near_copies(background, rounding, precision):
