@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bumphunt.masses.growth import MassGrowth
+from bumphunt.masses.growth import MassGrowth, _smoothed
 from bumphunt.masses.plane import PlaneDensity
 
 LOW, HIGH = 2_900.0, 6_000.0
@@ -59,3 +59,8 @@ def test_weights_take_events_away(events, growth):
     lighter = plane.weighted((mj1 < 300).astype(float))
     at = np.array([3_650.0]), np.array([500.0]), np.array([250.0])
     assert lighter(*at)[0] < 0.3 * plane(*at)[0]
+
+
+def test_neighbouring_slopes_are_averaged_and_the_ends_count_twice():
+    assert _smoothed(np.array([0.0, 4.0, 8.0])).tolist() == [1.0, 4.0, 7.0]
+    assert _smoothed(np.array([8.0, 0.0])).tolist() == [6.0, 2.0]

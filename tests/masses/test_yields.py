@@ -1,5 +1,7 @@
 """The yield from a box of jet masses is the number of events that were put in."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,12 @@ def test_a_sharper_detector_leaves_more_of_the_signal_in_the_box(table, signal, 
     nominal, sharper = (measured(table, events, widening=(width, width)) for width in (1.0, 0.5))
     assert sharper.efficiency > 1.1 * nominal.efficiency
     assert sharper.n_signal.value < nominal.n_signal.value
+
+
+def test_a_box_holds_pairs_near_both_daughters_in_either_order():
+    shapes = [SimpleNamespace(shape=SimpleNamespace(mode=0.0, core_width=width)) for width in (0.04, 0.08)]
+    model = SimpleNamespace(heavy=shapes[0], light=shapes[1])
+    box = MassBox(masses=(3_500.0, 500.0, 100.0))  # within 0.1 of log 500 and 0.2 of log 100
+    mj1 = np.array([500.0, 100.0, 540.0, 560.0, 500.0, 500.0, 100.0])
+    mj2 = np.array([100.0, 500.0, 120.0, 100.0, 125.0, 500.0, 100.0])
+    assert box.holds(mj1, mj2, model).tolist() == [True, True, True, False, False, False, False]
