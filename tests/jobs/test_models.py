@@ -142,7 +142,7 @@ def edited(**entries):
         (lambda folder: (folder / "models.json").unlink(), "no models"),
         (edited(format=7), "format 7"),
         (edited(folds=[3, 4]), "damaged"),
-        (edited(classifier="os:system"), "damaged"),
+        (edited(classifier="os:system"), "no score 'os:system'"),
         (edited(searched=[]), "damaged"),
     ],
 )

@@ -39,7 +39,7 @@ def table(make_events):
 
 @pytest.fixture(scope="module")
 def hunted(table):
-    return bumphunt.hunt(table, config=CONFIG, seed=3, options=RunOptions(calibration=10))
+    return bumphunt.hunt(table, config=CONFIG, seed=3, calibration=10)
 
 
 def test_significances_follow_the_searches_of_these_events(hunted, table):

@@ -8,6 +8,7 @@ import pytest
 
 from bumphunt.errors import InputError, TruthError
 from bumphunt.events import BlindEvents, drop_truth
+from bumphunt.execution import Workers
 from bumphunt.masses.signal_table import load_signal
 from bumphunt.pipeline.prior_search import PriorFindings, PriorSettings, covered_windows, search_prior, what_it_sees
 from bumphunt.preprocessing.splits import mass_windows
@@ -72,7 +73,7 @@ def test_the_order_of_rows_does_not_matter(table, found) -> None:
 
 
 def test_workers_change_nothing(table, found) -> None:
-    again = find(table, workers=2)
+    again = find(table, workers=Workers(2))
     assert again.z_local == found.z_local
     np.testing.assert_array_equal(again.maxima, found.maxima)
 
