@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from bumphunt.cli import main
 from bumphunt.config import AnalysisConfig, load_config
+from bumphunt.errors import InputError
 from bumphunt.results import AnalysisResult
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -710,6 +711,21 @@ def test_generate(box, light, tmp_path, monkeypatch, method):
     assert list(drawn.columns) == ["mj1", "mj2", "tau21_1", "tau21_2"]
     assert len(drawn) == 70
     assert np.isfinite(drawn.to_numpy()).all()
+
+
+def test_generate_reads_several_files_as_one(make_events, tmp_path, monkeypatch):
+    table = make_events(3_000, seed=4)
+    for number in range(3):
+        table.iloc[number::3].to_parquet(tmp_path / f"part_{number}.parquet")
+    trained = []
+
+    def enough(table, *_, **__):
+        trained.append(len(table))
+        raise InputError("enough")
+
+    monkeypatch.setattr("bumphunt.jobs.generation.train_vae", enough)
+    call("generate", *sorted(tmp_path.glob("part_*")), "--output", tmp_path / "x.parquet")
+    assert trained == [3_000]
 
 
 def test_features(raw, tmp_path):

@@ -154,7 +154,7 @@ def masses(
 
 
 @main.command()
-@click.argument("events", type=path_type)
+@events_argument
 @output_file_option
 @click.option("--number", type=click.IntRange(min=1), help="Events to draw; as many as trained on otherwise.")
 @click.option(
@@ -169,7 +169,7 @@ def masses(
 @workers_option
 @json_option
 def generate(
-    events: Path,
+    events: tuple[Path, ...],
     output: Path,
     number: int | None,
     method: str,

@@ -89,10 +89,10 @@ def ingest_events(
     table, notes, dropped = reading.table, list(reading.notes), reading.dropped
     name = name_of(sources)
     if luminosity_mask is not None:
-        from bumphunt.sources.luminosity import certified, read_mask
+        from bumphunt.sources.luminosity import certified_rows
 
-        good = certified(table, read_mask(luminosity_mask), name=name)
-        notes.append(f"{int((~good).sum())} of {len(good)} events are in no certified luminosity block and are dropped")
+        good, note = certified_rows(table, luminosity_mask, name=name)
+        notes.append(note)
         dropped += int((~good).sum())
         table = table.loc[good].reset_index(drop=True)
     prepared = prepare_events(

@@ -12,7 +12,7 @@ import pandas as pd
 from bumphunt.address_space import take_buffers
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.events import BlindEvents, drop_truth, prepare_events, select_rows
+from bumphunt.events import BlindEvents, PreparedEvents, drop_truth, prepare_events, select_rows
 from bumphunt.jobs.ingest import columns_used, ingest_events, name_of
 from bumphunt.jobs.provenance import describe_input
 from bumphunt.jobs.requests import RunOptions
@@ -89,11 +89,8 @@ def take_in(
     take_buffers()
     state, used = final_state_of(config), columns_used(config, networks=networks)
     if isinstance(events, pd.DataFrame):
-        name = "events"
-        prepared = prepare_events(
-            events, used_columns=used, max_bad_rows=options.max_bad_rows, name=name, final_state=state
-        )
-        n_given, index = len(events), events.index
+        name, n_given, index = "events", len(events), events.index
+        prepared = _prepared(events, options, used_columns=used, max_bad_rows=options.max_bad_rows, final_state=state)
     else:
         given: Any = (
             [events] if isinstance(events, str | Path) or not isinstance(events, Sequence) else events
@@ -144,3 +141,15 @@ def take_in(
     if quality.simulated:
         source["simulation"] = True
     return Intake(events=blind, place=place, index=index, quality=quality, source=source)
+
+
+def _prepared(events: pd.DataFrame, options: RunOptions, **how: Any) -> PreparedEvents:
+    """Return a table in memory checked, without what the luminosity mask does not certify."""
+    if options.luminosity_mask is None:
+        return prepare_events(events, name="events", **how)
+    from bumphunt.sources.luminosity import certified_rows
+
+    good, note = certified_rows(events, options.luminosity_mask, name="events")
+    prepared = prepare_events(events.loc[good], name="events", **how)
+    quality = prepared.quality.adding(dropped=int((~good).sum())).preceded(note)
+    return prepared._replace(quality=quality, kept=np.flatnonzero(good)[prepared.kept])

@@ -9,10 +9,11 @@ from typing import Any
 
 from bumphunt.errors import InputError
 from bumphunt.files import make_folder, write_json, write_text
+from bumphunt.jobs.replacement import LIMITS, replacing_limits
 from bumphunt.jobs.store import FolderKeeper, output_folder
 from bumphunt.results import ModelLimit, SignalLimits
 
-RESULT, TABLE = "limits.json", "limits.csv"
+RESULT, TABLE = LIMITS
 """What is written into the output folder, which may be that of a run."""
 
 FOLDER = "limits"
@@ -59,7 +60,12 @@ def limit_store(output: str | Path, request: dict[str, Any], *, resume: bool, ov
 
 
 def write_limits(found: SignalLimits, folder: Path) -> None:
-    """Write limits into the output folder: JSON, table, and figures from two points on."""
+    """Replace the limits in the output folder at once: JSON, table, and figures from two points on."""
+    with replacing_limits(folder) as place:
+        _write(found, place)
+
+
+def _write(found: SignalLimits, folder: Path) -> None:
     write_json(folder / RESULT, found.to_dict())
     write_text(folder / TABLE, table(found))
     curves, planes = found.curves(), found.planes()

@@ -3,12 +3,13 @@
 A run that overwrites works in ``.replacement`` inside the output folder, on the same file system. When all of it is
 written, ``complete.json`` says so, and its files take the place of the old ones. A process that ends before that mark
 leaves the old result as it was; one that ends after it leaves a move that the next command in the folder completes.
+Limits on signal models, which may stand beside a run, are replaced by themselves, in the same way.
 """
 
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,8 +31,17 @@ OUTPUTS = (
 PRODUCED = (*OUTPUTS, "stages", "figures", "models", "hepdata")
 """All that a run and ``publish`` make in an output folder, ``result.json`` first; looks and the lock stay."""
 
+LIMITS = ("limits.json", "limits.csv")
+"""Files that limits on signal models are written to, and ..."""
+
+LIMIT_FIGURES = ("model_limits*", "limit_plane_*")
+"""... their figures, among those of a run."""
+
 FOLDER = ".replacement"
 """Folder in the output folder where a result is made that is to replace another."""
+
+LIMITS_FOLDER = ".replacement-limits"
+"""The same for limits on signal models."""
 
 _COMPLETE, _OLD = "complete.json", "old"
 
@@ -57,7 +67,7 @@ def pending_replacement(output: Path) -> Path | None:
 
 def move_pending(output: Path) -> bool:
     """Tell whether a complete result waits to take the place of an old one."""
-    return (output / FOLDER / _COMPLETE).is_file()
+    return any((output / folder / _COMPLETE).is_file() for folder in _NAMES)
 
 
 def finish_replacement(output: Path) -> None:
@@ -68,9 +78,7 @@ def finish_replacement(output: Path) -> None:
     InputError
         If the operating system refuses; the next command in the folder then goes on with it.
     """
-    place = output / FOLDER
-    write_json(place / _COMPLETE, {"names": [name for name in PRODUCED if (place / name).exists()]})
-    complete_replacement(output)
+    _finish(output, FOLDER)
 
 
 def complete_replacement(output: Path) -> None:
@@ -78,17 +86,27 @@ def complete_replacement(output: Path) -> None:
 
     The old ``result.json`` goes first and the new one comes last, so that nobody reads a mixture.
     """
-    place = output / FOLDER
-    if place.is_symlink() or not move_pending(output):
+    for folder, names in _NAMES.items():
+        _complete(output, output / folder, names)
+
+
+def _finish(output: Path, folder: str) -> None:
+    place, names = output / folder, _NAMES[folder]
+    write_json(place / _COMPLETE, {"names": [name for name in names(place) if (place / name).exists()]})
+    _complete(output, place, names)
+
+
+def _complete(output: Path, place: Path, names: "_Names") -> None:
+    if place.is_symlink() or not (place / _COMPLETE).is_file():
         return
     try:
         new = json.loads((place / _COMPLETE).read_text("utf-8"))["names"]
         old = make_folder(place / _OLD)
-        for name in PRODUCED:
+        for name in names(output):
             # a new one that is not here any more has taken its place already
             if name not in new or (place / name).exists():
                 _move(output / name, old / name)
-        for name in reversed(PRODUCED):
+        for name in reversed(names(place)):
             _move(place / name, output / name)
     except OSError as error:
         raise InputError(
@@ -98,6 +116,34 @@ def complete_replacement(output: Path) -> None:
         raise InputError(f"{place / _COMPLETE} is damaged; move the new result out of {place} by hand") from error
     remove(old)
     remove(place)
+
+
+def _run_names(_: Path) -> Sequence[str]:
+    return PRODUCED
+
+
+def limit_names(place: Path) -> Sequence[str]:
+    """Return what limits on signal models have written into a folder, ``limits.json`` first."""
+    figures = [path for pattern in LIMIT_FIGURES for path in sorted((place / "figures").glob(pattern))]
+    return [*LIMITS, *(f"figures/{path.name}" for path in figures)]
+
+
+_Names = Callable[[Path], Sequence[str]]
+_NAMES: dict[str, _Names] = {FOLDER: _run_names, LIMITS_FOLDER: limit_names}
+
+
+@contextmanager
+def replacing_limits(output: Path) -> Iterator[Path]:
+    """Give an empty folder to write limits into, which replace those in ``output`` at once if all goes well."""
+    place = output / LIMITS_FOLDER
+    remove(place)
+    make_folder(place)
+    try:
+        yield place
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    _finish(output, LIMITS_FOLDER)
 
 
 @contextmanager
@@ -114,13 +160,15 @@ def replacing(output: Path) -> Iterator[Path]:
 
 
 def bring_limits(output: Path, place: Path) -> None:
-    """Copy the limits on signal models beside a result, which its report shows."""
-    limits = output / "limits.json"
-    if place != output and limits.is_file():
+    """Copy the limits on signal models, with their figures, beside a result, which its report shows."""
+    if place == output or not (output / LIMITS[0]).is_file():
+        return
+    for name in (LIMITS[0], *limit_names(output)[len(LIMITS) :]):
         try:
-            shutil.copyfile(limits, place / limits.name)
+            (place / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(output / name, place / name)
         except OSError as error:
-            raise InputError(f"cannot write {place / limits.name}: {reason(error)}") from error
+            raise InputError(f"cannot write {place / name}: {reason(error)}") from error
 
 
 def remove(path: Path) -> None:
@@ -136,4 +184,5 @@ def remove(path: Path) -> None:
 
 def _move(path: Path, target: Path) -> None:
     if path.is_symlink() or path.exists():
+        target.parent.mkdir(exist_ok=True)
         os.replace(path, target)

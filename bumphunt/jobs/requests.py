@@ -65,6 +65,8 @@ class RunOptions:
             return
         if isinstance(self.calibration, bool) or not isinstance(self.calibration, int | str | Path):
             raise InputError(f"calibration is {self.calibration!r:.60}; give a number of searches or a file")
+        if not str(self.calibration).strip():
+            raise InputError("the calibration is empty; give a number of searches or a calibration.json")
         if config.search.null_width is not None:
             raise InputError(
                 f"a calibration and search.null_width ({config.search.null_width:g}) are given; leave out one of them"

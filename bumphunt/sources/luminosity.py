@@ -57,6 +57,22 @@ def certified(
     return good
 
 
+def certified_rows(table: pd.DataFrame, path: str | Path, *, name: str) -> tuple[npt.NDArray[np.bool_], str]:
+    """Return which rows of a table the mask in a file certifies, and what to say of the others.
+
+    Raises
+    ------
+    InputError
+        If the mask cannot be read, or certifies none of the events.
+    """
+    good = certified(table, read_mask(path), name=name)
+    if len(good) and not good.any():
+        raise InputError(
+            f"{name}: {path} certifies the luminosity block of none of {len(good)} events; give the mask of these data"
+        )
+    return good, f"{int((~good).sum())} of {len(good)} events are in no certified luminosity block and are dropped"
+
+
 def _whole(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{value!r} is no number of a luminosity block")

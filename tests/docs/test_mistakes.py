@@ -152,6 +152,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "configuration for events": (("run", "my.yaml", "--output", "out"), ("my.yaml",)),
     "resume and overwrite": ((*RUN, "--resume", "--overwrite"), ("one of the two",)),
     "calibration of words": ((*RUN, "--calibration", "many"), ("many", "give a number")),
+    "calibration of nothing": ((*RUN, "--calibration", ""), ("calibration is empty", "give a number")),
     "plan that is none": ((*RUN, "--frozen", "events.parquet"), ("is no text", "YAML")),
     "workers in words": ((*RUN, "--workers", "all"), ("--workers", "`bumphunt run --help`")),
     "window reversed": (("masses", "events.parquet", "--window", "3700", "3300"), ("low < high",)),

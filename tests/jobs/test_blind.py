@@ -112,3 +112,21 @@ def test_options_are_obeyed_or_refused(make_events, tmp_path, options, said):
     make_events(1_000, seed=6).to_parquet(path)
     with pytest.raises(InputError, match=said):
         run_blind(path, output=tmp_path / "out", config=LIGHT, options=options)
+
+
+def test_events_without_certified_luminosity_are_not_looked_at(make_events, tmp_path):
+    table = make_events(9_000, signal=100, seed=6, label=False)
+    good = np.arange(len(table)) % 3 > 0
+    table.assign(run=np.where(good, 5, 6), luminosityBlock=1).to_parquet(tmp_path / "all.parquet")
+    table[good].to_parquet(tmp_path / "certified.parquet")
+    (tmp_path / "mask.json").write_text('{"5": [[1, 9]]}')
+    asked = {"output": tmp_path / "out", "config": CONFIG, "seed": 3}
+    with pytest.warns(UserWarning, match="in no certified luminosity block"):
+        masked = run_blind(
+            tmp_path / "all.parquet", options=RunOptions(luminosity_mask=tmp_path / "mask.json"), **asked
+        )
+    assert masked.input["n_events"] == good.sum()
+    alone = run_blind(tmp_path / "certified.parquet", **{**asked, "output": tmp_path / "b"})
+    assert masked.to_dict()["expected"] == alone.to_dict()["expected"]
+    with pytest.raises(InputError, match="other events"):
+        run_blind(tmp_path / "all.parquet", options=RunOptions(resume=True), **asked)

@@ -12,7 +12,15 @@ from bumphunt.config import config_from_dict
 from bumphunt.errors import InputError
 from bumphunt.jobs import replacement
 from bumphunt.jobs.blind import run_blind
-from bumphunt.jobs.replacement import FOLDER, PRODUCED, begin_replacement, finish_replacement, replacing
+from bumphunt.jobs.replacement import (
+    FOLDER,
+    LIMITS_FOLDER,
+    PRODUCED,
+    begin_replacement,
+    finish_replacement,
+    replacing,
+    replacing_limits,
+)
 from bumphunt.jobs.requests import RunOptions
 from bumphunt.jobs.run import run_analysis
 from bumphunt.jobs.store import RunKeeper, output_folder, settle
@@ -117,6 +125,67 @@ def test_what_fails_leaves_no_trace(output):
         save()
     assert files(output) == before
     assert not (output / FOLDER).exists()
+
+
+OLD_LIMITS = ("limits.json", "limits.csv", "figures/model_limits.png", "figures/limit_plane_3500.png")
+NEW_LIMITS = ("limits.json", "limits.csv", "figures/model_limits.png", "figures/model_limits_2.png")
+
+
+def write_limits(place, text, names):
+    for name in names:
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_text(text)
+
+
+def test_limits_are_replaced_at_once_wherever_the_move_stops(output, monkeypatch):
+    expected = {**files(output), **dict.fromkeys(NEW_LIMITS, "new")}
+    for stop in range(10):
+        for name in NEW_LIMITS:
+            (output / name).unlink(missing_ok=True)
+        write_limits(output, "old", OLD_LIMITS)
+        before, killed = files(output), False
+        with monkeypatch.context() as patch:
+            stopping(patch, stop)
+            try:
+                with replacing_limits(output) as place:
+                    write_limits(place, "new", NEW_LIMITS)
+                    assert files(output) == before, "all of it is written before anything is replaced"
+            except KilledError:
+                killed = True
+        assert killed == (stop < 9)
+        if stop == 0:
+            assert files(output) == before, "without the mark nothing is touched"
+            continue
+        # a limits.json has its own table and figures beside it
+        there = files(output)
+        assert "limits.json" not in there or there in (before, expected)
+        settle(output)
+        assert files(output) == expected, stop
+        assert not (output / LIMITS_FOLDER).exists()
+
+
+def test_limits_that_cannot_be_written_leave_the_old_ones(output):
+    write_limits(output, "old", OLD_LIMITS)
+    before = files(output)
+
+    def save():
+        with replacing_limits(output) as place:
+            write_limits(place, "half", NEW_LIMITS[:1])
+            raise OSError(28, "disk full")
+
+    with pytest.raises(OSError, match="full"):
+        save()
+    assert files(output) == before
+    assert not (output / LIMITS_FOLDER).exists()
+
+
+def test_a_new_run_keeps_the_figures_of_limits(output):
+    write_limits(output, "limits", OLD_LIMITS)
+    with replacing(output) as place:
+        write_result(place, "new", names=NAMES)
+    found = files(output)
+    assert {found[name] for name in OLD_LIMITS} == {"limits"}
+    assert found["figures/one"] == "new"
 
 
 def test_which_run_is_resumed_is_told_by_its_request(tmp_path):

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
+from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.jobs.ingest import ingest_events, read_events, write_features
+from bumphunt.jobs.intake import take_in
+from bumphunt.jobs.requests import RunOptions
 from bumphunt.sources.recognition import Kind, identify
 
 EVENTS = 40
@@ -116,6 +120,27 @@ def test_only_certified_luminosity_blocks(layout, request, tmp_path):
     events, quality, _ = ingest_events(path, luminosity_mask=mask)
     assert "in no certified luminosity block and are dropped" in str(quality)
     assert sorted(events["event"]) == [2, 3, 4, 7, *range(30, 40)]
+
+
+def test_a_table_in_memory_is_certified_as_a_file_is(make_events, tmp_path):
+    table = make_events(3_000, label=False).assign(run=[1, 2, 3] * 1_000, luminosityBlock=range(3_000))
+    mask = tmp_path / "mask.json"
+    mask.write_text(json.dumps({"1": [[0, 999]], "3": [[0, 2999]]}))
+    table.to_parquet(tmp_path / "box.parquet")
+    taken = {}
+    for kind, events in {"table": table, "file": tmp_path / "box.parquet"}.items():
+        with pytest.warns(UserWarning, match=r"1666 of 3000 events are in no certified luminosity block"):
+            taken[kind] = take_in(events, AnalysisConfig(), options=RunOptions(luminosity_mask=mask))
+    expected = table[(table["run"] == 3) | ((table["run"] == 1) & (table["luminosityBlock"] < 1_000))]
+    np.testing.assert_array_equal(taken["table"].events["mjj"], expected["mjj"])
+    np.testing.assert_array_equal(taken["file"].events["mjj"], expected["mjj"])
+    masses = taken["table"].per_row(taken["table"].events["mjj"].to_numpy())
+    pd.testing.assert_series_equal(masses.dropna(), expected["mjj"], check_names=False)
+    assert len(masses) == 3_000
+    mask.write_text('{"9": [[0, 5]]}')
+    for events in (table, tmp_path / "box.parquet"):
+        with pytest.raises(InputError, match="of none of 3000 events"):
+            take_in(events, AnalysisConfig(), options=RunOptions(luminosity_mask=mask))
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "{", '{"a": []}', '{"1": [[1]]}', '{"1": [["a", 2]]}', "[" * 100_000])
