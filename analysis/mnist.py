@@ -153,19 +153,17 @@ def loss_curves(losses: dict[int, np.ndarray]) -> object:
 
 @styled
 def planes(latent: dict[str, np.ndarray], labels: np.ndarray) -> object:
-    figure = new_figure(4.6, width=6.4 if len(latent) == 1 else 9.6)
+    figure = new_figure(4.6, width=5.4 if len(latent) == 1 else 9.6)
     grid = figure.subplots(1, len(latent), squeeze=False)[0]
     for axes, (text, points) in zip(grid, latent.items(), strict=True):
         for digit in range(10):
             of_digit = points[labels == digit]
-            # the shape tells the digit, so that nothing hangs on colour
-            axes.scatter(*of_digit.T, s=22, marker=f"${digit}$", color=COLOURS[digit % 5], label=str(digit),
-                         linewidths=0, alpha=0.8)  # fmt: skip
+            # the shape tells the digit, so that nothing hangs on colour and no legend is needed
+            colour = COLOURS[digit % 5]
+            axes.scatter(*of_digit.T, s=22, marker=f"${digit}$", color=colour, linewidths=0, alpha=0.8)
         axes.set_title(text)
         axes.set_xlabel(r"$z_1$")
         axes.set_ylabel(r"$z_2$")
-    handles, names = grid[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside right center", title="Digit", markerscale=2)
     return figure
 
 
