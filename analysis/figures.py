@@ -17,7 +17,7 @@ import boxes
 import failed_check
 import fit_calibration
 import injections
-import null_experiments
+import nulls
 import real_spectra
 import vae_quality
 
@@ -27,6 +27,8 @@ from bumphunt.plots.style import save, style
 from bumphunt.results import AnalysisResult, MassFit, Products, SpectrumFit
 
 RESULTS = Path("analysis/results")
+LINES = {"null_rates": "nulls"}
+"""Figures whose lines have another name."""
 
 
 def selected_spectrum(folder: Path) -> dict[str, Any]:
@@ -77,8 +79,9 @@ def main() -> None:
         (folder / "spectrum_after.json").write_text(text + "\n")
 
     def stored(name: str) -> Any:
-        if name == "injections":
-            return boxes.read(folder / f"{name}.jsonl")
+        lines = folder / f"{LINES.get(name, name)}.jsonl"
+        if lines.exists():
+            return boxes.read(lines)
         return json.loads((folder / f"{name}.json").read_text("utf-8"))
 
     drawn = {
@@ -86,7 +89,7 @@ def main() -> None:
         "failed_check": failed_check.draw,
         "fit_calibration": fit_calibration.draw,
         "injections": injections.draw,
-        "null_experiments": null_experiments.draw,
+        "null_rates": nulls.draw,
         "vae_quality": lambda result, path: vae_quality.draw(result["trainings"], path),
         "real_spectra": lambda result, path: real_spectra.draw(arguments.data, result, path),
     }

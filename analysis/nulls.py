@@ -26,6 +26,8 @@ from bumphunt.files import write_json
 from bumphunt.pipeline.null import NullPoint, shipped_surface
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import search_window
+from bumphunt.plots import null_rates
+from bumphunt.plots.style import style
 from bumphunt.statistics import p_from_z
 
 RAW = {"search": {"null_width": 1.0}}
@@ -119,6 +121,23 @@ def width_error(boxes_of_z: list[np.ndarray], *, draws: int = 300) -> float:
     rng, number = np.random.default_rng(1), len(boxes_of_z)
     some = [np.concatenate([boxes_of_z[i] for i in rng.integers(number, size=number)]) for _ in range(draws)]
     return float(np.std([each.std() for each in some]))
+
+
+def local_z(lines: Iterable[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Return local z of the default boxes that the surface has not seen, before and after it is applied."""
+    unseen = [line for line in lines if line["set"] == "default" and line["number"] not in SURFACE_BOXES]
+    counted = [np.array([row[2] for row in line["found"] if row[1] < 1.0]) for line in unseen]
+    return {
+        "calibrated": np.concatenate([calibrated(line) for line in unseen]),
+        "as counted": np.concatenate(counted),
+    }
+
+
+def draw(lines: Iterable[dict[str, Any]], path: Path) -> None:
+    """Draw how often local z of boxes that the surface has not seen exceeds thresholds."""
+    with style():
+        figure, _ = null_rates({f"Local z, {name}": z for name, z in local_z(lines).items()})
+        figure.savefig(path, dpi=130, metadata={"Software": None})
 
 
 def interval(count: int, number: int) -> tuple[float, float]:

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from box_numbers import injections, joint, limits, nulls, power, prior, sculpted
 from records import write
 
 import bumphunt
@@ -95,14 +95,10 @@ def read(results: Path) -> Results:
     if found.get("blackbox", {}).get("truth") and "spectrum_after" in found:
         found["blackbox"]["package"] = last_box(found["blackbox"]["truth"], found["spectrum_after"])
     found |= {"power": power(results), "nulls": nulls(results), "limits": limits(results), "prior": prior(results)}
+    found |= {"joint": joint(results), "sculpted": sculpted(results)}
     found["injections"] = {name: injections(results, name) for name in ("nominal", "drawn")}
     found["injections"] |= {"background_per_box": 100_000, "signal_per_box": 300, "points": 12}
     return found
-
-
-def lines(results: Path, name: str) -> list[Results]:
-    """Return the lines of a study of many boxes."""
-    return [json.loads(line) for line in (results / f"{name}.jsonl").read_text("utf-8").splitlines()]
 
 
 def last_box(truth: Results, stored: Results) -> Results:
@@ -114,67 +110,6 @@ def last_box(truth: Results, stored: Results) -> Results:
         for name, (low, value, high) in package.items()
     }
     return {"z_global": stored["z_global"], "version": stored["version"], "pulls": pulls, **package}
-
-
-def power(results: Path) -> Results:
-    """Return median significance and claims in boxes with signal, at the first and the last commit."""
-    found: Results = {}
-    for line in lines(results, "power"):
-        found.setdefault(line["set"], {}).setdefault(line["commit"], []).append(line)
-    made: Results = {}
-    for name, commits in found.items():
-        boxes = list(commits.values())
-        for when, group in (("before", boxes[0]), ("after", boxes[-1])):
-            claimed = [box for box in group if box["status"] != "none"]
-            made.setdefault(f"of-{name}", {})[when] = {
-                "boxes": len(group),
-                "z": float(np.median([box["z_global"] for box in group])),
-                "claimed": len(claimed),
-                "verified": sum(box["status"] != "unverified_excess" for box in claimed),
-            }
-    return made
-
-
-def nulls(results: Path) -> Results:
-    """Return mean and width of local significances in boxes without signal, before they are calibrated."""
-    boxes = [line["found"] for line in lines(results, "nulls") if line["set"] == "default"]
-    z = np.array([row[2] for box in boxes for row in box], dtype=np.float64)
-    return {"boxes": len(boxes), "n": len(z), "mean": f"${z.mean():.2f}$", "width": f"{z.std(ddof=1):.2f}"}
-
-
-def limits(results: Path) -> Results:
-    """Return how many limits on signal models lie above what was injected, at the cut of the lowest expected one."""
-    found = []
-    for line in lines(results, "limit_coverage"):
-        cuts = [cut for cut in line["selected"].values() if cut["expected"][2] is not None]
-        if line["n_true"] > 0 and cuts:
-            best = min(cuts, key=lambda cut: float(cut["expected"][2]))
-            found.append(best["cls"] is None or best["cls"] >= line["n_true"])
-    return {"boxes": len(found), "above": sum(found)}
-
-
-def prior(results: Path) -> Results:
-    """Return significances of the prior-assisted search without signal, by permutations alone."""
-    z = np.array([line["z_permuted"] for line in lines(results, "prior_nulls") if line["set"] == "100000"])
-    above = {f"above_{level}": int((z > level).sum()) for level in (1, 2, 3)}
-    return {"boxes": len(z), "mean": f"${z.mean():.2f}$", "width": f"{z.std(ddof=1):.2f}", **above}
-
-
-def injections(results: Path, name: str) -> Results:
-    """Return pulls of injected signal in verified boxes: of statistical intervals, of whole ones on drawn detectors."""
-    boxes = [line for line in lines(results, "injections") if line["set"] == name]
-    good = [box for box in boxes if box["masses_verified"] and box["m_x"] is not None]
-    made: Results = {"boxes": len(boxes), "claims": sum(box["m_x"] is not None for box in boxes), "verified": len(good)}
-    for place, quantity in enumerate(QUANTITIES):
-        low, value, high = np.array([box[quantity] for box in good])[:, [0, 2, 4] if name == "drawn" else [1, 2, 3]].T
-        truth = np.array([[*box["masses"], 300.0][place] for box in good])
-        pulls = (value - truth) / np.maximum(np.where(value < truth, high - value, value - low), 1e-9)
-        made[quantity] = {"mean": float(pulls.mean()), "width": float(pulls.std(ddof=1))}
-        made[quantity] |= {
-            "inside": int((np.abs(pulls) <= 1).sum()),
-            "error": float(np.median(0.5 * (high - low) / truth)),
-        }
-    return made
 
 
 def fidelity(content: Results) -> Results:

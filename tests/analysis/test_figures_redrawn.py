@@ -50,7 +50,7 @@ def test_a_run_that_searched_nothing_is_refused(figures: ModuleType, tmp_path: P
         figures.selected_spectrum(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["fit_calibration", "injections", "null_experiments"])
+@pytest.mark.parametrize("name", ["fit_calibration", "injections", "nulls"])
 def test_a_stored_result_is_enough_to_draw_it(figures: ModuleType, tmp_path: Path, name: str) -> None:
     path = RESULTS / f"{name}.json"
     if path.exists():
@@ -59,3 +59,12 @@ def test_a_stored_result_is_enough_to_draw_it(figures: ModuleType, tmp_path: Pat
         result = [json.loads(line) for line in path.with_suffix(".jsonl").read_text("utf-8").splitlines()]
     getattr(figures, name).draw(result, tmp_path / "drawn.png")
     assert (tmp_path / "drawn.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_significances_are_of_boxes_that_the_calibration_has_not_seen(figures: ModuleType) -> None:
+    lines = [json.loads(line) for line in (RESULTS / "nulls.jsonl").read_text("utf-8").splitlines()]
+    every = figures.nulls.local_z(lines)
+    even = [line for line in lines if line["number"] % 2 == 0 and line["number"] <= 118]
+    rest = [line for line in lines if line not in even and line["set"] == "default"]
+    assert len(every["as counted"]) == len(every["calibrated"]) == sum(len(line["found"]) for line in rest)
+    assert every["calibrated"].std() < every["as counted"].std()

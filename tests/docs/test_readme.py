@@ -45,10 +45,14 @@ def test_tables_are_those_of_the_last_results(tables: ModuleType, page: str) -> 
 def test_another_result_makes_another_table(tables: ModuleType, tmp_path: Path) -> None:
     for path in (ROOT / "analysis/results").glob("*.json*"):
         (tmp_path / path.name).write_text(path.read_text("utf-8"), "utf-8")
-    changed = json.loads((tmp_path / "null_experiments.json").read_text("utf-8"))
-    changed["nominal"]["claims"] = 3
-    (tmp_path / "null_experiments.json").write_text(json.dumps(changed), "utf-8")
-    assert "| 3 of 400 |" in tables.with_tables(README, tables.PAGES["README.md"], tmp_path)
+    changed = json.loads((tmp_path / "joint_nulls.json").read_text("utf-8"))
+    number = len(changed["boxes"])
+    changed["boxes"][0]["z_both"] = changed["boxes"][1]["z_both"] = 3.1
+    (tmp_path / "joint_nulls.json").write_text(json.dumps(changed), "utf-8")
+    assert f"| 2 of {number} (" in tables.with_tables(README, tables.PAGES["README.md"], tmp_path)
+    assert f" | {number} | " in tables.false_alarms(tmp_path)
+    row = tables.alarm_row("disturbed", "both", [(3.5, False), (3.2, True), (2.5, True), (0.0, True)])
+    assert [cell.split()[0] for cell in row[2:]] == ["4", "3", "3", "2", "1"], "an excess that is refused is no claim"
 
 
 def test_the_results_of_readme_fit_a_glance(tables: ModuleType) -> None:
