@@ -1,7 +1,9 @@
 """One pseudo-experiment: the whole analysis on a box whose truth is known, without report and cross-checks."""
 
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from bumphunt.calibration.whole_searches import rows_of
 from bumphunt.config import AnalysisConfig
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.keeping import Memory
-from bumphunt.pipeline.prior_answer import run_prior
+from bumphunt.pipeline.prior_answer import prior_settings, run_prior
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.verdict import reach_verdict
 from bumphunt.pipeline.windows import search_window
@@ -24,6 +26,8 @@ class ExperimentResult(Result):
     background estimate; ``searched`` (searched windows × cuts, 6) are the uncalibrated ones, as in
     :class:`bumphunt.calibration.whole_searches.WholeSearches`, ``n_searched`` the events in the searched range and
     ``features`` what the score saw; ``masses`` (3,) and ``n_signal`` are the truth, empty and 0 without signal.
+    ``z_prior`` is the uncalibrated global significance of the prior-assisted search, NaN where there was none, and
+    ``prior_settings`` what it depends on.
     """
 
     number: int
@@ -38,6 +42,8 @@ class ExperimentResult(Result):
     n_searched: int
     features: tuple[str, ...]
     seconds: float
+    z_prior: float = math.nan
+    prior_settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def verified(self) -> bool:
@@ -86,4 +92,6 @@ def analyse_box(
         n_searched=len(search.mjj),
         features=search.features,
         seconds=time.perf_counter() - start,
+        z_prior=math.nan if prior is None or prior.findings is None else round(prior.findings.z_global, 5),
+        prior_settings={} if prior is None else prior_settings(search),
     )

@@ -100,13 +100,17 @@ def searches_of(
     rows = [each.searched for each in results if len(each.searched)]
     if not rows:
         return None
-    return whole_searches(
+    made = whole_searches(
         {kind: rows},
         config=config,
         features=results[0].features,
         n_events=float(np.mean([each.n_searched for each in results])),
         seed=seed,
     )
+    by_prior = [each for each in results if np.isfinite(each.z_prior)]
+    if not by_prior:
+        return made
+    return made.with_prior({kind: np.array([each.z_prior for each in by_prior])}, by_prior[0].prior_settings)
 
 
 def summarise_injections(results: Sequence[ExperimentResult]) -> InjectionSummary:

@@ -5,12 +5,16 @@ Two kinds of pseudo-data are needed, since neither is exact: *permuted* gives ma
 features of any event, which is right only where all features together are independent of the mass; *smooth* gives them
 those of events of neighbouring mass, which keeps what follows the mass and a little of any resonance. In each window
 and cut the null that leaves less of the significance counts.
+
+The prior-assisted search is repeated on the same pseudo-data. Permuted ones say only whether its own permutations of
+the masses are right where nothing follows the mass, which they are by construction; smooth ones say how far they are
+where something does.
 """
 
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +24,8 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.null import Null, NullPoint
+from bumphunt.pipeline.prior_answer import permuted_significance, prior_settings, reason_against
+from bumphunt.pipeline.prior_null import null_of_searches
 from bumphunt.pipeline.search import Search, prepare_search
 from bumphunt.pipeline.small_files import least_leaf, selected_background
 from bumphunt.pipeline.windows import search_window
@@ -48,6 +54,8 @@ class WholeSearches(Result):
     ``n_events`` is the mean number of searched events, ``features`` what the score saw, ``settings`` what else decides,
     with its hash; ``found`` holds for each kind of pseudo-data an array (rows, 6), a row for each window and cut that
     was searched: number of the search, low and high end of the window in GeV, cut, events in the window, z.
+    ``prior`` holds the global significances of the prior-assisted search by permutations, (searches,) for each kind,
+    and ``prior_settings`` what they depend on; both are empty where it was not repeated.
     """
 
     format: int
@@ -57,6 +65,8 @@ class WholeSearches(Result):
     settings_sha256: str
     seed: int
     found: dict[str, FloatArray]
+    prior: dict[str, FloatArray] = field(default_factory=dict)
+    prior_settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def n_searches(self) -> int:
@@ -74,7 +84,11 @@ class WholeSearches(Result):
             )
             for kind, rows in self.found.items()
         ]
-        return nulls[0].beside(*nulls[1:])
+        return replace(nulls[0].beside(*nulls[1:]), of_prior=null_of_searches(self.prior))
+
+    def with_prior(self, found: dict[str, FloatArray], settings: dict[str, Any]) -> "WholeSearches":
+        """Return the same beside searches by the prior-assisted one, global significances (searches,) by kind."""
+        return replace(self, prior=found, prior_settings=settings)
 
     def check(self, search: Search, *, name: str) -> None:
         """Refuse to calibrate a search that is not the one these were made for; ``name`` is that of the file.
@@ -87,6 +101,8 @@ class WholeSearches(Result):
         config = search.tasks[0].config
         wanted = decisive_settings(config, len(search.mjj))
         difference = _first_difference(self.settings, wanted)
+        if difference is None and self.prior and "prior" in config.searches:
+            difference = _first_difference(self.prior_settings, prior_settings(search), name="prior")
         if difference is not None:
             key, then, now = difference
             raise InputError(
@@ -107,10 +123,11 @@ class WholeSearches(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NullSearch:
-    """One search of pseudo-data: which kind, which number, of which events in which bins."""
+    """One search of pseudo-data: which kind, which number, by which search, of which events in which bins."""
 
     kind: str
     number: int
+    by: str
     events: BlindEvents
     edges: FloatArray
     config: AnalysisConfig
@@ -118,7 +135,7 @@ class NullSearch:
 
 
 def null_searches(search: Search, *, number: int, seed: int) -> list[NullSearch]:
-    """Return ``number`` searches of each kind of pseudo-data of the searched events.
+    """Return ``number`` searches of each kind of pseudo-data of the searched events, by all declared that apply.
 
     Raises
     ------
@@ -135,15 +152,26 @@ def null_searches(search: Search, *, number: int, seed: int) -> list[NullSearch]
     # the windows are those of the data, wherever the range of the pseudo-data would end
     fixed = {"low": float(search.edges[0]), "high": float(search.edges[-1]) * (1.0 + 1e-9)}
     config = config.model_copy(update={"search": config.search.model_copy(update=fixed)})
+    declared = [by for by in ("cwola", "prior") if by in config.searches]
+    if "prior" in declared and reason_against(search) is not None:
+        declared.remove("prior")
     return [
-        NullSearch(kind=kind, number=each, events=search.events, edges=search.edges, config=config, seed=seed)
+        NullSearch(kind=kind, number=each, by=by, events=search.events, edges=search.edges, config=config, seed=seed)
         for each in range(number)
         for kind in KINDS
+        for by in declared
     ]
 
 
 def run_null_search(task: NullSearch) -> FloatArray:
-    """Make the pseudo-data and search them; return a row for each window and cut, as in :class:`WholeSearches`."""
+    """Make the pseudo-data and search them.
+
+    Returns
+    -------
+    array
+        A row for each window and cut, as in :class:`WholeSearches`; of the prior-assisted search its global
+        significance, shape (1,).
+    """
     settings = task.config.search
     rng = generator(task.seed, "calibration", KINDS.index(task.kind), task.number)
     windows = settings.windows or [
@@ -161,6 +189,8 @@ def run_null_search(task: NullSearch) -> FloatArray:
     )
     own = integer_seed(task.seed, "calibration search", KINDS.index(task.kind), task.number)
     search = prepare_search(box, task.config, own)
+    if task.by == "prior":
+        return np.array([round(permuted_significance(search), 5)])
     return rows_of([found for window in search.tasks for found in search_window(window).results], number=task.number)
 
 

@@ -42,7 +42,7 @@ def stage_costs(
     claim : bool
         Count the fit of the masses and the search for further signals, which only an excess asks for.
     calibration : int
-        Whole searches of either kind of pseudo-data.
+        Whole searches of either kind of pseudo-data, by each declared search.
     """
 
     def cost(stage: str, events: int) -> float:
@@ -53,13 +53,17 @@ def stage_costs(
     latent = config.vae.enabled and config.latent.enabled
     networks = config.vae.enabled + config.autoencoder.enabled + latent
     scan = n_windows * trainings * cost("training", n_searched)
-    again = {"calibration": 2 * calibration * (scan + cost("spectrum", n_searched))} if calibration else {}
+    assisted = "prior" in config.searches and n_searched >= LEAST_EVENTS
+    # each makes its pseudo-data anew
+    repeated = scan + cost("spectrum", n_searched)
+    if assisted:
+        repeated += cost("prior", n_searched) + cost("spectrum", n_searched)
     return {
         "events": cost("events", n_events),
         "spectrum": cost("spectrum", n_searched),
-        **again,
+        **({"calibration": 2 * calibration * repeated} if calibration else {}),
         "scan": scan,
-        **({"prior": cost("prior", n_searched)} if "prior" in config.searches and n_searched >= LEAST_EVENTS else {}),
+        **({"prior": cost("prior", n_searched)} if assisted else {}),
         "masses": cost("masses", n_searched) if claim else 0.2,
         # about half of the windows are near what was claimed and looked at again, one or two with all repeats
         "further_signals": 0.5 * scan * min(1.0, FIRST_LOOK / config.cwola.repeats + 0.15)

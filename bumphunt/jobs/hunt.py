@@ -200,7 +200,8 @@ def hunt(
         Show a progress bar.
     calibration : int or path, optional
         Calibrate significances on these events: by so many whole searches, training included, of pseudo-data of either
-        kind (:mod:`bumphunt.calibration.whole_searches`), or by a file of them; the measured surface otherwise.
+        kind (:mod:`bumphunt.calibration.whole_searches`) by each declared search, or by a file of them; what was
+        measured on simulated boxes otherwise.
 
     Returns
     -------

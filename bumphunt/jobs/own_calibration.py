@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bumphunt.calibration.whole_searches import (
     FORMAT,
+    NullSearch,
     WholeSearches,
     null_searches,
     run_null_search,
@@ -17,6 +20,7 @@ from bumphunt.files import file_sha256, reason
 from bumphunt.jobs.requests import Calibration, Request
 from bumphunt.pipeline.keeping import Keeper, Watch
 from bumphunt.pipeline.null import Null
+from bumphunt.pipeline.prior_answer import prior_settings
 from bumphunt.pipeline.search import Search
 
 FILE = "calibration.json"
@@ -49,7 +53,7 @@ class OwnCalibration:
 
     def _measured(self, search: Search, number: int, keeper: Keeper) -> WholeSearches:
         tasks = null_searches(search, number=number, seed=self.asked.seed)
-        names = [f"null_{task.kind}_{task.number:04d}" for task in tasks]
+        names = [_name(task) for task in tasks]
         found = {name: kept["rows"] for name in names if (kept := keeper.kept(name)) is not None}
         missing = [place for place, name in enumerate(names) if name not in found]
         with self.watch("calibration", len(tasks), done=len(found)) as advance:
@@ -58,13 +62,25 @@ class OwnCalibration:
                 name = names[missing[index]]
                 found[name] = keeper.keep(name, lambda rows=rows: {"rows": rows})["rows"]  # type: ignore[misc]
                 advance()
-        by_kind: dict[str, list[Any]] = {}
+        parts: dict[str, dict[str, list[Any]]] = {"cwola": {}, "prior": {}}
         for task, name in zip(tasks, names, strict=True):
-            by_kind.setdefault(task.kind, []).append(found[name])
-        config = search.tasks[0].config
-        return whole_searches(
-            by_kind, config=config, features=search.features, n_events=float(len(search.mjj)), seed=self.asked.seed
+            parts[task.by].setdefault(task.kind, []).append(found[name])
+        made = whole_searches(
+            parts["cwola"],
+            config=search.tasks[0].config,
+            features=search.features,
+            n_events=float(len(search.mjj)),
+            seed=self.asked.seed,
         )
+        if not parts["prior"]:
+            return made
+        of_prior = {kind: np.concatenate(z) for kind, z in parts["prior"].items()}
+        return made.with_prior(of_prior, prior_settings(search))
+
+
+def _name(task: NullSearch) -> str:
+    """Return the name by which a search is kept; those of the search without a prior had theirs before."""
+    return f"null_{'prior_' if task.by == 'prior' else ''}{task.kind}_{task.number:04d}"
 
 
 def request_of(asked: Calibration | None) -> dict[str, Any]:
@@ -114,6 +130,9 @@ def load_searches(path: str | Path) -> WholeSearches:
         for kind, rows in found.found.items():
             if rows.ndim != 2 or rows.shape[1] != 6 or len(rows) == 0:
                 raise TypeError(f"found.{kind} is not an array of six columns")
+        for kind, z in found.prior.items():
+            if z.ndim != 1:
+                raise TypeError(f"prior.{kind} is not a list of significances")
         found.null()
     except (TypeError, KeyError, ValueError, IndexError) as error:
         raise InputError(f"{where} is damaged: {as_line(error, length=120)}; calibrate again") from error

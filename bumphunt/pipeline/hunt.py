@@ -140,6 +140,8 @@ def hunt_events(
             null = hooks.calibrate(search, keeper)
             search = search.with_null(null)
             found.update(null.to_dict())
+            if null.of_prior is not None:
+                found["prior"] = null.of_prior.to_dict()
     with clock.stage("scan") as found:
         outcomes = scan(search)
     prior = None
@@ -147,7 +149,7 @@ def hunt_events(
         with clock.stage("prior") as found:
             prior = run_prior(search, keeper=keeper, workers=workers)
             if hooks.calibrate is not None:
-                prior = prior.beside_a_calibration()
+                prior = prior.calibrated_by(search.tasks[0].null.of_prior)
             found.update(prior.summary())
     with clock.stage("masses") as found:
         verdict = reach_verdict(search, outcomes, prior=prior, threads=workers.number, n_events=n_events)

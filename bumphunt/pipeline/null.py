@@ -55,6 +55,8 @@ class Null:
         Whole searches without signal behind it.
     others : tuple of Null
         Nulls of the same search made in other ways; where they differ, that counts which leaves less.
+    of_prior : Null, optional
+        That of the prior-assisted search, where it was repeated on the same pseudo-data.
     """
 
     method: str
@@ -63,6 +65,7 @@ class Null:
     width: float = 1.0
     n_searches: int = 0
     others: tuple["Null", ...] = ()
+    of_prior: "Null | None" = None
 
     def beside(self, *others: "Null") -> "Null":
         """Return a null of this and others, of which that counts which leaves less of a significance."""

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,10 @@ from bumphunt.errors import NotSearchedError
 from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.execution import ALONE, Workers
 from bumphunt.masses.acceptance import Select
+from bumphunt.masses.hypotheses import known_features
 from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.final_state import is_dijet
-from bumphunt.pipeline.keeping import Arrays, Keeper
+from bumphunt.pipeline.keeping import Arrays, Keeper, Memory
 from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.ordinary_events import LEFT_OUT
 from bumphunt.pipeline.prior_null import NOT_REPEATED, calibrated, not_tested, prior_null
@@ -60,9 +62,17 @@ class PriorAnswer:
         """Significance over all its windows and hypotheses, calibrated."""
         return float("nan") if self.findings is None else calibrated(self.findings.z_global, self.null)
 
-    def beside_a_calibration(self) -> "PriorAnswer":
-        """Return the same, saying that a calibration of the other search on the file's own events is none of it."""
-        return self if self.findings is None else replace(self, said=(*self.said, NOT_REPEATED))
+    def calibrated_by(self, own: Null | None) -> "PriorAnswer":
+        """Return the same, its significance calibrated by whole searches of the file's own pseudo-data.
+
+        None says that a calibration repeated the other search only: the null stays as it is, and a sentence says so.
+        """
+        if self.findings is None:
+            return self
+        if own is None:
+            return replace(self, said=(*self.said, NOT_REPEATED))
+        elsewhere = not_tested(len(self.findings.selected))
+        return replace(self, null=own, said=tuple(each for each in self.said if each not in elsewhere))
 
     def summary(self) -> dict[str, float | int | str]:
         """Return what the result file says of the stage."""
@@ -120,6 +130,12 @@ def run_prior(search: Search, *, keeper: Keeper, workers: Workers = ALONE) -> Pr
         return _left_out(error)
 
 
+def permuted_significance(search: Search) -> float:
+    """Return the global significance by permutations alone, NaN where the prior-assisted search does not apply."""
+    found = run_prior(search, keeper=Memory()).findings
+    return float("nan") if found is None else found.z_global
+
+
 def _left_out(reason: object) -> PriorAnswer:
     return PriorAnswer(findings=None, said=(f"the prior-assisted search was left out: {reason}",))
 
@@ -173,6 +189,20 @@ def request_of(search: Search) -> PriorRequest:
 def prepare_for(search: Search) -> PreparedPrior:
     """Train the score for the windows of a search in which signal is simulated."""
     return request_of(search).prepare()
+
+
+def prior_settings(search: Search) -> dict[str, Any]:
+    """Return what the significance of the prior-assisted search depends on beside the windows, as plain data."""
+    config = search.tasks[0].config
+    response = response_named(config.masses.response)
+    seen = [name for name in known_features(response.table) if name in search.events.columns]
+    declared = dataclasses.asdict(_settings(config))
+    allowed = declared.pop("features")
+    features = [name for name in seen if allowed is None or name in allowed]
+    found: dict[str, Any] = json.loads(
+        json.dumps({"features": features, "response": response.sha256, "declared": declared})
+    )
+    return found
 
 
 def _settings(config: AnalysisConfig) -> PriorSettings:

@@ -1,24 +1,34 @@
 """What the prior-assisted search says without signal: the width of its significance by permutations, where measured.
 
 Permutations of the masses are exact where no feature knows the mass. Whole searches of signal-free simulated boxes,
-training included, say how far that holds.
+training included, say how far that holds; whole searches of a file's own pseudo-data take their place on request.
 """
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bumphunt.pipeline.null import Null
+
+FloatArray = npt.NDArray[np.float64]
 
 NULL = "prior_null.json"
 
 TIMES_TESTED = 2.0
 """How many times more or fewer events than the tests had may be searched without a word."""
 
-NOT_REPEATED = "the calibration on these events is of the search without simulated signal; the other one keeps its own"
+LEAST_REPEATED = 10
+"""Whole searches of a kind of pseudo-data from which a width is measured at all."""
+
+NOT_REPEATED = (
+    "the calibration is of the search without simulated signal alone; the prior-assisted one keeps its own: "
+    "--calibration N repeats both"
+)
 
 
 @cache
@@ -55,7 +65,34 @@ def calibrated(z_permuted: float, null: Null) -> float:
 
     Examples
     --------
-    >>> calibrated(4.0, Null(method="by hand", mean=0.2, width=1.25))
-    3.04
+    >>> null = Null(method="by hand", mean=0.2, width=1.25)
+    >>> calibrated(4.0, null), calibrated(4.0, null.beside(Null(method="wider", width=2.0)))
+    (3.04, 2.0)
     """
-    return min(z_permuted, (z_permuted - max(null.mean, 0.0)) / max(null.width, 1.0))
+    kinds = (null, *null.others)
+    return min(z_permuted, *((z_permuted - max(each.mean, 0.0)) / max(each.width, 1.0) for each in kinds))
+
+
+def null_of_searches(found: Mapping[str, FloatArray]) -> Null | None:
+    """Return the null of repeated searches, None where they are too few of a kind.
+
+    Parameters
+    ----------
+    found : mapping of arrays of shape (searches,)
+        Global significances by permutations, for each kind of pseudo-data; NaN where there was no search. Of several
+        kinds that counts which leaves less.
+    """
+    kinds = {kind: z[np.isfinite(z)] for kind, z in found.items()}
+    fewest = min((len(z) for z in kinds.values()), default=0)
+    if fewest < LEAST_REPEATED:
+        return None
+    nulls = [
+        Null(
+            method=f"permutations of the masses; {len(z)} whole searches of this kind of file ({kind})",
+            mean=float(z.mean()),
+            width=float(z.std(ddof=1)),
+            n_searches=fewest,
+        )
+        for kind, z in kinds.items()
+    ]
+    return nulls[0].beside(*nulls[1:])

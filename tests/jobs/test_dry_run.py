@@ -67,10 +67,13 @@ def test_more_workers_shorten_the_windows_alone():
 
 def test_a_calibration_costs_its_searches():
     sizes = {"n_events": 10**5, "n_searched": 50_000, "n_windows": 10}
-    plain, more = (stage_costs(AnalysisConfig(), **sizes, calibration=number) for number in (0, 20))
-    assert "calibration" not in plain
-    assert 40 * plain["scan"] < more["calibration"] < 45 * plain["scan"]
-    assert expected_seconds(more, workers=2) < 0.6 * expected_seconds(more, workers=1)
+    for searches in (["cwola"], ["cwola", "prior"]):
+        config = AnalysisConfig(searches=searches)
+        plain, more = (stage_costs(config, **sizes, calibration=number) for number in (0, 20))
+        assert "calibration" not in plain
+        once = plain["scan"] + plain.get("prior", 0.0)
+        assert 40 * once < more["calibration"] < 45 * once
+        assert expected_seconds(more, workers=2) < 0.6 * expected_seconds(more, workers=1)
 
 
 def test_the_bar_of_a_run_reaches_its_end(capsys):

@@ -1,19 +1,24 @@
 """A file calibrated by itself: whole searches of pseudo-data, used again only where they fit, and kept when stopped."""
 
 import json
+import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import bumphunt
 from bumphunt.calibration import whole_searches as module
+from bumphunt.calibration.summary import searches_of
 from bumphunt.calibration.whole_searches import null_points
 from bumphunt.config import config_from_dict
 from bumphunt.errors import InputError
 from bumphunt.jobs import own_calibration
 from bumphunt.jobs.calibrate import CalibrationPlan, calibrate
-from bumphunt.jobs.requests import RunOptions
+from bumphunt.jobs.own_calibration import searches_for
+from bumphunt.jobs.requests import Request, RunOptions
 from bumphunt.jobs.run import run_analysis
+from bumphunt.pipeline.keeping import Memory, unwatched
 from bumphunt.statistics import z_from_p
 
 CONFIG = {
@@ -75,6 +80,144 @@ def test_pseudo_data_hold_no_resonance(table):
         rows = module.run_null_search(task)
         assert rows[:, 1].tolist() == [each.window.low for each in search.tasks], "windows are those of the data"
         assert np.abs(rows[:, 5]).max() < 4
+
+
+@pytest.fixture(scope="module")
+def both(table):
+    """A search by both, of which the prior's is a number that the pseudo-data decide."""
+    cwola = {"folds": 2, "repeats": 1, "max_iter": 1}
+    config = config_from_dict({**CONFIG, "searches": ["cwola", "prior"], "cwola": cwola})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "reason_against", lambda _: None)
+        patch.setattr(module, "permuted_significance", lambda search: float(search.mjj.mean() - 3_000.0) / 100.0)
+        yield module.prepare_search(bumphunt.events.drop_truth(table), config, 1), config
+
+
+def calibration_of(search, config, keeper=None, *, number=10):
+    own = own_calibration.OwnCalibration(
+        asked=Request.of(config, 3, 1, RunOptions(calibration=number)), watch=unwatched
+    )
+    return own(search, keeper or Memory()), own.searches
+
+
+class Folder(Memory):
+    """Keeps what it is given."""
+
+    def __init__(self, found=()):
+        self.found = dict(found)
+
+    def keep(self, name, make):
+        self.found[name] = make()
+        return self.found[name]
+
+    def kept(self, name):
+        return self.found.get(name)
+
+
+@pytest.fixture(scope="module")
+def repeated(both):
+    """The null of both, what it was made of, what was kept, and how often each set of pseudo-data was searched."""
+    seen = {}
+    real = module.prepare_search
+
+    def prepared(box, config, seed):
+        search = real(box, config, seed)
+        seen.setdefault((seed, round(float(box["mjj"].sum()), 3), round(float(box["mj1"].iloc[0]), 3)), []).append(box)
+        return search
+
+    folder = Folder()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "prepare_search", prepared)
+        null, searches = calibration_of(*both, folder)
+    return null, searches, folder, [len(boxes) for boxes in seen.values()]
+
+
+def test_both_searches_are_repeated_on_the_same_pseudo_data(repeated):
+    null, searches, folder, seen = repeated
+    assert seen == [2] * 20
+    assert sorted(folder.found) == sorted(
+        f"null_{by}{kind}_{number:04d}" for by in ("", "prior_") for kind in module.KINDS for number in range(10)
+    )
+    z = {kind: [folder.found[f"null_prior_{kind}_{n:04d}"]["rows"][0] for n in range(10)] for kind in module.KINDS}
+    assert {kind: found.tolist() for kind, found in searches.prior.items()} == z
+    of_prior = null.of_prior
+    assert [each.mean for each in (of_prior, *of_prior.others)] == pytest.approx([np.mean(z[k]) for k in module.KINDS])
+    assert of_prior.width == pytest.approx(np.std(z["permuted"], ddof=1))
+    assert of_prior.tested_to == pytest.approx(z_from_p(3 / 11))
+    assert null.points
+    again = module.WholeSearches.from_dict(json.loads(json.dumps(searches.to_dict())))
+    assert again.null() == null
+
+
+def test_one_search_that_was_stopped_goes_on_beside_the_other(both, repeated, monkeypatch):
+    first, _, folder, _ = repeated
+    # as a calibration from before left them
+    old = {name: found for name, found in folder.found.items() if "prior" not in name}
+    again = []
+    real = own_calibration.run_null_search
+    monkeypatch.setattr(own_calibration, "run_null_search", lambda task: again.append(task.by) or real(task))
+    second, _ = calibration_of(*both, Folder(old))
+    assert again == ["prior"] * 20
+    assert second == first
+
+
+def test_a_file_without_the_prior_calibrates_the_other_search_alone(both, repeated, tmp_path):
+    search, config = both
+    null, searches, *_ = repeated
+    content = {"searches": searches.to_dict()}
+    path = tmp_path / "calibration.json"
+
+    def by_file(changes=()):
+        path.write_text(json.dumps({"searches": {**content["searches"], **dict(changes)}}))
+        return calibration_of(search, config, number=path)[0]
+
+    assert by_file() == null
+    for key in ("prior", "prior_settings"):
+        content["searches"].pop(key)
+    alone = by_file()
+    assert alone.of_prior is None
+    assert alone.points == null.points
+    settings, z = searches.prior_settings, {"smooth": [0.5] * 12}
+    assert by_file({"prior": z, "prior_settings": settings}).of_prior.mean == 0.5
+    other = {**settings, "declared": {**settings["declared"], "permutations": 7}}
+    with pytest.raises(InputError, match=r"with prior\.declared\.permutations 7, and this search has 500"):
+        by_file({"prior": z, "prior_settings": other})
+    with pytest.raises(InputError, match=r"is damaged: .*prior"):
+        by_file({"prior": {"smooth": [[0.5]]}, "prior_settings": settings})
+    # one that does not ask for the prior has no use for it
+    only = config.model_copy(update={"searches": ["cwola"]})
+    path.write_text(json.dumps({"searches": {**searches.to_dict(), "prior_settings": other}}))
+    assert searches_for(module.prepare_search(search.events, only, 1), path).null().points == null.points
+
+
+def test_a_search_that_does_not_apply_is_not_repeated(both, monkeypatch):
+    search, _ = both
+    by = {task.by for task in module.null_searches(search, number=10, seed=1)}
+    monkeypatch.setattr(module, "reason_against", lambda _: "too few")
+    assert (by, {task.by for task in module.null_searches(search, number=10, seed=1)}) == (
+        {"cwola", "prior"},
+        {"cwola"},
+    )
+
+
+def test_boxes_of_calibrate_hold_both_searches(both, repeated):
+    search, config = both
+    _, searches, *_ = repeated
+    z = [0.5, math.nan, -1.0]
+    results = [
+        SimpleNamespace(
+            searched=searches.found["smooth"][:2],
+            n_searched=len(search.mjj),
+            features=search.features,
+            z_prior=each,
+            prior_settings={"of": "these"} if each == each else {},
+        )
+        for each in z
+    ]
+    found = searches_of(results, kind="subsample", config=config, seed=1)
+    assert found.prior["subsample"].tolist() == [0.5, -1.0]
+    assert found.prior_settings == {"of": "these"}
+    assert searches_of(results[1:2], kind="subsample", config=config, seed=1).prior == {}
 
 
 def test_a_stopped_run_repeats_no_search(table, tmp_path, monkeypatch):

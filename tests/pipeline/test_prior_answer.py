@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bumphunt.calibration.whole_searches import null_searches, run_null_search
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, drop_truth
@@ -26,7 +27,7 @@ from bumphunt.pipeline.prior_answer import (
     run_prior,
     stored_findings,
 )
-from bumphunt.pipeline.prior_null import NOT_REPEATED, calibrated, not_tested, prior_null
+from bumphunt.pipeline.prior_null import NOT_REPEATED, calibrated, not_tested, null_of_searches, prior_null
 from bumphunt.pipeline.prior_windows import HypothesisSelections, PriorSettings, excess_elsewhere
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.verdict import reach_verdict
@@ -155,20 +156,64 @@ def test_findings_are_kept_and_not_searched_again(table, found) -> None:
     assert alone.search == "cwola"
 
 
-def test_a_calibration_on_these_events_is_not_said_to_be_of_the_prior(table, monkeypatch) -> None:
+def test_a_calibration_on_these_events_is_of_the_prior_where_it_repeated_it(table, monkeypatch) -> None:
     class StoppedError(Exception):
         pass
 
     def verdict(*_: Any, prior: PriorAnswer, **__: Any) -> Any:
-        raise StoppedError(prior.said)
+        raise StoppedError(prior)
 
     monkeypatch.setattr("bumphunt.pipeline.hunt.scan_windows", lambda *_, **__: [])
     monkeypatch.setattr("bumphunt.pipeline.hunt.reach_verdict", verdict)
-    config, own = config_from_dict(CHEAP), Null(method="m", n_searches=20)
-    for calibrate, told in ((None, 0), (lambda *_: own, 1)):
+    monkeypatch.setattr(prior_answer, "not_tested", lambda _: ("not tested here",))
+    kept: dict[str, Any] = {}
+
+    class Folder(Memory):
+        def keep(self, name: str, make: Any) -> Any:
+            return kept.setdefault(name, None) or kept.update({name: make()}) or kept[name]
+
+    def answer(own: Null | None) -> PriorAnswer:
+        hooks = Hooks(keeper=Folder(), calibrate=None if own is None else lambda *_: own)
         with pytest.raises(StoppedError) as stopped:
-            hunt_events(drop_truth(table), config, seed=1, hooks=Hooks(calibrate=calibrate))
-        assert stopped.value.args[0].count(NOT_REPEATED) == told
+            hunt_events(drop_truth(table), config_from_dict(CHEAP), seed=1, hooks=hooks)
+        found = stopped.value.args[0]
+        assert isinstance(found, PriorAnswer)
+        return found
+
+    plain, one = answer(None), answer(Null(method="m", n_searches=20))
+    assert plain.said == ("not tested here",)
+    assert one.said == ("not tested here", NOT_REPEATED)
+    assert (one.null, one.z_global) == (plain.null, plain.z_global)
+    of_prior = Null(method="p", mean=0.5, width=1.25, n_searches=20)
+    both = answer(Null(method="m", n_searches=20, of_prior=of_prior))
+    assert both.said == ()
+    assert both.null == of_prior
+    assert both.findings is not None
+    assert both.z_global == pytest.approx((both.findings.z_global - 0.5) / 1.25)
+
+
+def test_pseudo_data_of_a_file_with_signal_show_the_prior_none(table, found) -> None:
+    search = prepare_search(drop_truth(table), config_from_dict(CHEAP), 1)
+    tasks = [task for task in null_searches(search, number=10, seed=1) if task.by == "prior"][:2]
+    assert [task.kind for task in tasks] == ["permuted", "smooth"]
+    z = [run_null_search(task) for task in tasks]
+    assert [each.shape for each in z] == [(1,), (1,)]
+    assert found.answers.per_search["prior"]["z_global"] > max(float(each[0]) for each in z) + 2.0
+
+
+def test_of_repeated_searches_the_kind_counts_that_leaves_less() -> None:
+    rng = np.random.default_rng(1)
+    wide, shifted = rng.normal(0.0, 1.5, 40), np.append(rng.normal(0.8, 1.0, 30), np.nan)
+    null = null_of_searches({"permuted": wide, "smooth": shifted})
+    assert null is not None
+    assert null.n_searches == 30
+    assert [each["n"] for each in null.to_dict()["nulls"]] == [30, 30]
+    by_hand = [(6.0 - max(z.mean(), 0.0)) / max(z.std(ddof=1), 1.0) for z in (wide, shifted[:-1])]
+    assert calibrated(6.0, null) == pytest.approx(min(by_hand))
+    assert by_hand[0] < by_hand[1], "the first kind is the one"
+    assert calibrated(1.0, null) == pytest.approx((1.0 - shifted[:-1].mean()) / max(shifted[:-1].std(ddof=1), 1.0))
+    assert null_of_searches({}) is None
+    assert null_of_searches({"permuted": wide, "smooth": np.append(shifted[:9], np.nan)}) is None
 
 
 def test_rows_in_another_order_give_the_same_answers(table, found) -> None:
