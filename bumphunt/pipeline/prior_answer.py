@@ -253,7 +253,8 @@ def outcome_of(search: Search, found: PriorFindings) -> tuple[WindowTask, Window
     score = ranks(found.score.astype(np.float64), ties=task.ties()[0])
     folds = fold_assignments(task.keys, folds=FOLDS, repeat=0)
     of_score = leakage(score, *task.window.sideband_halves(task.mjj), exclude=LEFT_OUT)
-    inside = found.selected & task.window.signal_region(task.mjj)
+    # on one scale the surer of two models would keep more of a strong signal, and folds would seem to disagree
+    inside = purest_in_each_fold(score, folds, found.fitted.cut_fraction) & task.window.signal_region(task.mjj)
     result = dataclasses.replace(
         found.fitted,
         z_local=found.z_local,
@@ -308,6 +309,15 @@ def prior_selection(search: Search, found: PriorFindings) -> PriorSelection:
         m_y=best.best_m_y,
         score=found.score.astype(np.float64),
     )
+
+
+def purest_in_each_fold(score: FloatArray, folds: npt.NDArray[np.integer], fraction: float) -> npt.NDArray[np.bool_]:
+    """Return which events are among the part ``fraction`` of their own fold that scores highest, (events,)."""
+    chosen = np.zeros(len(score), dtype=bool)
+    for fold in range(FOLDS):
+        rows = np.flatnonzero(folds == fold)
+        chosen[rows[np.argsort(-score[rows], kind="stable")[: max(round(fraction * len(rows)), 1)]]] = True
+    return chosen
 
 
 def fold_counts(chosen: npt.NDArray[np.bool_], folds: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:

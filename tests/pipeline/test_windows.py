@@ -9,7 +9,7 @@ from bumphunt.config import config_from_dict
 from bumphunt.events import drop_truth, feature_matrix
 from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.ordinary_events import left_out
-from bumphunt.pipeline.prior_answer import fold_counts
+from bumphunt.pipeline.prior_answer import fold_counts, purest_in_each_fold
 from bumphunt.pipeline.windows import (
     WindowOutcome,
     WindowTask,
@@ -21,6 +21,7 @@ from bumphunt.pipeline.windows import (
 from bumphunt.preprocessing.content import content_keys
 from bumphunt.preprocessing.splits import window_on_grid
 from bumphunt.scores.repeats import repeated_scores
+from bumphunt.significance.checks import fold_agreement
 from bumphunt.significance.form import form_difference
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.binning import mass_grid
@@ -188,6 +189,22 @@ def test_counts_of_folds():
     chosen = np.array([True, False, True, True, False, False])
     assert fold_counts(chosen, folds).tolist() == [1.0, 0.0, 2.0]
     assert fold_counts(np.zeros(6, dtype=bool), folds).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_folds_of_a_strong_signal_agree_though_one_model_is_surer_of_it():
+    rng = np.random.default_rng(1)
+    folds, signal = rng.integers(0, 2, 60_000), np.zeros(60_000, dtype=bool)
+    signal[:300] = True
+    region = signal | (rng.random(60_000) < 0.2)
+    score = rng.normal(0.0, 1.0, 60_000) + np.where(signal, 6.0 + 2.0 * folds, 0.0)
+    together = score >= np.sort(score)[-60]
+    assert fold_agreement(fold_counts(together & region, folds)) < 1e-6
+    apart = purest_in_each_fold(score, folds, 1e-3)
+    assert abs(apart.sum() - 60) <= 1
+    assert fold_agreement(fold_counts(apart & region, folds)) > 0.05
+    # what only one part of the data holds, as copies of events do, is still found out
+    only = purest_in_each_fold(np.where(signal & (folds == 1), 8.0, rng.normal(0.0, 1.0, 60_000)), folds, 2e-3)
+    assert fold_agreement(fold_counts(only & region, folds)) < 1e-3
 
 
 def test_copies_of_an_event_share_a_fold(task):
