@@ -14,7 +14,8 @@ Boxes hold 60 thousand background events and 300 signal events. Detectors:
 * ``three_prongs``: as it is, with signal of another decay, simulated for this study alone (seconds).
 
 Signal of ``low``, ``high``, ``groomed`` and ``nominal`` is drawn from the shipped response. One window about the true
-mass is searched, with 2 repeats of 3 folds of one tree model of 40 steps: a test of the mass fit, not of the search.
+mass is searched, by CWoLa with 2 repeats of 3 folds of one tree model of 40 steps and by the prior-assisted search:
+a test of the mass fit, not of the search. With --searches cwola there is no prior-assisted one.
 With --response own, masses are read off a response of the detector's own signal, at sixty other masses, and jets of
 background are compared with its own background, as ``bumphunt response --background`` does.
 Lines are added to analysis/results/other_simulation.jsonl; those that are there are not repeated.
@@ -113,10 +114,13 @@ def table_columns(signal: pd.DataFrame) -> list[str]:
     return [name for name in response_named("shipped").table.columns if name in signal.columns]
 
 
-def answered(box: pd.DataFrame, masses: tuple[float, float, float], *, response: str, seed: int) -> dict[str, Any]:
+def answered(
+    box: pd.DataFrame, masses: tuple[float, float, float], *, searches: list[str], response: str, seed: int
+) -> dict[str, Any]:
     """Hunt in a box about the true mass and return the answers beside the truth."""
     config = bumphunt.AnalysisConfig.model_validate(
         {
+            "searches": searches,
             "search": {"low": 2900.0, "high": 6000.0, "windows": [[0.94 * masses[0], 1.06 * masses[0]]]},
             "cwola": {"repeats": 2, "folds": 3, "members": 1, "max_iter": 40, "learning_rate": 0.1},
             "masses": {"response": response},
@@ -131,6 +135,7 @@ def answered(box: pd.DataFrame, masses: tuple[float, float, float], *, response:
     row: dict[str, Any] = {
         "z_local": round(answers.z_local, 2),
         "status": answers.status,
+        "search": answers.search,
         "masses_verified": answers.masses_verified,
         "failed": [check.name for check in found.verdict.checks if not check.passed and check.applies_to == "masses"],
         "cpu_seconds": round(time.process_time() - start, 1),
@@ -164,10 +169,11 @@ def answered(box: pd.DataFrame, masses: tuple[float, float, float], *, response:
 def summary(rows: list[dict[str, Any]]) -> str:
     """Return mean pull and coverage of the verified boxes of each detector."""
     lines = []
-    for key in dict.fromkeys((row["detector"], row["response"]) for row in rows):
-        chosen = [row for row in rows if (row["detector"], row["response"]) == key and "m_x" in row]
+    named = [((row["detector"], row["response"], row.get("searches", "cwola")), row) for row in rows]
+    for key in dict.fromkeys(key for key, _ in named):
+        chosen = [row for its, row in named if its == key and "m_x" in row]
         good = [row for row in chosen if row["masses_verified"]]
-        lines.append(f"{key[0]} ({key[1]}): {len(chosen)} fitted, {len(good)} verified")
+        lines.append(f"{' '.join(key)}: {len(chosen)} fitted, {len(good)} verified")
         for name in QUANTITIES:
             pulls = np.array([row[name]["pull"] for row in good])
             if len(pulls):
@@ -184,11 +190,13 @@ def main() -> None:
     parser.add_argument("--detectors", nargs="+", choices=DETECTORS, default=list(DETECTORS))
     parser.add_argument("--boxes", type=int, default=40, help="of each detector")
     parser.add_argument("--response", default="shipped", choices=("shipped", "own"), help="for masses.response")
+    parser.add_argument("--searches", nargs="+", default=["cwola", "prior"], choices=("cwola", "prior"))
     parser.add_argument("--minutes", type=float, default=1e6, help="no box is begun after so many")
     parser.add_argument("--result", type=Path, default=ROOT / "analysis/results/other_simulation.jsonl")
     arguments = parser.parse_args()
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT, check=True).stdout
     rows = [json.loads(line) for line in arguments.result.read_text().splitlines()] if arguments.result.exists() else []
+    searches = "+".join(arguments.searches)
     begun = time.monotonic()
     for number in range(arguments.boxes):
         for detector in arguments.detectors:
@@ -198,8 +206,8 @@ def main() -> None:
                 continue
             points = {"sharper": SHARPER, "three_prongs": (THREE_PRONGS,)}.get(detector, POINTS)
             masses = points[number % len(points)]
-            key = {"detector": detector, "response": arguments.response, "number": number}
-            known = any(all(row[name] == value for name, value in key.items()) for row in rows)
+            key = {"detector": detector, "response": arguments.response, "number": number, "searches": searches}
+            known = any(all(row.get(name, "cwola") == value for name, value in key.items()) for row in rows)
             if known or time.monotonic() - begun > 60 * arguments.minutes:
                 continue
             response = "shipped" if arguments.response == "shipped" else str(own_response(detector))
@@ -207,7 +215,7 @@ def main() -> None:
             row = {
                 **key,
                 "masses": masses,
-                **answered(box, masses, response=response, seed=number),
+                **answered(box, masses, searches=arguments.searches, response=response, seed=number),
                 "seed": 1000 + number,
                 "commit": commit.strip()[:7],
                 "config": "light: one window, 3 folds, 2 repeats, 40 steps; 60k + 300 events",
