@@ -133,9 +133,10 @@ class Null:
         if not self.others:
             return said
         every = [said, *(other.to_dict() for other in self.others)]
-        widest = max(every, key=lambda each: each["width"])
+        # with points, each window and cut has a kind of its own that counts; without, the first is the one
+        shown = max(every, key=lambda each: each["width"]) if self.points else said
         method = "; ".join(each["method"] for each in every) + "; the larger p-value counts"
-        return {**widest, "method": method, "nulls": every}
+        return {**shown, "method": method, "nulls": every}
 
 
 def null_of(config: AnalysisConfig, n_events: int) -> Null:

@@ -20,7 +20,7 @@ from bumphunt.pipeline.final_state import is_dijet
 from bumphunt.pipeline.keeping import Arrays, Keeper, Memory
 from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.ordinary_events import LEFT_OUT
-from bumphunt.pipeline.prior_null import NOT_REPEATED, calibrated, not_tested, prior_null
+from bumphunt.pipeline.prior_null import NOT_REPEATED, calibrated, not_tested, prior_null, with_decisive_first
 from bumphunt.pipeline.prior_search import (
     PreparedPrior,
     PriorFindings,
@@ -72,6 +72,7 @@ class PriorAnswer:
         if own is None:
             return replace(self, said=(*self.said, NOT_REPEATED))
         elsewhere = not_tested(len(self.findings.selected))
+        own = with_decisive_first(own, self.findings.z_global)
         return replace(self, null=own, said=tuple(each for each in self.said if each not in elsewhere))
 
     def summary(self) -> dict[str, float | int | str]:

@@ -6,6 +6,7 @@ training included, say how far that holds; whole searches of a file's own pseudo
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -69,8 +70,19 @@ def calibrated(z_permuted: float, null: Null) -> float:
     >>> calibrated(4.0, null), calibrated(4.0, null.beside(Null(method="wider", width=2.0)))
     (3.04, 2.0)
     """
-    kinds = (null, *null.others)
-    return min(z_permuted, *((z_permuted - max(each.mean, 0.0)) / max(each.width, 1.0) for each in kinds))
+    return min(z_permuted, *(_left(z_permuted, each) for each in (null, *null.others)))
+
+
+def with_decisive_first(null: Null, z_permuted: float) -> Null:
+    """Return the same null, the kind of pseudo-data that leaves least of this significance before the others."""
+    first, *others = sorted(
+        (replace(each, others=()) for each in (null, *null.others)), key=lambda each: _left(z_permuted, each)
+    )
+    return first.beside(*others)
+
+
+def _left(z_permuted: float, null: Null) -> float:
+    return (z_permuted - max(null.mean, 0.0)) / max(null.width, 1.0)
 
 
 def null_of_searches(found: Mapping[str, FloatArray]) -> Null | None:

@@ -27,7 +27,14 @@ from bumphunt.pipeline.prior_answer import (
     run_prior,
     stored_findings,
 )
-from bumphunt.pipeline.prior_null import NOT_REPEATED, calibrated, not_tested, null_of_searches, prior_null
+from bumphunt.pipeline.prior_null import (
+    NOT_REPEATED,
+    calibrated,
+    not_tested,
+    null_of_searches,
+    prior_null,
+    with_decisive_first,
+)
 from bumphunt.pipeline.prior_windows import HypothesisSelections, PriorSettings, excess_elsewhere
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.verdict import reach_verdict
@@ -212,6 +219,10 @@ def test_of_repeated_searches_the_kind_counts_that_leaves_less() -> None:
     assert calibrated(6.0, null) == pytest.approx(min(by_hand))
     assert by_hand[0] < by_hand[1], "the first kind is the one"
     assert calibrated(1.0, null) == pytest.approx((1.0 - shifted[:-1].mean()) / max(shifted[:-1].std(ddof=1), 1.0))
+    for z, first, second in ((6.0, null, null.others[0]), (1.0, null.others[0], null)):
+        shown = with_decisive_first(null, z).to_dict()
+        assert (shown["width"], shown["mean"]) == (round(first.width, 4), round(first.mean, 4))
+        assert [each["width"] for each in shown["nulls"]] == [round(each.width, 4) for each in (first, second)]
     assert null_of_searches({}) is None
     assert null_of_searches({"permuted": wide, "smooth": np.append(shifted[:9], np.nan)}) is None
 
