@@ -35,7 +35,7 @@ def selected_spectrum(folder: Path) -> dict[str, Any]:
     """Return the selected spectrum of a finished run, with what it was made by."""
     result = AnalysisResult.from_dict(json.loads((folder / "result.json").read_text("utf-8")))
     products = Products.from_dict(json.loads((folder / "products.json").read_text("utf-8")))
-    best = products.scan.best_window
+    best = products.scan.best_spectrum
     if best is None or best.fit is None:
         raise SystemExit(f"{folder}: no window was searched in this run; give a run of the black box")
     given = result.answers.m_resonance is not None and products.mass_fit is not None
@@ -49,6 +49,7 @@ def selected_spectrum(folder: Path) -> dict[str, Any]:
         "sha256": result.input["sha256"],
         "cut_fraction": best.cut_fraction,
         "z_local": best.z_local,
+        "search": result.answers.search,
         "z_global": result.answers.z_global,
         "fit": best.fit.to_dict(),
         "mass_fit": products.mass_fit.to_dict() if given and products.mass_fit is not None else None,
@@ -57,7 +58,9 @@ def selected_spectrum(folder: Path) -> dict[str, Any]:
 
 def draw_selected(stored: dict[str, Any], path: Path) -> None:
     """Draw the selected spectrum of the black box."""
-    mass_fit = None if stored["mass_fit"] is None else MassFit.from_dict(stored["mass_fit"])
+    # masses are fitted to what the finder selected; the spectrum is of the search that learns from the data alone
+    other = stored["mass_fit"] is None or stored.get("search", "cwola") != "cwola"
+    mass_fit = None if other else MassFit.from_dict(stored["mass_fit"])
     with style():
         figure, _ = spectrum(
             SpectrumFit.from_dict(stored["fit"]), title=f"{100 * stored['cut_fraction']:g} % most anomalous events",

@@ -130,7 +130,8 @@ def cwola_quality(results: Path) -> str:
         f"{size} background ({one['signal_in_region']} signal in {one['background_in_region'] / 1e3:.0f} k)"
         for size, one in (("300 k", small), ("1 M", large))
     ]
-    return table(["max SIC (at more than 25 background events)", *columns], rows)
+    told = f"max SIC at more than 25 background events, median of {small['cwola4']['trainings']} trainings"
+    return table([f"{told} ({small['cwola4_noise10']['trainings']} with noise)", *columns], rows)
 
 
 def with_error(value: float, error: float) -> str:
@@ -211,7 +212,7 @@ def summary(results: Path) -> str:
             "`make power`",
         ],
         [
-            "significance improvement of the score, S/B = 0.64 %, 1 M events (version 0.1)",
+            "significance improvement of the score, S/B = 0.64 %, 1 M events",
             f"{quality['cwola4']['max_sic'][0]:.1f} (supervised {quality['supervised4']['max_sic'][0]:.1f})",
             "`make cwola-quality`",
         ],

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bumphunt.plots.marks import mass_axis, p_text, status_label, tail_probability
 from bumphunt.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, legend_above, one_panel, plain
-from bumphunt.results import CrossCheck, HypothesisMap, ScanResult, WindowResult
+from bumphunt.results import CrossCheck, HypothesisMap, HypothesisScan, ScanResult, WindowResult
 from bumphunt.results.rounding import mass_text
 
 SMALLEST = 1e-60
@@ -21,7 +21,12 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 
 
 def scan(
-    result: ScanResult, *, ax: Axes | None = None, status: str = "", variable: str | None = None
+    result: ScanResult,
+    *,
+    ax: Axes | None = None,
+    status: str = "",
+    variable: str | None = None,
+    prior: Sequence[HypothesisScan] = (),
 ) -> tuple[Figure, Axes]:
     """Draw the local p-value against the middle of the window, one line per cut, and write the global one.
 
@@ -37,6 +42,9 @@ def scan(
         What the data are, above the figure, on the right.
     variable : str
         Short label of the mass axis; by default the name of the mass that the result knows.
+    prior : sequence of HypothesisScan
+        Windows of the prior-assisted search (``products.hypothesis_scans``), drawn as a line of its own: the most
+        significant of some hundred hypotheses in each, which without signal is about 2 to 3 σ already.
 
     Returns
     -------
@@ -44,9 +52,12 @@ def scan(
     """
     figure, axes = one_panel(ax, 4.4)
     axes.set_yscale("log")
-    cuts = sorted({window.cut_fraction for window in result.windows}, reverse=True)
+    # what the prior-assisted search found is the end of its own line
+    of_prior = {(one.low, one.high, one.cut_fraction) for one in prior}
+    counted = [w for w in result.windows if w.fit or (w.low, w.high, w.cut_fraction) not in of_prior]
+    cuts = sorted({window.cut_fraction for window in counted}, reverse=True)
     for i, cut in enumerate(cuts):
-        windows = sorted((w for w in result.windows if w.cut_fraction == cut), key=lambda w: w.centre)
+        windows = sorted((w for w in counted if w.cut_fraction == cut), key=lambda w: w.centre)
         p = np.array([_drawn(window) for window in windows])
         if np.isfinite(p).any():
             axes.plot(
@@ -58,7 +69,13 @@ def scan(
                 color=COLOURS[i % len(COLOURS)],
                 label=f"{100 * cut:.3g} % of the events kept",
             )
-    smallest = min((p for p in map(_drawn, result.windows) if math.isfinite(p)), default=0.1)
+    least = [max(tail_probability(one.z_best), SMALLEST) for one in prior]
+    if least:
+        places = [0.5 * (one.low + one.high) for one in prior]
+        axes.plot(
+            places, least, "D--", markersize=4.5, linewidth=1.3, color=BLACK, label="Prior-assisted, best of each"
+        )
+    smallest = min((p for p in [*map(_drawn, result.windows), *least] if math.isfinite(p)), default=0.1)
     best = result.best_window
     if best is not None and math.isfinite(best.p_local):
         mark = "v" if best.p_local < SMALLEST else "o"

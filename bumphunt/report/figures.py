@@ -104,12 +104,19 @@ def _spectra(result: AnalysisResult, products: Products, add: Add) -> None:
     before = plots.spectrum(fit, title="Before selection", status=status)
     spots = spectrum_spots(fit)
     add("spectrum_before", before, caption, _describe(fit, "before selection"), [(axes, spots) for axes in before[1]])
-    window = products.scan.best_window
+    window = products.scan.best_spectrum
     if window is None or window.fit is None:
         return
     kept = f"{100 * window.cut_fraction:.3g} % most anomalous"
+    # masses were fitted to what the finder selected
+    own = window is products.scan.best_window
     after = plots.spectrum(
-        window.fit, title=f"After selection: {kept}", status=status, mass_fit=given_mass_fit(result, products),
+        window.fit, title=f"After selection: {kept}", status=status,
+        mass_fit=given_mass_fit(result, products) if own else None,
+    )  # fmt: skip
+    other = "" if own else (
+        " This is the selection of the search that learns from the data alone, where it sees most; the prior-assisted "
+        "search, whose excess is the one claimed or the largest, weighs events and fits no spectrum."
     )  # fmt: skip
     spots = spectrum_spots(window.fit)
     add(
@@ -117,7 +124,7 @@ def _spectra(result: AnalysisResult, products: Products, add: Add) -> None:
         after,
         f"The same spectrum of the {kept} events. The fit does not see the shaded window "
         f"({mass_range(window.low, window.high)} {unit}): events there above the line are the excess, "
-        f"{sigma(window.z_local)} local.",
+        f"{sigma(window.z_local)} local.{other}",
         _describe(window.fit, "after selection"),
         [(axes, spots) for axes in after[1]],
     )
@@ -145,13 +152,21 @@ def _scan(result: AnalysisResult, products: Products, add: Add) -> None:
             f"{found.mass_unit} with {fraction(best.cut_fraction)} of the events kept; "
             f"global p-value {p_value(found.p_global)}."
         )
-    drawn = plots.scan(found, status=status_text(result))
+    drawn = plots.scan(found, status=status_text(result), prior=products.hypothesis_scans)
+    of_prior = ""
+    if products.hypothesis_scans:
+        number = round(sum(one.n_hypotheses for one in products.hypothesis_scans) / len(products.hypothesis_scans))
+        median = products.hypothesis_scans[0].null_median
+        of_prior = (
+            f" Black: the prior-assisted search, in each window the best of about {number} pairs of daughter masses. "
+            f"Without signal it lies at 2 to 3 σ, and the largest of all windows at {median:.1f} σ."
+        )
     add(
         "scan",
         drawn,
         "Local p-value of an excess in each window, one line per cut on the anomaly score; 3 and 5 σ are dashed. The "
-        "global p-value, above the figure, allows for all windows and cuts that were looked at. Gaps are windows that "
-        "could not be searched.",
+        "global p-value, above the figure, allows for all windows, cuts and searches. Gaps are windows that could not "
+        f"be searched.{of_prior}",
         f"Local p-value against the middle of the window. {described}",
         [(drawn[1], window_spots(found))],
     )

@@ -154,7 +154,10 @@ def absences(result: AnalysisResult, products: Products) -> dict[str, str]:
         "cross_checks": "No cross-checks are shown, because this run used one score only.",
         "training": "No training history is shown, because this run trained no autoencoder.",
     }
-    window, fit = products.scan.best_window, given_mass_fit(result, products)
+    window, fit = products.scan.best_spectrum, given_mass_fit(result, products)
+    if products.scan.best is not None:
+        few = "because no window kept enough events for a fit."
+        reasons["spectrum_after"] = f"No spectrum after selection is shown, {few}"
     missing = {
         "spectrum_after": window is None or window.fit is None,
         "jet_plane": products.plane is None,

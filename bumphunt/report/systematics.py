@@ -36,15 +36,17 @@ def sources_table(answers: Answers, products: Products) -> Table | None:
     """Return what the significance and the mass fit allow for, how large it came out, and what it does."""
     rows: list[tuple[str, str, str]] = []
     window, fit = products.scan.best_window, products.mass_fit
+    by_prior = answers.search == "prior"
     if window is not None and math.isfinite(window.n_expected):
         rows.append(
             (
                 "Background under the window",
                 with_error(window.n_expected, window.n_expected_error),
-                "uncertainty of the fitted curve, part of every significance",
+                f"uncertainty of the {'efficiencies in the sidebands' if by_prior else 'fitted curve'}, "
+                "part of every significance",
             )
         )
-        if math.isfinite(window.n_direct):
+        if math.isfinite(window.n_direct) and not by_prior:
             rows.append(
                 (
                     "The same, counted without a fit",
@@ -67,7 +69,9 @@ def sources_table(answers: Answers, products: Products) -> Table | None:
             (
                 "Significances without signal",
                 f"width {number(width)}, mean {number(mean, 2)}",
-                f"every significance is divided by the width after the mean is taken off; {searched} whole searches",
+                f"every significance: a mean above 0 taken off, divided by a width above 1; {searched} whole searches"
+                if by_prior
+                else f"every significance: divided by the width after the mean is taken off; {searched} whole searches",
             )
         )
     if answers.z_spread is not None:

@@ -19,11 +19,10 @@ from bumphunt.report.formats import (
     sigma,
     with_error,
 )
-from bumphunt.report.wording import check_measures, failure_looks
+from bumphunt.report.wording import SEARCHES, check_measures, failure_looks
 from bumphunt.results import AnalysisResult, Answers, Check, CrossCheck, MassFit, ScanResult
 
 Row = tuple[str, ...]
-SEARCHES = {"cwola": "Weak supervision (CWoLa)", "prior": "Prior-assisted"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The three answers in plain words, and the warnings that belong to them."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,9 @@ STATUS_WORDS = {
     "unverified_excess": "unverified excess",
 }
 
+
+SEARCHES = {"cwola": "Weak supervision (CWoLa)", "prior": "Prior-assisted"}
+"""Searches in words."""
 
 UNRELIABLE = "Not reliable: see the warning."
 
@@ -168,6 +172,7 @@ def _particle(result: AnalysisResult, products: Products) -> Answer:
         f"{count(window.n_observed)} events observed, "
         f"{window.n_expected:.1f} ± {window.n_expected_error:.1f} expected from background."
     )
+    where += _by_search(answers)
     if answers.status == "none":
         return Answer(
             question=question,
@@ -183,6 +188,18 @@ def _particle(result: AnalysisResult, products: Products) -> Answer:
     start = "A quality check failed. " if answers.status == "unverified_excess" else ""
     detail = " ".join([f"{start}The excess has {_significance(answers)}.", *significance_notes(answers), where])
     return Answer(question=question, answer=short, detail=detail)
+
+
+def _by_search(answers: Answers) -> str:
+    """Return which of several searches found this, and what each has alone."""
+    if len(answers.per_search) < 2:
+        return ""
+    names = {"cwola": "the search that learns from the data alone (CWoLa)", "prior": "the prior-assisted search"}
+    alone = [
+        f"{sigma(found.get('z_global', math.nan))} by {names.get(name, name)}"
+        for name, found in sorted(answers.per_search.items(), key=lambda item: item[0] != answers.search)
+    ]
+    return f" Alone: {' and '.join(alone)}, globally; both count as trials."
 
 
 def _masses(answers: Answers) -> Answer:

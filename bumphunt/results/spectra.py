@@ -141,6 +141,15 @@ class ScanResult(Result):
         """The window and cut with the smallest local p-value, or None when nothing was searched."""
         return None if self.best is None else self.windows[self.best]
 
+    @property
+    def best_spectrum(self) -> WindowResult | None:
+        """The best window, or where that has no fitted spectrum, as in the prior-assisted search, the best that has."""
+        best = self.best_window
+        if best is None or best.fit is not None:
+            return best
+        fitted = [window for window in self.windows if window.fit is not None and not window.note]
+        return max(fitted, key=lambda window: window.z_local, default=None)
+
     def __str__(self) -> str:
         window = self.best_window
         if window is None:
