@@ -182,11 +182,23 @@ class MassShapes:
 
         Either jet may be that of X.
         """
+        near, ratio = self.near(m_x, m_y, least=least)
+        everywhere = np.full(CELLS * CELLS, -np.inf)
+        everywhere[near] = ratio
+        return everywhere
+
+    def near(self, m_x: float, m_y: float, *, least: float = 3e-3) -> tuple[IntArray, FloatArray]:
+        """Return the cells, rising, where :meth:`log_ratio` is finite, and what it is there, (cells near,) each."""
         first, second = self._jet(m_x), self._jet(m_y)
-        density = np.outer(first, second)
+        # nothing in a row is denser than this, nor the peak less dense than the product of the tops; half is for digits
+        bound = first * second.max() + second * first.max()
+        rows = np.flatnonzero(bound > 0.5 * least * first.max() * second.max())
+        density = np.outer(first[rows], second[rows])
         density = density + density.T
-        ratio = np.where(density > least * density.max(), np.log(np.maximum(density, 1e-300)) - self._log_all, -np.inf)
-        return np.asarray(ratio.ravel(), dtype=np.float64)
+        inside = np.flatnonzero(density > least * density.max())
+        row, column = rows[inside // len(rows)], rows[inside % len(rows)]
+        found = np.log(np.maximum(density.ravel()[inside], 1e-300)) - self._log_all[row, column]
+        return row * CELLS + column, np.asarray(found, dtype=np.float64)
 
 
 def cells(jets: FloatArray) -> IntArray:

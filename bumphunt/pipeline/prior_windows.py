@@ -129,7 +129,7 @@ def score_inputs(
     found = np.column_stack([quantiles, np.log(np.asarray(references))[number]])
     for index, reference in enumerate(references):
         rows = number == index
-        moved = features_at(quantiles[rows], decorrelation, reference)[:, :2]
+        moved = features_at(quantiles[rows], decorrelation, reference, first=2)
         found[rows, :2] = moved - np.log(reference)
     return found
 
@@ -170,14 +170,15 @@ def select_hypotheses(task: HypothesisTask) -> HypothesisSelections:
     members: list[IntArray] = []
     hypotheses = []
     for m_x, m_y in hypothesis_grid(task.reference):
-        ratio = shapes.log_ratio(float(m_x), float(m_y))[: len(size)]
-        inside = np.flatnonzero((ratio > -np.inf) & (size > 0))
+        near, ratio = shapes.near(float(m_x), float(m_y))
+        there = np.flatnonzero(size[near[near < len(size)]] > 0)
+        inside, ratio = near[there], ratio[there]
         lengths = size[inside]
         if lengths.sum() < keep:
             continue
         first = np.cumsum(lengths) - lengths
         rows = np.repeat(start[inside] - first, lengths) + np.arange(int(lengths.sum()))
-        total = score[rows] + np.repeat(ratio[inside], lengths)
+        total = score[rows] + np.repeat(ratio, lengths)
         best = np.argpartition(-total, keep - 1)[:keep]
         members.append(order[rows[best[np.argsort(-total[best], kind="stable")]]])
         hypotheses.append((m_x, m_y))

@@ -15,7 +15,9 @@ FloatArray = npt.NDArray[np.float64]
 _SMALLEST_STEP = 1e-9
 
 
-def features_at(quantiles: FloatArray, decorrelation: SmoothDecorrelation, reference: float) -> FloatArray:
+def features_at(
+    quantiles: FloatArray, decorrelation: SmoothDecorrelation, reference: float, *, first: int | None = None
+) -> FloatArray:
     """Return the features that have these quantiles at ``reference``, shape (events, features).
 
     Parameters
@@ -26,10 +28,13 @@ def features_at(quantiles: FloatArray, decorrelation: SmoothDecorrelation, refer
         Fitted to the same features.
     reference : float
         Mass in GeV.
+    first : int, optional
+        Features that are wanted, the others being left out; all by default.
     """
     place = float(np.log(reference)) - decorrelation.centre_
-    found = np.empty(np.shape(quantiles), dtype=np.float64)
-    for column, (coefficients, scale) in enumerate(zip(decorrelation.coefficients_, decorrelation.steps_, strict=True)):
+    scales = list(zip(decorrelation.coefficients_, decorrelation.steps_, strict=True))[:first]
+    found = np.empty((len(quantiles), len(scales)), dtype=np.float64)
+    for column, (coefficients, scale) in enumerate(scales):
         curve = np.maximum.accumulate(np.polynomial.polynomial.polyval(place, coefficients))
         # the quantiles were continued linearly, and so is their inverse
         steps = np.maximum(np.diff(curve), _SMALLEST_STEP) / np.diff(PROBABILITIES)

@@ -80,16 +80,10 @@ class Cells:
         codes = np.stack(np.unravel_index(np.flatnonzero(there), sizes), axis=1)
         return cls(edges=edges, max_bins=max_bins, codes=codes.astype(np.float32), cell=cell)
 
-    def totals(self, values: FloatArray) -> FloatArray:
-        """Return the sum over the events of each cell, shape (cells,)."""
-        totals = np.bincount(self.cell, weights=values, minlength=len(self.codes))
+    def totals(self, values: FloatArray, rows: npt.NDArray[np.integer]) -> FloatArray:
+        """Return the sum of the values (rows,) over those events of each cell, shape (cells,)."""
+        totals = np.bincount(self.cell[rows], weights=values, minlength=len(self.codes))
         return np.asarray(totals, dtype=np.float64)
-
-    def holding(self, events: BoolArray) -> BoolArray:
-        """Return which cells hold any of the flagged events, shape (cells,)."""
-        held = np.zeros(len(self.codes), dtype=bool)
-        held[self.cell[events]] = True
-        return held
 
 
 def bin_edges(features: FloatArray, bins: int, *, events: BoolArray | None = None) -> tuple[FloatArray, ...]:

@@ -85,8 +85,8 @@ class SharingClassifier(Protocol):
         """Train on prepared events; those of weight 0 do not train."""
         ...
 
-    def prepared_scores(self, prepared: Any, events: BoolArray) -> FloatArray:
-        """Return the log-odds each member gives the flagged events, shape (members, flagged events)."""
+    def prepared_scores(self, prepared: Any, events: BoolArray) -> tuple[FloatArray, npt.NDArray[np.integer]]:
+        """Return the log-odds each member gives groups of events, (members, groups), and the group of each flagged."""
         ...
 
 

@@ -15,6 +15,9 @@ TOP = 0.05
 _KNOTS = 1_000
 _FEW_VALUES = 1 << 16
 
+LEAST_BITS = 8
+"""Bits of the ties in a key below which so many keys would be equal that it is no gain."""
+
 
 def ranks(score: FloatArray, *, ties: FloatArray) -> FloatArray:
     """Return the rank of each score divided by their number, in (0, 1), shape (events,).
@@ -61,6 +64,53 @@ def _order(score: FloatArray, ties: FloatArray) -> npt.NDArray[np.intp]:
     if not (rising[1:] > rising[:-1]).all():
         return np.lexsort((ties, score))
     return by_ties[np.argsort(value[by_ties], kind="stable")]
+
+
+def grouped_ranks(values: FloatArray, group: npt.NDArray[np.integer], *, ties: FloatArray) -> FloatArray:
+    """Return ``ranks(values[group], ties=ties)``, shape (events,), faster: whole numbers are sorted, and none moved.
+
+    Parameters
+    ----------
+    values : array of shape (groups,)
+        Higher is more anomalous.
+    group : int array of shape (events,)
+        Whose value each event has.
+    ties : array of shape (events,)
+        Order of events of equal score.
+
+    Examples
+    --------
+    >>> grouped_ranks(np.array([0.3, 0.1]), np.array([0, 1, 0]), ties=np.array([0.9, 0.4, 0.5])).round(2).tolist()
+    [0.83, 0.17, 0.5]
+    """
+    result = np.empty(len(group), dtype=np.float64)
+    result[_grouped_order(values, group, ties)] = (np.arange(len(group)) + 0.5) / len(group)
+    return result
+
+
+def _grouped_order(values: FloatArray, group: npt.NDArray[np.integer], ties: FloatArray) -> npt.NDArray[np.intp]:
+    """Return what ``np.lexsort((ties, values[group]))`` does."""
+    by_value = np.argsort(values)
+    ordered = values[by_value]
+    place = np.zeros(len(values), dtype=np.uint64)
+    place[by_value[1:]] = np.cumsum(ordered[1:] != ordered[:-1], dtype=np.uint64)
+    row_bits, value_bits = len(group).bit_length(), len(values).bit_length()
+    tie_bits = 64 - row_bits - value_bits
+    if not len(group) or np.isnan(ordered[-1]) or not (ties.min() >= 0.0 and ties.max() < 1.0) or tie_bits < LEAST_BITS:
+        return np.lexsort((ties, values[group]))
+    # place of the value, first digits of the tie, row: one number, of which the rows are read off when it is sorted
+    key = place[group] << np.uint64(tie_bits)
+    key |= (ties * 2.0**tie_bits).astype(np.uint64)
+    key = (key << np.uint64(row_bits)) | np.arange(len(group), dtype=np.uint64)
+    key.sort()
+    order = (key & np.uint64((1 << row_bits) - 1)).astype(np.intp)
+    key >>= np.uint64(row_bits)
+    equal = key[1:] == key[:-1]
+    if equal.any():  # further digits of the ties decide
+        where = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
+        rows = np.sort(order[where])
+        order[where] = rows[np.lexsort((ties[rows], values[group[rows]]))]
+    return np.asarray(order, dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

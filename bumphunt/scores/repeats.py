@@ -17,7 +17,7 @@ from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import FloatArray
 from bumphunt.scores.passes import PassCounter, RepeatedPasses
 from bumphunt.scores.protocol import BoolArray, Classifier, SharingClassifier
-from bumphunt.scores.ranks import RankTable, ranks
+from bumphunt.scores.ranks import RankTable, grouped_ranks, ranks
 from bumphunt.scores.weak_supervision import check_folds, check_sample
 
 IntArray = npt.NDArray[np.integer]
@@ -175,6 +175,25 @@ class RepeatedModels:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Raw:
+    """Scores of the events of a fold: ``values`` (groups,) of events of equal score, and the ``group`` of each event.
+
+    Without groups the values are those of the events.
+    """
+
+    values: FloatArray
+    group: IntArray | None = None
+
+    def scores(self) -> FloatArray:
+        return self.values if self.group is None else self.values[self.group]
+
+    def ranks(self, ties: FloatArray) -> FloatArray:
+        if self.group is None:
+            return ranks(self.values, ties=ties)
+        return grouped_ranks(self.values, self.group, ties=ties)
+
+
 def repeated_scores(cross_fit: CrossFit, *, combine: str = "log") -> RepeatedScores:
     """Score every event out of fold in each of several divisions, and average the ranks.
 
@@ -197,7 +216,7 @@ def repeated_scores(cross_fit: CrossFit, *, combine: str = "log") -> RepeatedSco
     folds, ties = cross_fit.folds, cross_fit.ties
     single = np.empty((len(folds), len(cross_fit.features)), dtype=np.float32)
     for repeat, held_out, _, raw in _trained(cross_fit):
-        single[repeat, held_out] = ranks(raw, ties=ties[repeat][held_out])
+        single[repeat, held_out] = raw.ranks(ties[repeat][held_out])
     return RepeatedScores(score=ranks(average_ranks(single, combine=combine), ties=ties[0]), single=single)
 
 
@@ -209,7 +228,7 @@ def repeated_passes(cross_fit: CrossFit, *, counter: PassCounter) -> RepeatedPas
     folds, ties = cross_fit.folds, cross_fit.ties
     total = np.zeros(len(cross_fit.features))
     for repeat, held_out, _, raw in _trained(cross_fit):
-        rank = ranks(raw, ties=ties[repeat][held_out]).astype(np.float32)
+        rank = raw.ranks(ties[repeat][held_out]).astype(np.float32)
         counter.add(repeat, held_out, rank)
         total[held_out] += _log_rank(rank)
     return counter.found(ranks(total / len(folds), ties=ties[0]))
@@ -226,10 +245,10 @@ def repeated_models(cross_fit: CrossFit, *, combine: str = "log") -> RepeatedMod
     models: list[list[Classifier]] = [[] for _ in range(len(folds))]
     tables: list[list[RankTable]] = [[] for _ in range(len(folds))]
     for repeat, held_out, model, raw in _trained(cross_fit):
-        rank = ranks(raw, ties=ties[repeat][held_out]).astype(np.float32)
+        rank = raw.ranks(ties[repeat][held_out]).astype(np.float32)
         average[held_out] += rank if combine == "rank" else _log_rank(rank)
         models[repeat].append(model)
-        tables[repeat].append(RankTable.of(raw))
+        tables[repeat].append(RankTable.of(raw.scores()))
     return RepeatedModels(
         models=tuple(map(tuple, models)),
         tables=tuple(map(tuple, tables)),
@@ -238,7 +257,7 @@ def repeated_models(cross_fit: CrossFit, *, combine: str = "log") -> RepeatedMod
     )
 
 
-def _trained(cross_fit: CrossFit) -> Iterator[tuple[int, BoolArray, Classifier, FloatArray]]:
+def _trained(cross_fit: CrossFit) -> Iterator[tuple[int, BoolArray, Classifier, _Raw]]:
     """Give repeat, which events are the fold, the trained model and its raw scores of the fold, in order."""
     features, region, weights = cross_fit.features, cross_fit.region, cross_fit.weights
     folds, ties, make_classifier = cross_fit.folds, cross_fit.ties, cross_fit.make_classifier
@@ -261,16 +280,17 @@ def _trained(cross_fit: CrossFit) -> Iterator[tuple[int, BoolArray, Classifier, 
             for fold in range(int(numbers.max()) + 1):
                 yield repeat, fold, numbers
 
-    def work(task: tuple[int, int, IntArray]) -> tuple[int, BoolArray, Classifier, FloatArray]:
+    def work(task: tuple[int, int, IntArray]) -> tuple[int, BoolArray, Classifier, _Raw]:
         repeat, fold, numbers = task
         held_out = numbers == fold
         classifier = make_classifier(repeat, fold)
         if prepared is not None and isinstance(classifier, SharingClassifier):
             classifier.fit_prepared(prepared, region, np.where(held_out, 0.0, weights))
-            return repeat, held_out, classifier, classifier.prepared_scores(prepared, held_out).mean(axis=0)
+            scores, group = classifier.prepared_scores(prepared, held_out)
+            return repeat, held_out, classifier, _Raw(values=scores.mean(axis=0), group=group)
         training = (weights > 0) & ~held_out
         classifier.fit(features[training], region[training], weights=weights[training])
-        return repeat, held_out, classifier, classifier.anomaly_score(features[held_out])
+        return repeat, held_out, classifier, _Raw(values=classifier.anomaly_score(features[held_out]))
 
     if cross_fit.threads <= 1:
         yield from map(work, tasks())

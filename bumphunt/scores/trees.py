@@ -152,13 +152,15 @@ class BoostedTrees(BinaryClassifier):
         self._check_fitted()
         return self._log_odds(self.binned(features))
 
-    def prepared_scores(self, cells: Cells, events: BoolArray) -> FloatArray:
-        """Return the log-odds each member gives the flagged events, shape (members, flagged events)."""
+    def prepared_scores(self, cells: Cells, events: BoolArray) -> tuple[FloatArray, npt.NDArray[np.integer]]:
+        """Return log-odds by member, (members, cells), 0 where no flagged event is, and the cell of each of these."""
         self._check_fitted()
-        held = cells.holding(events)
+        cell = cells.cell[events]
+        held = np.zeros(len(cells.codes), dtype=bool)
+        held[cell] = True
         scores = np.zeros((len(self.boosters_), len(held)))
         scores[:, held] = self._log_odds(cells.codes[held])
-        return np.asarray(scores[:, cells.cell[events]], dtype=np.float64)
+        return scores, cell
 
     def save(self, path: str | Path) -> None:
         """Write members and settings to a ``.skops`` file, without pickle."""
@@ -184,8 +186,10 @@ class BoostedTrees(BinaryClassifier):
     def _grow(self, cells: Cells, positive: BoolArray, weights: FloatArray) -> Any:
         import xgboost
 
-        scale = 1.0 / weights[weights > 0].mean()
-        total, signal = cells.totals(weights * scale), cells.totals(np.where(positive, weights * scale, 0.0))
+        rows = np.flatnonzero(weights > 0)  # often a small part of the events
+        sample = weights[rows]
+        sample = sample * (1.0 / sample.mean())
+        total, signal = (cells.totals(each, rows) for each in (sample, np.where(positive[rows], sample, 0.0)))
         trains = total > 0
         data = xgboost.QuantileDMatrix(
             cells.codes[trains],

@@ -206,11 +206,13 @@ def check_folds(region: BoolArray, weights: FloatArray, folds: IntArray, *, leas
             "scored by a model it trained or stopped; use more folds (or more events, if fewer than folds)"
         )
     trains = weights > 0
+    inside_too = trains & region
     for fold in found:
-        seen = region[trains & (folds != fold)]
-        if seen.all() or not seen.any():
+        others = folds != fold
+        seen, inside = np.count_nonzero(trains & others), np.count_nonzero(inside_too & others)
+        if inside in (0, seen):
             raise InputError(
-                f"all {len(seen)} training events are of one class where fold {fold} is left out; "
+                f"all {seen} training events are of one class where fold {fold} is left out; "
                 "a classifier needs events in the signal region and in the sidebands"
             )
 

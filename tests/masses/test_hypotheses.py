@@ -15,6 +15,7 @@ from bumphunt.masses.hypotheses import (
     resonance_share,
     simulated_signal,
 )
+from bumphunt.masses.response import jet_shape
 from bumphunt.masses.signal_table import load_signal
 from bumphunt.spectrum.binning import mass_grid
 
@@ -72,6 +73,11 @@ def test_the_ratio_of_densities_singles_out_a_hypothesis() -> None:
     assert right > 1.0
     assert all(value < right - 2.0 for value in wrong)
     np.testing.assert_array_equal(shapes.log_ratio(100.0, 500.0), ratio)  # either jet may be that of X
+    # no cell of the whole plane is missed that is as dense as that
+    places = LOWEST + CELL * (np.arange(CELLS) + 0.5) + np.log(reference)
+    first, second = (np.exp(jet_shape(load_signal(), m, reference).log_at(places - np.log(m))) for m in (500.0, 100.0))
+    density = np.outer(first, second) + np.outer(second, first)
+    np.testing.assert_array_equal(np.isfinite(ratio), (density > 3e-3 * density.max()).ravel())
 
 
 def test_cells_hold_every_event() -> None:

@@ -19,7 +19,9 @@ def test_at_its_own_mass_an_event_keeps_its_features(drifting) -> None:
     features, mjj, decorrelation = drifting
     reference = 3_700.0
     quantiles = decorrelation.transform(features, np.full(len(mjj), reference))
-    np.testing.assert_allclose(features_at(quantiles, decorrelation, reference), features, atol=1e-9)
+    moved = features_at(quantiles, decorrelation, reference)
+    np.testing.assert_allclose(moved, features, atol=1e-9)
+    np.testing.assert_array_equal(features_at(quantiles, decorrelation, reference, first=1), moved[:, :1])
 
 
 def test_the_rarest_values_go_on_linearly(drifting) -> None:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from bumphunt.errors import ConfigError, InputError
+from bumphunt.scores import ranks as ranking
 from bumphunt.scores.cells import MAX_BINS, Cells, bin_edges
 from bumphunt.scores.cwola_network import NetworkClassifier
 from bumphunt.scores.passes import PassCounter
 from bumphunt.scores.protocol import SharingClassifier
-from bumphunt.scores.ranks import RankTable, ranks
+from bumphunt.scores.ranks import RankTable, grouped_ranks, ranks
 from bumphunt.scores.repeats import CrossFit, average_ranks, repeated_models, repeated_passes, repeated_scores
 from bumphunt.scores.trees import BoostedTrees
 
@@ -195,8 +196,12 @@ def test_a_training_on_cells_is_that_on_events():
     apart = Cells(edges=shared.edges, max_bins=16, codes=shared.codes[shared.cell], cell=np.arange(len(features)))
     assert len(shared.codes) < len(features) / 5
     every = np.ones(len(features), dtype=bool)
-    together = trees(0, 0).fit_prepared(shared, region, weights).prepared_scores(shared, every)
-    alone = trees(0, 0).fit_prepared(apart, region, weights).prepared_scores(apart, every)
+
+    def of_each(cells):
+        scores, cell = trees(0, 0).fit_prepared(cells, region, weights).prepared_scores(cells, every)
+        return scores[:, cell]
+
+    together, alone = of_each(shared), of_each(apart)
     np.testing.assert_allclose(together, alone, atol=1e-5)
     assert np.ptp(together) > 0.1
     with pytest.raises(ConfigError, match="max_bins is 32, but"):
@@ -259,6 +264,18 @@ def test_ranks_are_in_the_order_of_scores_and_then_of_ties(values):
         expected = np.empty(3_000)
         expected[np.lexsort((ties, score))] = (np.arange(3_000) + 0.5) / 3_000
         np.testing.assert_array_equal(ranks(score, ties=ties), expected)
+
+
+@pytest.mark.parametrize("groups", [1, 40, 2_900])
+@pytest.mark.parametrize("bits", [8, 99])
+def test_ranks_of_groups_are_those_of_their_events(groups, bits, monkeypatch):
+    monkeypatch.setattr(ranking, "LEAST_BITS", bits)  # with more bits than there are, events are sorted themselves
+    rng = np.random.default_rng(groups)
+    values, group = rng.integers(-groups // 2, groups, groups) / 7.0, rng.integers(groups, size=3_000)
+    close = 0.5 + rng.integers(50, size=3_000) * 2.0**-52  # ties that differ in their last digits, or not at all
+    for ties in (rng.random(3_000), close, rng.integers(4, size=3_000) / 4.0, rng.integers(-9, 9, size=3_000) * 1.0):
+        expected = ranks(values[group], ties=ties)
+        np.testing.assert_array_equal(grouped_ranks(values, group, ties=ties), expected)
 
 
 def test_more_values_than_are_counted_are_ranked_all_the_same():
