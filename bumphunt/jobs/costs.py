@@ -13,7 +13,7 @@ SECONDS = {
     # stage: (once, for each million events)
     "events": (0.5, 3.0),
     "spectrum": (0.5, 3.0),
-    "training": (0.006, 0.19),
+    "training": (0.014, 0.125),
     "prior": (7.0, 115.0),
     "masses": (10.0, 25.0),
     "limit": (1.5, 0.0),
@@ -23,6 +23,9 @@ SECONDS = {
 }
 """CPU seconds of the stages; ``training`` is that of one fold of one repeat in one window, ``network`` that of one
 network. From these on stands what is added for each million *searched* events, for ``events`` of those of the file."""
+
+SIDE_BY_SIDE = {"scan": 1.0, "calibration": 1.0, "prior": 0.7}
+"""Part of a stage that workers share: all windows of one search; of the other not the training and the permutations."""
 
 SPREAD = 2.0
 """Runs on other processors and shared machines have taken up to so many times longer or shorter."""
@@ -77,9 +80,8 @@ def stage_costs(
 
 def expected_seconds(costs: Mapping[str, float], *, workers: int) -> float:
     """Return the expected wall time; only windows and searches of pseudo-data run side by side."""
-    return sum(
-        seconds / (max(1, workers) if stage in ("scan", "calibration") else 1) for stage, seconds in costs.items()
-    )
+    saved = 1.0 - 1.0 / max(1, workers)
+    return sum(seconds * (1.0 - saved * SIDE_BY_SIDE.get(stage, 0.0)) for stage, seconds in costs.items())
 
 
 def in_words(seconds: float) -> str:

@@ -147,7 +147,7 @@ def hunt_events(
     prior = None
     if "prior" in config.searches:
         with clock.stage("prior") as found:
-            prior = run_prior(search, keeper=keeper, workers=workers)
+            prior = run_prior(search, keeper=keeper, workers=workers, watch=hooks.watch)
             if hooks.calibrate is not None:
                 prior = prior.calibrated_by(search.tasks[0].null.of_prior)
             found.update(prior.summary())

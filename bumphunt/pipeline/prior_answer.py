@@ -17,7 +17,7 @@ from bumphunt.masses.acceptance import Select
 from bumphunt.masses.hypotheses import known_features
 from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.final_state import is_dijet
-from bumphunt.pipeline.keeping import Arrays, Keeper, Memory
+from bumphunt.pipeline.keeping import Arrays, Keeper, Memory, Watch, unwatched
 from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.ordinary_events import LEFT_OUT
 from bumphunt.pipeline.prior_null import NOT_REPEATED, calibrated, not_tested, prior_null, with_decisive_first
@@ -105,7 +105,7 @@ def reason_against(search: Search) -> str | None:
     return None
 
 
-def run_prior(search: Search, *, keeper: Keeper, workers: Workers = ALONE) -> PriorAnswer:
+def run_prior(search: Search, *, keeper: Keeper, workers: Workers = ALONE, watch: Watch = unwatched) -> PriorAnswer:
     """Run the prior-assisted search beside the other one, or say why it is left out."""
     if not is_dijet(search.tasks[0].config):
         return _left_out(NOT_DIJET)
@@ -120,7 +120,7 @@ def run_prior(search: Search, *, keeper: Keeper, workers: Workers = ALONE) -> Pr
         )
 
     def make() -> Arrays:
-        found = scan_hypotheses(prepare_for(search), seed=search.tasks[0].seed, workers=workers)
+        found = scan_hypotheses(prepare_for(search), seed=search.tasks[0].seed, workers=workers, watch=watch)
         return stored_findings(found)
 
     try:

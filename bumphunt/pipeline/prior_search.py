@@ -22,6 +22,7 @@ from bumphunt.masses.hypotheses import (
     simulated_signal,
 )
 from bumphunt.masses.signal_table import SignalTable, load_signal
+from bumphunt.pipeline.keeping import Watch, unwatched
 from bumphunt.pipeline.prior_windows import (
     HypothesisTask,
     PriorSettings,
@@ -285,10 +286,16 @@ def _trained(
     ), bins
 
 
-def scan_hypotheses(prepared: PreparedPrior, *, seed: int, workers: Workers = ALONE) -> PriorFindings:
-    """Search all windows with the trained models, and permute the masses."""
+def scan_hypotheses(
+    prepared: PreparedPrior, *, seed: int, workers: Workers = ALONE, watch: Watch = unwatched
+) -> PriorFindings:
+    """Search all windows with the trained models, which ``watch`` follows, and permute the masses."""
     tasks, bins = prepared.tasks, prepared.bins
-    chosen = dict(workers.map(select_hypotheses, tasks))
+    chosen = {}
+    with watch("windows with a prior", len(tasks), done=0) as advance:
+        for number, part in workers.map(select_hypotheses, tasks):
+            chosen[number] = part
+            advance()
     parts = [chosen[number] for number in range(len(tasks))]
     maxima = permuted_maxima(
         [part.selections for part in parts],

@@ -1,5 +1,6 @@
 """The prior-assisted search inside a hunt: who is the finder, what counts as a trial, what is kept or left out."""
 
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -142,7 +143,13 @@ def test_findings_are_kept_and_not_searched_again(table, found) -> None:
             return kept[name]
 
     search = prepare_search(drop_truth(table), config_from_dict(CHEAP), 1)
-    first = run_prior(search, keeper=Folder())
+    pieces: list[tuple[str, int]] = []
+
+    def watch(text: str, total: int, *, done: int) -> Any:
+        return nullcontext(lambda: pieces.append((text, total)))
+
+    first = run_prior(search, keeper=Folder(), watch=watch)
+    assert pieces == [("windows with a prior", len(search.tasks))] * len(search.tasks)
     assert first.findings is not None
     assert all(not array.dtype.hasobject for array in kept["prior"].values())
     again = findings_from(stored_findings(first.findings))
