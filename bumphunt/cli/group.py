@@ -199,7 +199,8 @@ class _Commands(click.Group):
             sys.exit(MISTAKE)
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx is not None else "bumphunt"
-            command = " ".join(["bumphunt", *path.split()[1:]])  # however the program was started
+            words = path.removeprefix("python -m ").split()
+            command = " ".join(["bumphunt", *words[1:]])  # however the program was started
             click.echo(f"bumphunt: {as_line(error.format_message())} See `{command} --help`.", err=True)
             sys.exit(MISTAKE)
         except click.Abort:

@@ -50,6 +50,14 @@ def test_a_frozen_plan_names_its_hash(tmp_path: Path) -> None:
     assert found["hash"] in Path(found["path"]).read_text("utf-8")
 
 
+@pytest.mark.parametrize("program", ["bumphunt", "python -m bumphunt"])
+def test_a_misspelt_verb_is_told_the_command_that_helps(program: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as status:
+        main.main(["limts"], prog_name=program)
+    assert status.value.code == 2
+    assert "Did you mean 'limits'? See `bumphunt --help`." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_completes_verbs(shell: str) -> None:
     code = "import sys; sys.argv = ['bumphunt']; from bumphunt.cli import main; main()"
