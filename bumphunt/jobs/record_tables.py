@@ -33,10 +33,10 @@ def record_tables(result: AnalysisResult, products: Products, limits: dict[str, 
     """
     setting = Setting.of(result, limits)
     found = [_spectrum("Spectrum before selection", products.inclusive, setting, "all events", "spectrum_before")]
-    best = products.scan.best_window
-    if best is not None and best.fit is not None and best.cut_fraction < 1.0:
-        kept = f"the {best.cut_fraction:.3%} most anomalous events of the search in {_window(best, setting)}"
-        found.append(_spectrum("Spectrum after selection", best.fit, setting, kept, "spectrum_after"))
+    best, shown = products.scan.best_window, products.scan.best_spectrum
+    if shown is not None and shown.fit is not None and shown.cut_fraction < 1.0:
+        kept = f"the {shown.cut_fraction:.3%} most anomalous events of the search in {_window(shown, setting)}"
+        found.append(_spectrum("Spectrum after selection", shown.fit, setting, kept, "spectrum_after"))
     searched = [window for window in products.scan.windows if not window.note]
     limits_there = products.window_limits or limits_of_windows(searched)
     if searched and limits_there is not None:
