@@ -236,6 +236,8 @@ DETECTORS = {
     "three_prongs": "the shipped one, three prongs (4000/500/200 GeV)",
 }
 RESPONSES = {"shipped": "", "own": "; response of its own signal"}
+SEARCHES = {"cwola+prior": "", "cwola": "; `cwola` alone"}
+ORDERS = (SEARCHES, RESPONSES, DETECTORS)
 
 
 def binomial(inside: int, number: int) -> str:
@@ -247,11 +249,12 @@ def binomial(inside: int, number: int) -> str:
 
 def other_simulation(results: Path) -> str:
     """Return mean pull and coverage of the verified boxes of each detector."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for line in lines(results, "other_simulation"):
-        groups.setdefault((line["detector"], line["response"]), []).append(line)
+        # the first lines were made before there was a second search
+        groups.setdefault((line.get("searches", "cwola"), line["response"], line["detector"]), []).append(line)
     rows = []
-    for key in sorted(groups, key=lambda key: (list(RESPONSES).index(key[1]), list(DETECTORS).index(key[0]))):
+    for key in sorted(groups, key=lambda key: [list(by).index(part) for by, part in zip(ORDERS, key, strict=True)]):
         fitted = [row for row in groups[key] if "m_x" in row]
         good = [row for row in fitted if row["masses_verified"]]
         cells = []
@@ -259,7 +262,7 @@ def other_simulation(results: Path) -> str:
             pulls = np.array([row[name]["pull"] for row in good])
             inside = int((np.abs(pulls) <= 1).sum())
             cells.append(f"{signed(float(pulls.mean()))}, {binomial(inside, len(good))}" if len(good) else "")
-        rows.append([DETECTORS[key[0]] + RESPONSES[key[1]], f"{len(good)} of {len(fitted)}", *cells])
+        rows.append([DETECTORS[key[2]] + RESPONSES[key[1]] + SEARCHES[key[0]], f"{len(good)} of {len(fitted)}", *cells])
     return table(["detector", "verified", *(f"`{name}`" for name in ANSWERED)], rows)
 
 
