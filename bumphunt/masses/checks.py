@@ -18,6 +18,7 @@ from bumphunt.masses.constants import (
     MAX_SHARPER_PULL,
     MAX_YIELD_PULL,
     MIN_FIT_P_VALUE,
+    MIN_PEAKS_OVER_PLAIN,
     MIN_YIELD_SIGNIFICANCE,
     MOST_LOST,
     TAU21_PRIOR,
@@ -97,6 +98,16 @@ def mass_checks(fit: MassFit, *, n_events: int, jet_ratio: float, table: SignalT
                 at_most=1.0,
                 meaning=f"fitted resolutions against the nominal ones, as a part of what is accepted: "
                 f"{MAX_SCALE_PULL:g} errors of what is assumed if worse, {MAX_SHARPER_PULL:g} if better; at most 1",
+            )
+        )
+    if fit.over_plain is not None:
+        found.append(
+            _check(
+                "daughters_peak",
+                fit.over_plain,
+                at_least=MIN_PEAKS_OVER_PLAIN,
+                meaning="twice the log likelihood of the fit above that of signal one or both of whose daughters are "
+                "plain jets, without a peak in their mass, at least the threshold",
             )
         )
     if fit.jet_scale is not None:

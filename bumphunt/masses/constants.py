@@ -67,6 +67,9 @@ SCAN_HEIGHT = 4.0
 MAYBE_EQUAL = 6.0
 """Difference of two daughters over the errors that face each other up to which it is looked at whether they are one
 mass: these errors are small where chance has split them."""
+SPLITTING_ERROR = 0.15
+"""What is not known of the square of half the difference of two daughters, in squares of the width of a jet's mass: as
+much as selected background and selection shift it, in the mean, where both are equal."""
 DEEPER = 0.02
 """By how much a profile must fall below the minimum for that to have been another one."""
 LEAST_VARIANCE = 0.1
@@ -74,7 +77,7 @@ LEAST_VARIANCE = 0.1
 SEPARATIONS = 8
 """Steps of expectation-maximisation that take signal's tails off the sidebands; the numbers settle within them."""
 QUANTILES = 40
-"""Quantiles of each jet's mass over which signal is summed."""
+"""Parts of each jet's mass over which signal is summed."""
 
 # --- The response
 
@@ -192,6 +195,12 @@ MAX_SCALE_PULL = 3.0
 MAX_SHARPER_PULL = 5.0
 """Resolutions better than the nominal ones, in errors of what is assumed, at most: they are found in the data, and
 masses hold on a detector with cores half as wide (``make other-simulation``)."""
+PLAIN_JET = (-3.2, 0.7)
+"""Mean and spread of log(mj / m_resonance) of the jet of a quark or gluon, as of those of background (-2.6 and -3.5 for
+the heavier and the lighter of two)."""
+MIN_PEAKS_OVER_PLAIN = 9.0
+"""By how much two peaks describe the data better than plain jets do, in twice the log likelihood, at least: three
+errors."""
 MOST_LOST = 0.8
 """Part of the jets of either daughter, at most, that lose more than a quarter of its decay: what a fit finds of the
 rest is no peak at the particle's mass."""

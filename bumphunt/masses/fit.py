@@ -20,9 +20,10 @@ from bumphunt.masses.constants import (
     RESPONSE_SPACING,
     SECOND_WITHIN,
 )
-from bumphunt.masses.equal_daughters import RESOLVED, ordered
+from bumphunt.masses.equal_daughters import RESOLVED, known_rise, ordered
 from bumphunt.masses.likelihood import Likelihood, SelectedEvents, SelectedSignal, selected_signal
 from bumphunt.masses.parameters import Parameters
+from bumphunt.masses.plain_jets import peaks_over_plain
 from bumphunt.masses.plane import PlaneDensity
 from bumphunt.masses.profile import (
     Curvature,
@@ -169,6 +170,9 @@ def _where_equal(fit: _Fit, shape: Curvature, errors: dict[str, Errors]) -> dict
     if heavier.value - lighter.value > MAYBE_EQUAL * (heavier.low + lighter.high):
         return {}
     rise = rise_when_equal(fit.likelihood, fit.minuit)
+    model = fit.likelihood.signal.model
+    width = 0.5 * (model.heavy.shape.core_width + model.light.shape.core_width) * 0.5 * (heavier.value + lighter.value)
+    rise = known_rise(0.5 * (heavier.value - lighter.value), rise, width)
     if rise >= RESOLVED:
         return {}
     return {
@@ -292,6 +296,7 @@ def _result(
         acceptance_known=scale is not None,
         tau21_scale=float(np.exp(known.log_scale)),
         log_widths=np.array([at.log_width_mjj, at.log_width_jets]),
+        over_plain=peaks_over_plain(best.likelihood, at),
         excess=excess,
         excess_error=float(np.hypot(np.sqrt(max(float(events.in_window.sum()), 1.0)), events.spectrum.window_error)),
         n_selected_window=float(best.likelihood.signal_probability(at)[events.in_window].sum()),

@@ -88,9 +88,9 @@ class SelectedSignal:
         pairs = jet_pairs(self.model, widening=widening[1])
         within = self.model.range_probability(pairs.pull, pairs.contained, masses[0], self.ends, widening[0])
         if self.acceptance is None:
-            return float(within.mean())
-        mjj = masses[0] * np.exp(pairs.pull + self.model.contained.mode)
-        return float((within * self.acceptance(mjj, *pairs.jet_masses(masses))).mean())
+            return float(pairs.weight @ within)
+        mjj = pairs.mjj(self.model, masses[0], widening[0])
+        return float(pairs.weight @ (within * self.acceptance(mjj, *pairs.jet_masses(masses))))
 
 
 def selected_signal(
@@ -175,16 +175,16 @@ class Likelihood:
         self._background = self.plane(events.mjj, events.mj1, events.mj2) * self.spectrum.density(events.mjj)
         self._bump = self.spectrum.bump(events.mjj)
         masses = [np.maximum(mass, 1e-3) for mass in (events.mjj, events.mj1, events.mj2)]
-        self._logs = (np.log(masses[0]), np.log(masses[1]), np.log(masses[2]))
+        self.logs = (np.log(masses[0]), np.log(masses[1]), np.log(masses[2]))
         accepted = 1.0 if signal.acceptance is None else signal.acceptance(events.mjj, events.mj1, events.mj2)
-        self._accepted = accepted / (masses[0] * masses[1] * masses[2])
+        self.accepted = accepted / (masses[0] * masses[1] * masses[2])
         self._known: tuple[tuple[float, ...], FloatArray, float] | None = None
 
     def selected_signal(self, at: Parameters) -> tuple[FloatArray, float]:
         """Return the density of selected signal at the events, for one event before selection, and the efficiency."""
         key = (*at.masses, at.log_width_mjj, at.log_width_jets)
         if self._known is None or self._known[0] != key:  # not all parameters of a step change the shape of signal
-            density = self.signal.model.density(self._logs, masses=at.masses, widening=at.widening) * self._accepted
+            density = self.signal.model.density(self.logs, masses=at.masses, widening=at.widening) * self.accepted
             self._known = key, density, max(self.signal.efficiency(at.masses, at.widening), 1e-6)
         return self._known[1:]
 

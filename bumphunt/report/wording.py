@@ -61,6 +61,7 @@ FAILURES = {
     "jet_mass_scale": "jets of another radius or grooming, or events chosen by the angles or masses of their jets",
     "resolutions": "a peak much wider or sharper than the detector makes one, as of a broad resonance",
     "jets_hold_decays": "a daughter so heavy that its decay leaves the jet: there is no peak to read its mass off",
+    "daughters_peak": "a daughter that is a plain quark or gluon: the mass of its jet has no peak to be fitted",
     "box_yield_agrees": "two counts of the same signal, with and without the score, differ by more than their errors",
     "yield_against_excess": "the fit claims more or less signal than the window holds above its background",
 }

@@ -131,7 +131,8 @@ class MassFit(Result):
     ``hypothesis`` is the decay of the daughters that was fitted, ``objective`` twice the negative log likelihood with
     what the scale of tau21 costs (``tau21_compared``: the data told it), ``hypotheses`` by how much each that was tried
     is behind the best one in it. ``jet_scale`` compares jet masses of background with simulation; what it has as
-    ``applied`` has been taken out of m_x and m_y, and :attr:`as_measured` still holds it.
+    ``applied`` has been taken out of m_x and m_y, and :attr:`as_measured` still holds it. ``over_plain`` is twice the
+    log likelihood above that of signal whose daughters, one or both, are plain jets without a peak in their mass.
     """
 
     m_resonance: Interval
@@ -160,6 +161,7 @@ class MassFit(Result):
     tau21_compared: bool = False
     hypotheses: dict[str, float] | None = None
     jet_scale: JetMassScale | None = None
+    over_plain: float | None = None
 
     @property
     def as_measured(self) -> tuple[float, float, float]:

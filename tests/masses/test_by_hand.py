@@ -312,7 +312,7 @@ def likelihood_by_hand():
     calls = []
     model = SimpleNamespace(density=lambda *_, **__: calls.append(1) or np.array([2.0, 0.0]))
     found.signal = SimpleNamespace(model=model, efficiency=lambda *_: 0.5)
-    found._logs, found._accepted, found._known = (), 1.0, None
+    found.logs, found.accepted, found._known = (), 1.0, None
     return found, calls
 
 

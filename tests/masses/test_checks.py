@@ -42,7 +42,7 @@ def test_signal_like_the_response_passes_every_check(fit, table):
     checks = mass_checks(fit, n_events=40_000, jet_ratio=0.08, table=table)
     assert {check.applies_to for check in checks} == {"masses"}
     assert [check.name for check in checks if not check.passed] == []
-    assert len(checks) == 10
+    assert len(checks) == 11
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,7 @@ def test_signal_like_the_response_passes_every_check(fit, table):
         ({"m_y": interval(30.0, 2.0)}, "inside_response_grid"),
         ({"n_signal": interval(30_000.0, 32_000.0)}, "yield_within_file"),
         ({"n_signal": Interval(value=0.0, low=0.0, high=110.0, stat_low=0.0, stat_high=110.0)}, "yield_significance"),
+        ({"over_plain": 8.0}, "daughters_peak"),
         ({"tau21_scale": 1.49}, "tau21_scale"),
         ({"tau21_scale": 0.67}, "tau21_scale"),
         ({"log_widths": np.array([0.0, 0.69])}, "resolutions"),
