@@ -339,6 +339,7 @@ def scale(results: Path) -> str:
     rows = [
         [
             f"{row['events']:,}".replace(",", "\u202f"),
+            row["searches"],
             f"{row['repeats']}, {'with' if row['networks'] else 'no'} networks, {row['workers']} workers",
             f"{row['n_windows']}",
             f"{row['peak_mb'] / 1000:.2f} GB",
@@ -346,12 +347,12 @@ def scale(results: Path) -> str:
         ]
         for row in found["rows"]
     ]
-    lines_ = [table(["events", "repeats", "windows", "peak memory", "CPU time"], rows)]
+    lines_ = [table(["events", "searches", "repeats", "windows", "peak memory", "CPU time"], rows)]
     for fit in found["fits"]:
         lines_.append(
-            f"\nA straight line through those of {fit['repeats']} repeats: {fit['mb_once'] / 1000:.2f} GB and "
-            f"{fit['bytes_an_event']} bytes an event, {fit['cpu_seconds_once']:.0f} s and "
-            f"{fit['cpu_microseconds_an_event']:.0f} µs of CPU time an event."
+            f"\nA straight line through those of {fit['repeats']} repeats by `{fit['searches']}`: "
+            f"{fit['mb_once'] / 1000:.2f} GB and {fit['bytes_an_event']} bytes an event, "
+            f"{fit['cpu_seconds_once']:.0f} s and {fit['cpu_microseconds_an_event']:.0f} µs of CPU time an event."
         )
     return "\n".join(lines_)
 

@@ -31,6 +31,8 @@ from bumphunt.events import FEATURES
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "data/lhco_rnd.parquet"
 SMEARING, PART, SEED = 0.01, 500_000, 1
+SETTINGS = ("searches", "repeats", "networks", "workers")
+"""What rows that are compared have in common."""
 EXCHANGED = (("mj1", "mj2"), *((f"{name}_1", f"{name}_2") for name in ("tau21", "tau32", "massdrop")))
 
 
@@ -114,6 +116,7 @@ def one_run(folder: Path, number: int, *, repeats: int, networks: bool, workers:
     spectrum = result["stages"]["spectrum"]
     sizes = {"n_searched": spectrum["n_searched"], "n_windows": spectrum["n_windows"]}
     asked = {"events": number, "repeats": repeats, "networks": networks, "workers": workers}
+    asked["searches"] = ", ".join(result["config"]["searches"])
     return {**asked, **sizes, **found, "status": result["answers"]["status"], "stage_seconds": stages}
 
 
@@ -126,15 +129,14 @@ def line_through(rows: list[dict[str, Any]], name: str) -> tuple[float, float]:
 def fits_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return, for all settings with two numbers of events or more, what an event costs."""
     fits = []
-    names = ("repeats", "networks", "workers")
-    for settings in sorted({tuple(row[name] for name in names) for row in rows}):
-        alike = [row for row in rows if tuple(row[name] for name in names) == settings]
+    for settings in sorted({tuple(row[name] for name in SETTINGS) for row in rows}):
+        alike = [row for row in rows if tuple(row[name] for name in SETTINGS) == settings]
         if len({row["events"] for row in alike}) > 1:
             once, each = line_through(alike, "cpu_seconds")
             base, grows = line_through(alike, "peak_mb")
             fits.append(
                 {
-                    **dict(zip(names, settings, strict=True)),
+                    **dict(zip(SETTINGS, settings, strict=True)),
                     "cpu_seconds_once": round(once, 1),
                     "cpu_microseconds_an_event": round(1e6 * each, 1),
                     "mb_once": round(base),
@@ -170,12 +172,12 @@ def draw(result: dict[str, Any], path: Path) -> None:
     with style():
         figure = new_figure(3.6, width=8.5)
         memory, cpu = figure.subplots(1, 2)
-        names = ("repeats", "networks", "workers")
-        settings = sorted({tuple(row[name] for name in names) for row in result["rows"]})
+        settings = sorted({tuple(row[name] for name in SETTINGS) for row in result["rows"]})
         for colour, setting in zip(colours, settings, strict=False):
-            rows = [row for row in result["rows"] if tuple(row[name] for name in names) == setting]
+            rows = [row for row in result["rows"] if tuple(row[name] for name in SETTINGS) == setting]
             rows.sort(key=lambda row: row["events"])
-            label = f"{setting[0]} repeats, {'with' if setting[1] else 'no'} networks, {setting[2]} workers"
+            searches, repeats, networks, workers = setting
+            label = f"{searches}: {repeats} repeats, {'with' if networks else 'no'} networks, {workers} workers"
             events = [row["events"] / 1e6 for row in rows]
             memory.plot(events, [row["peak_mb"] / 1000 for row in rows], "o-", color=colour, label=label)
             cpu.plot(events, [row["cpu_seconds"] for row in rows], "o-", color=colour, label=label)
@@ -209,9 +211,9 @@ def main() -> None:
         for number in map(int, arguments.events):
             asked = {"repeats": arguments.repeats, "networks": not arguments.without_networks}
             row = one_run(folder, number, **asked, workers=arguments.workers)
-            row["load"] = round(os.getloadavg()[1], 1)
+            row |= {"load": round(os.getloadavg()[1], 1), "commit": stamped({})["commit"]}
             print(" ".join(f"{name} {value}" for name, value in row.items() if name != "stage_seconds"), flush=True)
-            same = ("events", "repeats", "networks", "workers")
+            same = ("events", *SETTINGS)
             result["rows"] = [old for old in result["rows"] if any(old[name] != row[name] for name in same)]
             result["rows"].append(row)
             keep(result, arguments.json)
@@ -227,7 +229,7 @@ def main() -> None:
 
 def keep(result: dict[str, Any], path: Path | None) -> None:
     """Write what there is, so that an interrupted series keeps its rows."""
-    result["rows"].sort(key=lambda row: (row["repeats"], row["networks"], row["workers"], row["events"]))
+    result["rows"].sort(key=lambda row: (*(row[name] for name in SETTINGS), row["events"]))
     result |= {"fits": fits_of(result["rows"]), "python": platform.python_version(), "cores": os.cpu_count()}
     result["bumphunt"] = bumphunt.__version__
     if path is None:
