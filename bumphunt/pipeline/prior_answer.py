@@ -20,7 +20,14 @@ from bumphunt.pipeline.final_state import is_dijet
 from bumphunt.pipeline.keeping import Arrays, Keeper, Memory, Watch, unwatched
 from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.ordinary_events import LEFT_OUT
-from bumphunt.pipeline.prior_null import NOT_REPEATED, calibrated, not_tested, prior_null, with_decisive_first
+from bumphunt.pipeline.prior_null import (
+    NOT_REPEATED,
+    calibrated,
+    excess_left,
+    not_tested,
+    prior_null,
+    with_decisive_first,
+)
 from bumphunt.pipeline.prior_search import (
     PreparedPrior,
     PriorFindings,
@@ -73,7 +80,8 @@ class PriorAnswer:
             return replace(self, said=(*self.said, NOT_REPEATED))
         elsewhere = not_tested(len(self.findings.selected))
         own = with_decisive_first(own, self.findings.z_global)
-        return replace(self, null=own, said=tuple(each for each in self.said if each not in elsewhere))
+        said = tuple(each for each in self.said if each not in elsewhere)
+        return replace(self, null=own, said=(*said, *excess_left(own)))
 
     def summary(self) -> dict[str, float | int | str]:
         """Return what the result file says of the stage."""

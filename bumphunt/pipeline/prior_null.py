@@ -81,6 +81,18 @@ def with_decisive_first(null: Null, z_permuted: float) -> Null:
     return first.beside(*others)
 
 
+def excess_left(null: Null) -> tuple[str, ...]:
+    """Say that the first kind of pseudo-data has an excess that the others have not, beyond twice its error."""
+    error = null.width / max(null.n_searches, 1) ** 0.5
+    if not null.others or null.mean - max(0.0, *(each.mean for each in null.others)) < 2.0 * error:
+        return ()
+    return (
+        f"pseudo-data of these events still have {null.mean:.1f} standard deviations for the prior-assisted search on "
+        "average, which are taken off: features follow the mass, or some of a resonance is left, and then its "
+        "significance is too careful",
+    )
+
+
 def _left(z_permuted: float, null: Null) -> float:
     return (z_permuted - max(null.mean, 0.0)) / max(null.width, 1.0)
 

@@ -31,6 +31,7 @@ from bumphunt.pipeline.prior_answer import (
 from bumphunt.pipeline.prior_null import (
     NOT_REPEATED,
     calibrated,
+    excess_left,
     not_tested,
     null_of_searches,
     prior_null,
@@ -202,6 +203,13 @@ def test_a_calibration_on_these_events_is_of_the_prior_where_it_repeated_it(tabl
     both = answer(Null(method="m", n_searches=20, of_prior=of_prior))
     assert both.said == ()
     assert both.null == of_prior
+    # ten searches with the features of neighbours find an excess, those with the features of any event none
+    smooth = Null(method="smooth", mean=1.98, width=0.92, n_searches=10)
+    left = answer(Null(method="m", of_prior=Null(method="permuted", mean=0.42, n_searches=10).beside(smooth)))
+    assert ["still have 2.0 standard deviations" in each for each in left.said] == [True]
+    assert left.null.method == "smooth"
+    assert excess_left(smooth) == ()
+    assert excess_left(smooth.beside(Null(method="permuted", mean=1.5, n_searches=10))) == ()
     assert both.findings is not None
     assert both.z_global == pytest.approx((both.findings.z_global - 0.5) / 1.25)
 
