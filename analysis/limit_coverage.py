@@ -76,7 +76,7 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
     sample = signal_sample(search, model, name="model")
     window = windows_of(search, sample)[0]
     inclusive = inclusive_limit_of(search, window, sample)
-    trainings = [inject(each) for each in injections_of(window, sample, strengths_of(window, inclusive, sample))]
+    trainings = [inject(each) for each in injections_of(window, sample, strengths_of(window, inclusive))]
     outcome = search_window(window)
     selected = selected_limits(window, outcome, trainings, n_events=len(box))
     choice = choose(inclusive, selected)

@@ -47,7 +47,7 @@ class Work:
         """Return the limits on a model after selection in a window, and sentences that belong to them."""
         found: tuple[MethodLimit, ...] = ()
         if self.search != PRIOR:
-            injections = injections_of(task, sample, strengths_of(task, inclusive, sample), name=model.name)
+            injections = injections_of(task, sample, strengths_of(task, inclusive), name=model.name)
             threads = max(1, self.workers.number // len(injections))
             trained = self._map(inject, with_threads(injections, threads), model.name)
             found = selected_limits(task, self._outcome(task), trained, n_events=self.n_events)

@@ -218,7 +218,7 @@ def limits_duration(
         signal = signal_sample(prepared, read.table, name=read.name)
         for task in windows_of(prepared, signal, number=how.windows, name=read.name):
             searched.add(task.number)
-            injected += len(injections_of(task, signal, strengths_of(task, None, signal), name=read.name))
+            injected += len(injections_of(task, signal, strengths_of(task, None), name=read.name))
             n_prior += prior_trainings(settings)
     task = next(each for each in prepared.tasks if each.number in searched)
     each = seconds_each = 0.0

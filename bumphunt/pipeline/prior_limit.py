@@ -22,6 +22,7 @@ from bumphunt.pipeline.prior_answer import FOLDS, PriorRequest, reason_against, 
 from bumphunt.pipeline.prior_counts import Hypothesis, KeptList, WindowScores
 from bumphunt.pipeline.prior_search import PreparedPrior
 from bumphunt.pipeline.search import Search
+from bumphunt.pipeline.signal_limit import limit_of_count
 from bumphunt.preprocessing.splits import MassWindow
 from bumphunt.results import MethodLimit
 from bumphunt.rng import generator
@@ -236,20 +237,9 @@ def prior_limit(
         [replace(first, strength=each, draw=draw) for each in strengths for draw in range(config.limit.draws)]
     )
     counted, curve = _count(kept, found, n_events=n_events)
-    return MethodLimit(
-        name=f"prior {100 * kept.part:.2g} %",
-        search="prior",
-        cut_fraction=kept.part,
-        n_signal_95=counted.limit(),
-        expected=counted.expected_limits(),
-        clsb_95=counted.limit(method="CLs+b"),
-        efficiency=np.array(curve.rows()),
-        spread=float(curve.spread.max()),
-        n_observed=kept.observed,
-        n_expected=kept.expected,
-        n_expected_error=kept.error,
-        gain=counted.gain,
-        hypothesis=hypothesis,
+    name = f"prior {100 * kept.part:.2g} %"
+    return replace(
+        limit_of_count(counted, curve, name=name, cut_fraction=kept.part), search="prior", hypothesis=hypothesis
     )
 
 

@@ -117,7 +117,7 @@ def inclusive_limit_of(search: Search, task: WindowTask, signal: SignalSample) -
     )
 
 
-def strengths_of(task: WindowTask, inclusive: MethodLimit | None, signal: SignalSample) -> tuple[float, ...]:
+def strengths_of(task: WindowTask, inclusive: MethodLimit | None) -> tuple[float, ...]:
     """Return the numbers of signal events to inject: those of the configuration, or parts of the inclusive limit."""
     named = task.config.limit.strengths
     if named is not None:
@@ -187,24 +187,25 @@ def selected_limits(
         counted = selected_count(task, outcome.frequency[place], trainings, place=place, form=form, n_events=n_events)
         if counted is None:
             continue
-        number, curve = counted
-        found.append(
-            MethodLimit(
-                name=f"selected {100 * fraction:g} %",
-                search="cwola",
-                cut_fraction=fraction,
-                n_signal_95=number.limit(),
-                expected=number.expected_limits(),
-                clsb_95=number.limit(method="CLs+b"),
-                efficiency=np.array(curve.rows()),
-                spread=float(curve.spread.max()),
-                n_observed=number.observed,
-                n_expected=number.expected,
-                n_expected_error=number.error,
-                gain=number.gain,
-            )
-        )
-    return tuple(found)
+        found.append(limit_of_count(*counted, name=f"selected {100 * fraction:g} %", cut_fraction=fraction))
+    return tuple(replace(limit, search="cwola") for limit in found)
+
+
+def limit_of_count(counted: SelectedCount, curve: EfficiencyCurve, *, name: str, cut_fraction: float) -> MethodLimit:
+    """Return observed and expected limits of a count after a selection, beside what they rest on."""
+    return MethodLimit(
+        name=name,
+        cut_fraction=cut_fraction,
+        n_signal_95=counted.limit(),
+        expected=counted.expected_limits(),
+        clsb_95=counted.limit(method="CLs+b"),
+        efficiency=np.array(curve.rows()),
+        spread=float(curve.spread.max()),
+        n_observed=counted.observed,
+        n_expected=counted.expected,
+        n_expected_error=counted.error,
+        gain=counted.gain,
+    )
 
 
 def selected_count(

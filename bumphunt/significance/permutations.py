@@ -138,9 +138,11 @@ def fit_tail(maxima: FloatArray) -> Tail:
     slope = np.exp(-0.5 * places**2 - 0.5 * math.log(2.0 * math.pi) - log_p)
     below = len(maxima) - len(excess)
     best: tuple[float, Tail] | None = None
+    # half of the maxima lie above the median, whatever the growth: this is the level, but for what the tail says
+    centre = math.log(-math.log(1.0 - len(excess) / len(maxima))) - float(log_ndtr(-at))
+    levels = centre + np.linspace(-0.2, 0.2, 21)
     for growth in np.linspace(-2.0, 2.0, 81):
-        # for a given growth the level follows from the part above the median, then one-dimensional search
-        for level in _levels(growth, at, len(excess), len(maxima)):
+        for level in levels:
             rate = np.exp(level + growth * excess + log_p)
             inner = math.exp(level + float(log_ndtr(-at)))
             density = np.log(rate) + np.log(np.maximum(slope - growth, 1e-9)) - rate
@@ -149,8 +151,3 @@ def fit_tail(maxima: FloatArray) -> Tail:
                 best = (likelihood, Tail(level=float(level), growth=float(growth), at=at, end=float(maxima[-1])))
     assert best is not None
     return best[1]
-
-
-def _levels(growth: float, at: float, above: int, number: int) -> FloatArray:
-    centre = math.log(-math.log(1.0 - above / number)) - float(log_ndtr(-at))
-    return centre + np.linspace(-0.2, 0.2, 21)
