@@ -97,8 +97,8 @@ def score_names(*, needs: Needs | None = None) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> score_names(needs="regions")
-    ('trees', 'network')
+    >>> "trees" in score_names(needs="regions"), "vae" in score_names(needs="regions")
+    (True, False)
     """
     return tuple(name for name, score in SCORES.items() if needs in (None, score.needs))
 
@@ -108,8 +108,8 @@ def settings_that_do_not_apply(name: str) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> settings_that_do_not_apply("network")
-    ('max_iter', 'max_leaf_nodes', 'min_samples_leaf', 'l2_regularization', 'max_bins')
+    >>> "max_iter" in settings_that_do_not_apply("network"), "members" in settings_that_do_not_apply("network")
+    (True, False)
     """
     score = score_named(name)
     others = [key for other in SCORES.values() if other.section == score.section for key in other.settings]

@@ -39,8 +39,8 @@ def family_names() -> tuple[str, ...]:
 
     Examples
     --------
-    >>> family_names()
-    ('dijet3', 'dijet4', 'dijet5', 'powexp', 'gp', 'envelope', 'auto')
+    >>> family_names()[0], family_names()[-3:]
+    ('dijet3', ('gp', 'envelope', 'auto'))
     """
     return (*FAMILIES, *PROCEDURES)
 
