@@ -74,6 +74,8 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
     checks = (*checks, *hypotheses_check(found.elsewhere))
     return {
         "n_searched": len(search.mjj),
+        "n_hypotheses": [each.n_hypotheses for each in found.maps],
+        "kept": round(best.cut_fraction, 5),
         "z_local": round(found.z_local, 3),
         "z_permuted": round(found.z_global, 3),
         "elsewhere": round(found.elsewhere, 2),

@@ -8,7 +8,7 @@ largest of all these significances is without signal.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from bumphunt.masses.hypotheses import (
 from bumphunt.masses.signal_table import SignalTable, load_signal
 from bumphunt.pipeline.keeping import Watch, unwatched
 from bumphunt.pipeline.prior_windows import (
+    HypothesisSelections,
     HypothesisTask,
     PriorSettings,
     excess_elsewhere,
@@ -31,6 +32,7 @@ from bumphunt.pipeline.prior_windows import (
     hypothesis_map,
     hypothesis_score,
     kept_by,
+    most_significant,
     score_inputs,
     select_hypotheses,
 )
@@ -293,19 +295,21 @@ def scan_hypotheses(
     tasks, bins = prepared.tasks, prepared.bins
     chosen = {}
     with watch("windows with a prior", len(tasks), done=0) as advance:
-        for number, part in workers.map(select_hypotheses, tasks):
-            chosen[number] = part
+        for number, of_window in workers.map(select_hypotheses, tasks):
+            chosen[number] = of_window
             advance()
-    parts = [chosen[number] for number in range(len(tasks))]
+    cuts = [chosen[number] for number in range(len(tasks))]
     maxima = permuted_maxima(
-        [part.selections for part in parts],
+        [each.selections for of_window in cuts for each in of_window],
         bins,
         number=tasks[0].settings.permutations,
         rng=generator(seed, "prior", "permutations"),
     )
     tail = fit_tail(maxima)
+    parts = [most_significant(of_window, bins) for of_window in cuts]
     maps = tuple(
-        hypothesis_map(task, part, bins, maxima=maxima, tail=tail) for task, part in zip(tasks, parts, strict=True)
+        replace(hypothesis_map(task, part, bins, maxima=maxima, tail=tail), n_hypotheses=_tried(of_window))
+        for task, part, of_window in zip(tasks, parts, cuts, strict=True)
     )
     best = int(np.argmax([found.z_best for found in maps]))
     top = maps[best]
@@ -327,6 +331,10 @@ def scan_hypotheses(
         tail=tail,
         elsewhere=excess_elsewhere(parts[best], bins, rng=generator(seed, "prior", "elsewhere")),
     )
+
+
+def _tried(cuts: Sequence[HypothesisSelections]) -> int:
+    return sum(len(each.hypotheses) * len(each.selections.sidebands) for each in cuts)
 
 
 def _classifier(settings: PriorSettings, seed: int, fold: int) -> BoostedTrees:

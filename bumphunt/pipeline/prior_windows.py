@@ -53,7 +53,9 @@ class PriorSettings:
     """What the search declares before it sees data.
 
     A hypothesis weighs, by rank, the part of all searched events that leaves ``background`` of them in the window
-    without signal, at most ``largest``, but ``least`` events of background. ``offsets`` are the masses of the
+    without signal, at most ``largest``, but ``least`` events of background. Where fewer than ``few`` events are
+    searched, that is a few dozen of them, and ``looser`` times as many are weighed as well, the larger significance
+    counting: a signal of a percent has more events than the first cut keeps. ``offsets`` are the masses of the
     resonance that are tried, in bins from the window's centre; ``guard`` bins beside the window belong to no sideband.
     ``simulated`` is the number of simulated events in all, ``permutations`` how often masses are permuted.
     ``features`` are the only ones that may be used, of those that the events have and signal is simulated with.
@@ -63,6 +65,8 @@ class PriorSettings:
     background: float = 130.0
     largest: float = 3e-3
     least: float = 5.0
+    few: int = 40_000
+    looser: float = 3.0
     offsets: tuple[float, ...] = (0.0,)
     guard: int = 1
     simulated: int = 200_000
@@ -88,6 +92,17 @@ class PriorSettings:
         """
         number = max(in_window, 1.0)
         return min(max(min(self.background / number, self.largest), self.least / number), 0.5)
+
+    def parts(self, in_window: float, searched: int) -> tuple[float, ...]:
+        """Return the parts of so many searched events that are kept in turn, smallest first.
+
+        Examples
+        --------
+        >>> PriorSettings().parts(4000.0, 50_000), PriorSettings().parts(1000.0, 12_000)
+        ((0.003,), (0.005, 0.015))
+        """
+        first = self.part(in_window)
+        return (first,) if searched >= self.few else (first, min(self.looser * first, 0.5))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -154,8 +169,16 @@ def score_by(
     return np.asarray(np.maximum(log_ratio(models, inputs, folds=folds) + ratio, FAR_OFF), dtype=np.float64)
 
 
-def select_hypotheses(task: HypothesisTask) -> HypothesisSelections:
-    """Return which events each hypothesis keeps at each cut."""
+def select_hypotheses(task: HypothesisTask) -> tuple[HypothesisSelections, ...]:
+    """Return which events each hypothesis keeps, for each cut that is declared, the purest first.
+
+    A hypothesis with too few events near its masses for a cut is left out there.
+
+    Raises
+    ------
+    NotSearchedError
+        If that is so for all of them and the purest cut.
+    """
     settings, inputs = task.settings, inputs_of(task)
     score = log_ratio(task.models, inputs, folds=task.folds)
     shapes = MassShapes(task.table, reference=task.reference, jets=task.signal_jets)
@@ -164,31 +187,40 @@ def select_hypotheses(task: HypothesisTask) -> HypothesisSelections:
     size = np.bincount(cell, minlength=int(cell.max()) + 1)
     start = np.cumsum(size) - size
     score = score[order]
-    part = settings.part(float(task.inclusive[task.window.bins(task.edges)].sum()))
-    keep = max(round(part * len(score)), 1)
-    weights = rank_weights(keep)
-    members: list[IntArray] = []
+    parts = settings.parts(float(task.inclusive[task.window.bins(task.edges)].sum()), len(score))
+    keeps = [max(round(part * len(score)), 1) for part in parts]
+    lists: list[IntArray] = []
     hypotheses = []
     for m_x, m_y in hypothesis_grid(task.reference):
         near, ratio = shapes.near(float(m_x), float(m_y))
         there = np.flatnonzero(size[near[near < len(size)]] > 0)
         inside, ratio = near[there], ratio[there]
         lengths = size[inside]
-        if lengths.sum() < keep:
+        affordable = [keep for keep in keeps if keep <= lengths.sum()]
+        if not affordable:
             continue
         first = np.cumsum(lengths) - lengths
         rows = np.repeat(start[inside] - first, lengths) + np.arange(int(lengths.sum()))
         total = score[rows] + np.repeat(ratio, lengths)
-        best = np.argpartition(-total, keep - 1)[:keep]
-        members.append(order[rows[best[np.argsort(-total[best], kind="stable")]]])
+        best = np.argpartition(-total, affordable[-1] - 1)[: affordable[-1]]
+        lists.append(order[rows[best[np.argsort(-total[best], kind="stable")]]])
         hypotheses.append((m_x, m_y))
-    if not members:
-        raise NotSearchedError(f"no hypothesis in {task.window} has {keep} events near its masses")
-    return HypothesisSelections(
-        hypotheses=np.array(hypotheses),
-        part=part,
-        selections=Selections(sidebands=sidebands_of(task, part, weights), members=np.stack(members), weights=weights),
-    )
+    if not lists:
+        raise NotSearchedError(f"no hypothesis in {task.window} has {keeps[0]} events near its masses")
+    found = []
+    for part, keep in zip(parts, keeps, strict=True):
+        long = [number for number, each in enumerate(lists) if len(each) >= keep]
+        if long:
+            weights = rank_weights(keep)
+            members = np.stack([lists[number][:keep] for number in long])
+            selections = Selections(sidebands=sidebands_of(task, part, weights), members=members, weights=weights)
+            found.append(HypothesisSelections(hypotheses=np.array(hypotheses)[long], part=part, selections=selections))
+    return tuple(found)
+
+
+def most_significant(cuts: Sequence[HypothesisSelections], bins: IntArray) -> HypothesisSelections:
+    """Return the cut that shows the largest significance of all, the purest of equals."""
+    return max(cuts, key=lambda each: float(significances(each.selections, bins).max()))
 
 
 def sidebands_of(task: HypothesisTask, part: float, weights: FloatArray) -> tuple[Sidebands, ...]:
