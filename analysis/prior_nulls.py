@@ -2,6 +2,7 @@
 
     python analysis/prior_nulls.py --boxes 150
     python analysis/prior_nulls.py --boxes 6 --disturbed follow feature hump
+    python analysis/prior_nulls.py --size 20000 --boxes 4 --disturbed coarse plain floor bosons mixture turn_on trigger
     python analysis/prior_nulls.py --boxes 12 --pool BACKGROUND.parquet --called "another detector"
 
 The boxes are those of ``analysis/nulls.py``, drawn from the 1.3 million simulated background events of the shipped
@@ -10,7 +11,11 @@ significance by permutations of each box's masses alone, and ``failed`` names th
 
 Disturbed background: ``follow``, a tenth of mjj is added to both jet masses; ``feature``, tau21 of both jets is 0.05
 lower where mjj is 3.9 to 4.4 TeV; ``hump``, heavy jets with low tau21 are twice as frequent around 4 TeV as far from
-it, over about the width of a window with its sidebands.
+it, over about the width of a window with its sidebands. Files that users have: ``coarse``, masses in whole GeV and
+ratios in hundredths; ``plain``, jet masses and nothing else; ``floor``, jets below 30 GeV have mass and tau21 zero;
+``bosons``, one event in twenty has a heavier jet of a W, a Z or a top quark at any mjj; ``mixture``, two kinds of jets
+whose shares go from 0.6 to 0.2 with mjj; ``turn_on``, an efficiency that rises at 3.3 TeV over 80 GeV; ``trigger``,
+below 3.8 TeV only events with mj1 above 60 GeV are kept, above it all.
 
 ``--pool`` with ``--called`` draws boxes from other background without signal; their sets have its name.
 """
@@ -55,7 +60,53 @@ def hump(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return table[~kind | (rng.random(len(table)) < share)]
 
 
-DISTURBED = {"follow": follow, "feature": feature, "hump": hump}
+def coarse(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
+    """Return events with masses in whole GeV and ratios in hundredths."""
+    return table.round({name: 0 if name.startswith("m") and "drop" not in name else 2 for name in table})
+
+
+def plain(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
+    """Return events without substructure."""
+    return table[["mjj", "mj1", "mj2"]]
+
+
+def floor(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
+    """Return events whose light jets have no mass and no substructure, as a groomed jet of one particle."""
+    light = {jet: table[f"mj{jet}"] < 30.0 for jet in (1, 2)}
+    return table.assign(
+        **{f"{name}{jet}": table[f"{name}{jet}"].mask(light[jet], 0.0) for name in ("mj", "tau21_") for jet in (1, 2)}
+    )
+
+
+def bosons(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Return events of which some have a heavier jet of a W, a Z or a top quark, wherever their mass is."""
+    chosen = rng.random(len(table)) < 0.05
+    mass = rng.choice([80.4, 91.2, 173.0], size=len(table)) * np.exp(0.08 * rng.standard_normal(len(table)))
+    tau21 = np.where(chosen, 0.5 * table["tau21_1"], table["tau21_1"])
+    heavier = table.assign(mj1=np.where(chosen, mass, table["mj1"]), tau21_1=tau21)
+    return heavier.assign(mj2=np.minimum(heavier["mj1"], heavier["mj2"]))
+
+
+def mixture(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Return events of two kinds whose shares change slowly with mjj."""
+    share = np.clip(0.6 - 0.8 * np.log10(table["mjj"] / 2500.0), 0.2, 0.6)
+    chosen = rng.random(len(table)) < share
+    factors = {"mj1": 1.4, "mj2": 1.4, "tau21_1": 0.85, "tau21_2": 0.85}
+    return table.assign(**{name: table[name].where(~chosen, by * table[name]) for name, by in factors.items()})
+
+
+def turn_on(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Return events of which few pass below 3.3 TeV."""
+    return table[rng.random(len(table)) < 1.0 / (1.0 + np.exp(-(table["mjj"] - 3300.0) / 80.0))]
+
+
+def trigger(table: pd.DataFrame, _: np.random.Generator) -> pd.DataFrame:
+    """Return events that a trigger on the jet's mass takes below 3.8 TeV, and all above."""
+    return table[(table["mjj"] > 3800.0) | (table["mj1"] > 60.0)]
+
+
+KINDS = (follow, feature, hump, coarse, plain, floor, bosons, mixture, turn_on, trigger)
+DISTURBED = {kind.__name__: kind for kind in KINDS}
 
 
 def one_box(task: dict[str, Any]) -> dict[str, Any]:

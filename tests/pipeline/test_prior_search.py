@@ -1,5 +1,6 @@
 """The prior-assisted search from events to a map: small boxes of a toy, simulated signal as it is shipped."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -119,3 +120,17 @@ def test_a_map_survives_being_stored(found) -> None:
     assert str(again) == str(stored)
     assert np.isnan(stored.z_local[0, -1]), "the lighter daughter cannot be the heavier one"
     assert np.nanmax(stored.z_local) == stored.z_best
+
+
+def test_a_strong_signal_in_a_small_file_is_weighed_by_a_second_looser_cut(make_events) -> None:
+    strong = inside(make_events(25_000, signal=250, seed=5))
+    window = [min(WINDOWS, key=lambda each: abs(each.low + each.high - 7_000))]
+    both, first = (
+        search_prior(drop_truth(strong), window, EDGES, folds_of(strong), seed=1, settings=replace(LIGHT, few=few))
+        for few in (40_000, 0)
+    )
+    assert both.maps[0].n_hypotheses > 1.8 * first.maps[0].n_hypotheses, "every cut of every hypothesis is a trial"
+    assert np.median(both.maxima) >= np.median(first.maxima)
+    assert both.z_global > first.z_global + 1.0
+    assert both.maps[0].cut_fraction == pytest.approx(3.0 * first.maps[0].cut_fraction, rel=0.02)
+    assert both.selected.sum() == round(both.maps[0].cut_fraction * len(strong))
