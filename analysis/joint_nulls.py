@@ -30,8 +30,8 @@ from bumphunt.significance.p_values import sidak
 from bumphunt.statistics import p_from_z, z_from_p
 
 SIZE = SETS["default"][0]
-SIZES = (20_000, SIZE)
-"""Events in a box, of the shipped samples, of which enough were searched."""
+NULL_SETS = ("20000 two cuts", str(SIZE))
+"""Boxes of the shipped samples of which enough were searched; the smaller ones since both cuts count there."""
 
 
 def trials(path: Path) -> np.ndarray:
@@ -96,8 +96,8 @@ def spearman(first: np.ndarray, second: np.ndarray) -> float:
 def stored_null() -> dict[str, Any]:
     """Return mean and width of the prior's significance without signal, for each size of box, as they are shipped."""
     every, sizes = boxes.read(boxes.RESULTS / "prior_nulls.jsonl"), []
-    for size in SIZES:
-        own = [line for line in every if line["set"] == str(size)]
+    for name in NULL_SETS:
+        own = [line for line in every if line["set"] == name]
         mean, width = moments(np.array([line["z_permuted"] for line in own]))
         sizes.append(
             {

@@ -1,6 +1,7 @@
 """What the prior-assisted search says where there is no signal, at default settings; one line a whole search.
 
     python analysis/prior_nulls.py --boxes 150
+    python analysis/prior_nulls.py --boxes 66 --size 20000 --called "two cuts"
     python analysis/prior_nulls.py --boxes 6 --disturbed follow feature hump
     python analysis/prior_nulls.py --size 20000 --boxes 4 --disturbed coarse plain floor bosons mixture turn_on trigger
     python analysis/prior_nulls.py --boxes 12 --pool BACKGROUND.parquet --called "another detector"
@@ -17,7 +18,8 @@ ratios in hundredths; ``plain``, jet masses and nothing else; ``floor``, jets be
 whose shares go from 0.6 to 0.2 with mjj; ``turn_on``, an efficiency that rises at 3.3 TeV over 80 GeV; ``trigger``,
 below 3.8 TeV only events with mj1 above 60 GeV are kept, above it all.
 
-``--pool`` with ``--called`` draws boxes from other background without signal; their sets have its name.
+``--pool`` with ``--called`` draws boxes from other background without signal; their sets have its name. Lines of the
+set ``20000`` are of a version whose prior weighed the events of one cut only, those of ``20000 two cuts`` are not.
 """
 
 import argparse
