@@ -58,8 +58,9 @@ injections: install  ## inject signals of known masses and compare (45 minutes; 
 nulls: install  ## signal-free boxes at the settings users run; grows one line a box (a minute a box)
 	$(BIN)/python analysis/nulls.py --boxes 60 --workers $(WORKERS)
 
-chaos: install  ## fifty kills of programs, workers and a Dask scheduler; resumed answers compared (10 minutes)
+chaos: install  ## fifty kills of programs, workers and a Dask scheduler; resumed answers compared (15 minutes)
 	$(BIN)/python tests/chaos/kills.py --kills 50
+	$(BIN)/python tests/chaos/kills.py --both --kills 8
 
 fuzz: install  ## two thousand damaged and hostile inputs: never a traceback (2 minutes)
 	$(BIN)/python tests/fuzz/mutations.py --inputs 2000 --json analysis/results/fuzz.json

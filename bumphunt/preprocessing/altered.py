@@ -13,7 +13,7 @@ import pandas as pd
 
 from bumphunt.preprocessing.coincidences import SAMPLE, scaled, typical_size
 from bumphunt.preprocessing.content import content_hash, mixed
-from bumphunt.preprocessing.duplicates import (
+from bumphunt.preprocessing.evidence import (
     LEAST_CONTINUOUS,
     common_values,
     expected_agreements,
@@ -179,5 +179,9 @@ def _judged(
     telling = telling_rows(first, values, typical, common)
     if not telling.any():
         return telling
-    expected = expected_agreements(sample, common, len(whole), 0.0)
+    rows = first[telling]
+    tied = np.stack(
+        [scaled(column[rows].astype(np.float64), size) for column, size in zip(values, typical, strict=True)]
+    )
+    expected = expected_agreements(sample, common, len(whole), 0.0, tied=tied.T)
     return telling if is_excess(int(telling.sum()), expected) else np.zeros_like(telling)

@@ -6,17 +6,27 @@ upon, and only an excess over them is taken for copies.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bumphunt.events import COLUMNS, IDENTIFIERS, LABEL
-from bumphunt.preprocessing.coincidences import SAMPLE, expected_pairs, pairs_in_cells, scaled, typical_size
+from bumphunt.events import IDENTIFIERS
+from bumphunt.preprocessing.coincidences import SAMPLE, pairs_in_cells, scaled, typical_size
 from bumphunt.preprocessing.content import Keys, column_hash, content_hash, mixed
+from bumphunt.preprocessing.evidence import (
+    LEAST_CONTINUOUS,
+    common_values,
+    expected_agreements,
+    is_excess,
+    starts,
+    telling_rows,
+)
+from bumphunt.preprocessing.measured import measured_columns
 from bumphunt.preprocessing.near_pairs import HASHED, near_pairs, repeated
 from bumphunt.preprocessing.originals import preference
+from bumphunt.preprocessing.rounded import MOST_ROUNDINGS, Rounded, find_rounded
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
@@ -27,24 +37,9 @@ TOLERANCES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
 Each range is judged by itself, so that chance on the widest is not taken for rounding, until one holds copies."""
 
-LARGEST_P = 1e-6
-"""Ties are copies only if at most this is the probability that as many agree by chance, and ..."""
-
-LARGEST_SHARE = 0.1
-"""... chance explains at most this share of them, and ..."""
-
-LEAST_CONTINUOUS = 3
-"""... each pair agrees in at least so many columns in values that few others have (:data:`COMMON`)."""
-
-COMMON = 0.02
-"""A column is continuous if at most this share of the events has its typical value.
-
-A value that more have is no evidence."""
-
 INFORMATIVE_IDENTIFIERS = 0.01
 """Identifiers tell events apart if at most this share of pairs of different events agrees in them."""
 
-_NOT_MEASURED = (LABEL, "weight")
 _CHUNK = 1 << 16
 _MOST_CANDIDATES = 3.0  # pairs in cells for each event, above which a smaller tolerance has to do
 
@@ -67,6 +62,8 @@ class Copies:
         The measured columns that were compared.
     n_continuous : int
         How many of them are fine enough to tell events apart.
+    n_suspected, n_alike : int
+        Rows that are probably roundings of others, among so many that look like it; they are kept.
     """
 
     kept_row: IntArray
@@ -76,6 +73,8 @@ class Copies:
     expected: float
     columns: tuple[str, ...]
     n_continuous: int
+    n_suspected: int = 0
+    n_alike: int = 0
 
     @property
     def keep(self) -> BoolArray:
@@ -101,6 +100,11 @@ class Copies:
                 f"{self.n_undecided} of {total} rows agree with another row in all of {', '.join(self.columns)} and "
                 f"were kept: {why}; if they are copies, remove them"
             )
+        if self.n_suspected:
+            said.append(
+                f"about {self.n_suspected} of {total} rows are probably roundings of other rows and were kept: "
+                f"{self.n_alike} look like it, and which of them are chance cannot be told; remove the copies"
+            )
         return tuple(said)
 
 
@@ -109,12 +113,13 @@ def find_copies(
 ) -> Copies:
     """Find rows that are the same event.
 
-    Rows that agree in every column and in identifiers that tell events apart are always copies. Otherwise rows that
-    agree in the measured columns are copies if there are more than chance allows (:data:`LARGEST_P`,
-    :data:`LARGEST_SHARE`, :data:`LEAST_CONTINUOUS`), whatever their identifiers, weights and labels say; if not, they
-    are kept and counted in ``n_undecided``. Rows that share an identifier but differ in content are two events. The
-    row kept of each event is the one that is written most precisely, and of equal ones the first in the order of
-    content, so that the events kept do not depend on the order of rows.
+    Rows that are roundings of others are copies where that is improbable by chance
+    (:mod:`bumphunt.preprocessing.rounded`); the finer row is kept. Rows that agree in every column and in identifiers
+    that tell events apart are always copies. Otherwise rows that agree in the measured columns are copies if there are
+    more than chance allows (:mod:`bumphunt.preprocessing.evidence`), whatever their identifiers, weights and labels
+    say; if not, they are kept and counted in ``n_undecided``. Rows that share an identifier but differ in content are
+    two events. The row kept of each event is the one that is written most precisely, and of equal ones the first in the
+    order of content, so that the events kept do not depend on the order of rows.
 
     Parameters
     ----------
@@ -131,23 +136,85 @@ def find_copies(
         What to keep, what to drop, and what to say.
     """
     names = measured_columns(table, identifiers=identifiers) if columns is None else tuple(sorted(set(columns)))
+    rounded = _Roundings([_finite(table[name].to_numpy()) for name in names])
+    rounded.search()
+    left = rounded.left
+    found = _agreeing(table if len(left) == len(table) else table.iloc[left], names, identifiers)
+    rounded.drop(np.flatnonzero(~found.keep), found.kept_row[~found.keep])
+    if found.n_near or rounded.last.suspected:  # copies among the finer rows look like coincidences
+        rounded.search()
+    kept_row = rounded.kept_row
+    return replace(
+        found,
+        kept_row=kept_row,
+        n_near=int((kept_row != np.arange(len(table))).sum()) - found.n_exact,
+        n_suspected=rounded.last.suspected,
+        n_alike=rounded.last.agreeing,
+    )
+
+
+class _Roundings:
+    """Takes rounded copies out of a table, kind after kind; ``last`` is what was found when no more were."""
+
+    def __init__(self, values: list[npt.NDArray[np.generic]]) -> None:
+        self.values = values
+        self.left = np.arange(len(values[0]) if values else 0)
+        self.stands_for = self.left.copy()
+        self.last = Rounded()
+
+    @property
+    def kept_row(self) -> IntArray:
+        """For each row the one that stands for it, however often that was removed itself."""
+        kept = self.stands_for
+        while (kept[kept] != kept).any():
+            kept = kept[kept]
+        return kept
+
+    def search(self) -> None:
+        """Drop roundings of what is left."""
+        for _ in range(MOST_ROUNDINGS):
+            values = [column[self.left] for column in self.values]
+            keys = content_hash(values, len(self.left))
+            self.last = find_rounded(values, _sample(np.unique(keys, return_index=True)[1], keys), keys)
+            if not len(self.last.rows):
+                return
+            self.drop(self.last.rows, self.last.originals)
+
+    def drop(self, rows: IntArray, originals: IntArray) -> None:
+        """Drop rows, counted among those that are left."""
+        self.stands_for[self.left[rows]] = self.left[originals]
+        self.left = np.delete(self.left, rows)
+
+
+def _sample(different: IntArray, keys: Keys) -> IntArray:
+    """Return at most as many rows as estimates need, chosen by content, not by place."""
+    if len(different) <= SAMPLE:
+        return different
+    different_keys = keys[different]
+    sampled: IntArray = different[different_keys <= np.partition(different_keys, SAMPLE)[SAMPLE]]
+    return sampled
+
+
+def _scaled_rows(rows: IntArray, values: list[npt.NDArray[np.generic]], typical: FloatArray) -> FloatArray:
+    """Return some rows on the scale of tolerances, shape (rows, columns)."""
+    found = np.empty((len(rows), len(values)))
+    for number, column in enumerate(values):
+        found[:, number] = scaled(column[rows].astype(np.float64), typical[number])
+    return found
+
+
+def _agreeing(table: pd.DataFrame, names: tuple[str, ...], identifiers: Sequence[str]) -> Copies:
+    """Find rows that agree in all columns, exactly or to within a relative difference."""
     values = [_finite(table[name].to_numpy()) for name in names]
     keys = content_hash(values, len(table))
     rows, group = repeated(keys) if names else (np.empty(0, np.int64), np.empty(0, np.int64))
     distinct = np.ones(len(table), dtype=bool)
     distinct[rows] = False
-    distinct[rows[_starts(group)]] = True
+    distinct[rows[starts(group)]] = True
     different = np.flatnonzero(distinct)
-    # a sample by content, not by place
-    if len(different) > SAMPLE:
-        different_keys = keys[different]
-        sampled = different[different_keys <= np.partition(different_keys, SAMPLE)[SAMPLE]]
-    else:
-        sampled = different
+    sampled = _sample(different, keys)
     typical = np.array([typical_size(column[sampled].astype(np.float64)) for column in values])
-    sample = np.empty((len(sampled), len(names)))
-    for number, column in enumerate(values):
-        sample[:, number] = scaled(column[sampled].astype(np.float64), typical[number])
+    sample = _scaled_rows(sampled, values, typical)
     common = [common_values(column) for column in sample.T]
     n_continuous = sum(values_of is not None for values_of in common)
     links: list[tuple[IntArray, IntArray]] = []
@@ -160,12 +227,13 @@ def find_copies(
         # without its near-copies the sample holds independent events only
         alone = ~np.isin(sampled, _one_of_each(links, keys))
         # each row of a group with the first of it
-        first = rows[_starts(group)][group]
+        first = rows[starts(group)][group]
         pair = first != rows
         first, second = first[pair], rows[pair]
         telling = telling_rows(first, values, typical, common)
         if telling.any():
-            expected = expected_agreements(sample[alone], common, len(table), 0.0)
+            tied = _scaled_rows(first[telling], values, typical)
+            expected = expected_agreements(sample[alone], common, len(table), 0.0, tied=tied)
         taken = _judged(telling, same_id(first, second), expected, same_id.share)
         if same_id.share <= INFORMATIVE_IDENTIFIERS:
             links.append(_equal_in_every_column(table, rows, keys))
@@ -178,31 +246,11 @@ def find_copies(
         kept_row=kept_row,
         n_exact=n_exact,
         n_near=len(dropped) - n_exact,
-        n_undecided=max(len(rows) - len(_starts(group)) - len(dropped), 0) if undecided else 0,
+        n_undecided=max(len(rows) - len(starts(group)) - len(dropped), 0) if undecided else 0,
         expected=expected,
         columns=names,
         n_continuous=n_continuous,
     )
-
-
-def measured_columns(table: pd.DataFrame, *, identifiers: Sequence[str] = IDENTIFIERS) -> tuple[str, ...]:
-    """Return the columns that say what an event is: the known ones, and others of fractions, sorted by name.
-
-    Truth, weights, identifiers, and further columns of whole numbers (counters, flags) are left out, since those of a
-    copy may differ.
-    """
-    names = []
-    for name in map(str, table.columns):
-        if name in identifiers or name in _NOT_MEASURED or "weight" in name.lower() or name not in table.columns:
-            continue
-        values = table[name].to_numpy()
-        if name in COLUMNS and np.issubdtype(values.dtype, np.number):
-            names.append(name)
-        elif np.issubdtype(values.dtype, np.floating):
-            finite = values[np.isfinite(values)]
-            if (finite[:1000] != np.rint(finite[:1000])).any() or (finite != np.rint(finite)).any():
-                names.append(name)
-    return tuple(sorted(names))
 
 
 class _SameIdentifier:
@@ -214,7 +262,7 @@ class _SameIdentifier:
         if names:
             self.keys = column_hash(table, names, np.arange(len(table)))
             ordered = np.sort(self.keys[sampled])
-            counts = np.diff(np.append(_starts(ordered), len(ordered))).astype(np.float64)
+            counts = np.diff(np.append(starts(ordered), len(ordered))).astype(np.float64)
             pairs = max(len(sampled) * (len(sampled) - 1) / 2, 1)
             if len(counts) > 1:
                 self.share = min((float(counts @ (counts - 1)) / 2 + 1) / pairs, 1.0)
@@ -232,14 +280,6 @@ def _judged(telling: BoolArray, same_id: BoolArray, expected: float, share: floa
         return telling
     both = telling & same_id
     return both if is_excess(int(both.sum()), expected * share) else np.zeros_like(both)
-
-
-def is_excess(seen: int, expected: float) -> bool:
-    """Return whether agreements are so many more than expected that they are copies."""
-    from scipy.special import gammainc
-
-    # the probability of seen or more where so many are expected
-    return seen > 0 and expected <= LARGEST_SHARE * seen and float(gammainc(seen, expected)) <= LARGEST_P
 
 
 def _near_links(
@@ -299,54 +339,12 @@ def _selective(sample: FloatArray, fine: list[int]) -> list[int]:
     return chosen
 
 
-def expected_agreements(sample: FloatArray, common: list[FloatArray | None], events: int, tolerance: float) -> float:
-    """Return at most how many pairs agree by chance among the events whose agreement means anything."""
-    telling = _uncommon(list(sample.T), common)
-    share = float(telling.mean()) if len(telling) else 1.0
-    return expected_pairs(sample[telling], events=int(np.ceil(share * events)), tolerance=tolerance)
-
-
-def telling_rows(
-    rows: IntArray, values: list[npt.NDArray[np.generic]], typical: FloatArray, common: list[FloatArray | None]
-) -> BoolArray:
-    """Return which rows have uncommon values in enough continuous columns for agreement to mean anything."""
-    needed = [values_of is not None and len(values_of) > 0 for values_of in common]
-    here = [
-        scaled(column[rows].astype(np.float64), size) if used else np.zeros(len(rows))
-        for column, size, used in zip(values, typical, needed, strict=True)
-    ]
-    return _uncommon(here, common)
-
-
-def _uncommon(columns: list[FloatArray], common: list[FloatArray | None]) -> BoolArray:
-    number = np.zeros(len(columns[0]), dtype=np.int64)
-    for column, values_of in zip(columns, common, strict=True):
-        if values_of is not None:
-            alike = np.zeros(len(column), dtype=bool)
-            for value in values_of:
-                alike |= np.abs(column - value) <= TOLERANCES[0]
-            number += ~alike
-    return number >= LEAST_CONTINUOUS
-
-
-def common_values(column: FloatArray) -> FloatArray | None:
-    """Return the values that too many of the sampled events have, or None if the column is not continuous."""
-    ordered = np.sort(column)
-    starts = _starts(ordered)
-    sizes = np.diff(np.append(starts, len(ordered)))
-    limit = COMMON * len(ordered)
-    if not len(ordered) or np.median(np.repeat(sizes, sizes)) > 1 + limit:
-        return None
-    found: FloatArray = ordered[starts[sizes > 2 + limit]]
-    return found
-
-
 def _equal_in_every_column(table: pd.DataFrame, rows: IntArray, keys: Keys) -> tuple[IntArray, IntArray]:
     """Return the pairs of the given rows that agree in every column of the table."""
     whole = mixed(keys[rows] ^ column_hash(table, list(table.columns), rows))
     places, group = repeated(whole)
     same = rows[places]
-    return same[_starts(group)][group], same
+    return same[starts(group)][group], same
 
 
 def _original(
@@ -376,16 +374,9 @@ def _original(
     rest = [name for name in table.columns if name not in names]
     whole = mixed(keys[rows] ^ column_hash(table, rest, rows))
     order = np.lexsort([whole, -preference(measured, component), component])
-    starts = _starts(component[order])
-    kept_row[rows[order]] = np.repeat(rows[order[starts]], np.diff(np.append(starts, len(order))))
+    first_of = starts(component[order])
+    kept_row[rows[order]] = np.repeat(rows[order[first_of]], np.diff(np.append(first_of, len(order))))
     return kept_row
-
-
-def _starts(ordered: npt.NDArray[np.generic]) -> IntArray:
-    """Return where each run of equal values begins."""
-    if not len(ordered):
-        return np.empty(0, dtype=np.int64)
-    return np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
 
 
 def _finite(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

@@ -3,7 +3,8 @@
     python tests/chaos/kills.py --kills 50
 
 Killed are the program itself, its worker processes, Dask workers and the Dask scheduler (on the loopback), by KILL,
-TERM and INT. Ten seconds after each kill no process of the run may be left. Needs ``/proc`` (Linux).
+TERM and INT. Ten seconds after each kill no process of the run may be left. With ``--both``, runs with the
+prior-assisted search beside CWoLa are killed, which take much longer. Needs ``/proc`` (Linux).
 """
 
 import argparse
@@ -33,6 +34,8 @@ vae: {enabled: false}
 autoencoder: {enabled: false}
 limit: {enabled: false}
 """
+BOTH = "[cwola, prior]"
+LEAST_BOTH = 8_000  # events that the prior-assisted search needs
 LOCAL = [
     ("program", signal.SIGKILL), ("program", signal.SIGTERM), ("program", signal.SIGINT),
     ("worker", signal.SIGKILL), ("worker", signal.SIGTERM),
@@ -128,15 +131,15 @@ class Cluster:
 class Chaos:
     """Runs in a working folder, killed one after the other."""
 
-    def __init__(self, work, seed):
-        self.work, self.random = work, random.Random(seed)
+    def __init__(self, work, seed, *, both=False):
+        self.work, self.random, self.both = work, random.Random(seed), both
         self.counts, self.faults = Counter(), []
         self.folder = work / "run_0"
         self.cluster = None
-        write_events(work / "box.parquet")
-        (work / "config.yaml").write_text(CONFIG)
+        write_events(work / "box.parquet", *([LEAST_BOTH] if both else []))
+        (work / "config.yaml").write_text(CONFIG.replace("[cwola]", BOTH) if both else CONFIG)
         quiet = self._run("undisturbed", work / "undisturbed")
-        _, said = quiet.communicate(timeout=300)
+        _, said = quiet.communicate(timeout=600)
         if quiet.returncode != 0:
             raise SystemExit(f"the undisturbed run failed: {said}")
         self.reference = answers(work / "undisturbed")
@@ -159,7 +162,7 @@ class Chaos:
         # a run survives the first killed worker, and on a cluster every one
         for _ in range(2 if "worker" in target else 1):
             self._wait(lambda: process.poll() is not None or self._scanning(target, token, process, before, cluster))
-            time.sleep(self.random.uniform(0.0, 0.6))
+            time.sleep(self.random.uniform(0.0, 20.0 if self.both else 0.6))
             victims = self._victims(target, token, process)
             if not victims or process.poll() is not None:
                 break
@@ -167,6 +170,7 @@ class Chaos:
             os.kill(self.random.choice(victims), number)
             self.counts["kills"] += 1
             self.counts[f"{target} {signal.Signals(number).name}"] += 1
+            self.counts["with both searches"] += self.both
             self.counts["in mid-scan"] += not (self.folder / "result.json").exists()
             print(f"{self.counts['kills']}: {target} {number}", file=sys.stderr)  # noqa: T201
             if cluster and target == "dask worker":
@@ -192,7 +196,7 @@ class Chaos:
 
     def _after(self, process, target, number, token, *, killed):
         try:
-            _, said = process.communicate(timeout=120)
+            _, said = process.communicate(timeout=600 if self.both else 120)
         except subprocess.TimeoutExpired:
             process.kill()
             self.faults.append(f"{target} {number}: the run hung")
@@ -219,7 +223,7 @@ class Chaos:
     def finish(self):
         """Resume the last run undisturbed, and stop the cluster."""
         process = self._run("last", self.folder, "--resume", "--workers", "2")
-        _, said = process.communicate(timeout=300)
+        _, said = process.communicate(timeout=600)
         if process.returncode != 0:
             self.faults.append(f"the last run could not be resumed: {said}")
         else:
@@ -237,9 +241,9 @@ class Chaos:
         return False
 
 
-def cause(kills, *, work, seed=1, cluster=True):
+def cause(kills, *, work, seed=1, cluster=True, both=False):
     """Kill ``kills`` times and return the counts and the faults found."""
-    chaos = Chaos(work, seed)
+    chaos = Chaos(work, seed, both=both)
     number = tries = 0
     while chaos.counts["kills"] < kills and tries < 3 * kills:
         share = kills // 4 if cluster else 0
@@ -257,16 +261,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--both", action="store_true", help="of runs with both searches, without Dask")
+    parser.add_argument("--json", type=Path, help="where the counts are kept")
     parser.add_argument("--no-cluster", action="store_true", help="without Dask")
     options = parser.parse_args()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="chaos") as work:
-        counts, faults = cause(options.kills, work=Path(work), seed=options.seed, cluster=not options.no_cluster)
+        clustered = not (options.both or options.no_cluster)
+        counts, faults = cause(options.kills, work=Path(work), seed=options.seed, cluster=clustered, both=options.both)
     for name, count in sorted(counts.items()):
         print(f"{name:<24}{count}")  # noqa: T201
     print(f"{counts['kills']} kills in {time.monotonic() - begin:.0f} s, {len(faults)} faults")  # noqa: T201
     for fault in faults:
         print(f"FAULT {fault}")  # noqa: T201
+    if options.json is not None:
+        options.json.write_text(
+            json.dumps({**dict(sorted(counts.items())), "faults": faults}, indent=2) + "\n", "utf-8"
+        )
     sys.exit(1 if faults or counts["kills"] < options.kills else 0)
 
 

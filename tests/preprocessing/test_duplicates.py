@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bumphunt.preprocessing.coincidences import expected_pairs
-from bumphunt.preprocessing.duplicates import Copies, find_copies, measured_columns
+from bumphunt.preprocessing.duplicates import Copies, find_copies
+from bumphunt.preprocessing.measured import measured_columns
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 MASSES = ["mjj", "mj1", "mj2"]
