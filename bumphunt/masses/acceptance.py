@@ -145,11 +145,9 @@ class Acceptance:
         self.mean = float(passed.mean())
         found = np.full(count.shape, self.mean)
         for kernel in ACCEPTANCE_KERNELS:  # from coarse to fine: where events are few, the coarser stands
-            # what is left over is smoothed, not what passes: a kernel's mean leans to where events crowd
-            left = kept - found * count
-            near, sums = (gaussian_filter(part, kernel / ACCEPTANCE_CELL, mode="constant") for part in (count, left))
+            near, sums = (gaussian_filter(part, kernel / ACCEPTANCE_CELL, mode="constant") for part in (count, kept))
             prior = ACCEPTANCE_PRIOR * (ACCEPTANCE_CELL / kernel) ** 2 / (4.0 * np.pi)
-            found = np.clip(found + sums / (near + prior), 0.0, 1.0)
+            found = (sums + prior * found) / (near + prior)
         self._table = np.maximum(found, 1e-6)
 
     def scaled(self, factor: float) -> "Acceptance":

@@ -67,9 +67,6 @@ SCAN_HEIGHT = 4.0
 MAYBE_EQUAL = 6.0
 """Difference of two daughters over the errors that face each other up to which it is looked at whether they are one
 mass: these errors are small where chance has split them."""
-SPLITTING_ERROR = 0.15
-"""What is not known of the square of half the difference of two daughters, in squares of the width of a jet's mass: as
-much as selected background and selection shift it, in the mean, where both are equal."""
 DEEPER = 0.02
 """By how much a profile must fall below the minimum for that to have been another one."""
 LEAST_VARIANCE = 0.1
@@ -77,7 +74,7 @@ LEAST_VARIANCE = 0.1
 SEPARATIONS = 8
 """Steps of expectation-maximisation that take signal's tails off the sidebands; the numbers settle within them."""
 QUANTILES = 40
-"""Parts of each jet's mass over which signal is summed."""
+"""Quantiles of each jet's mass over which signal is summed."""
 
 # --- The response
 

@@ -11,7 +11,6 @@ squared.
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.masses.constants import SPLITTING_ERROR
 from bumphunt.results import Interval
 
 FloatArray = npt.NDArray[np.float64]
@@ -19,31 +18,6 @@ FloatArray = npt.NDArray[np.float64]
 RESOLVED = 9.0
 """Rise of twice the negative log likelihood for equal daughters, three errors of d squared, from which they are two for
 certain, and profiles stand as they are."""
-
-
-def known_rise(half: float, rise: float, width: float) -> float:
-    """Return the rise for equal daughters with what is not known of the shape of the peak in the error of d squared.
-
-    Parameters
-    ----------
-    half : float
-        Half of the fitted difference, GeV.
-    rise : float
-        What equal daughters cost in twice the negative log likelihood.
-    width : float
-        Width of the core of a jet's mass, GeV.
-
-    Examples
-    --------
-    >>> known_rise(8.0, 4.0, 0.0)
-    4.0
-    >>> round(known_rise(8.0, 4.0, 20.0), 1)  # an error of 32 GeV squared, and 60 of the shape
-    0.9
-    """
-    if rise <= 0.0 or half <= 0.0:
-        return max(rise, 0.0)
-    own = half**4 / rise
-    return float(half**4 / (own + (SPLITTING_ERROR * width**2) ** 2))
 
 
 def inner_end(half: float, rise: float, mean_error: float) -> float:

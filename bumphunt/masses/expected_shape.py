@@ -60,7 +60,6 @@ def expected_shape(table: SignalTable, masses: Masses, edges: FloatArray, *, wid
     model = signal_model(table, masses)
     pairs = jet_pairs(model)
     below = [
-        float(pairs.weight @ model.probability_below(edge / masses[0], pairs.pull, pairs.contained, widening))
-        for edge in edges
+        float(model.probability_below(edge / masses[0], pairs.pull, pairs.contained, widening).mean()) for edge in edges
     ]
     return SignalShape(probabilities=np.diff(below), trigger_acceptance=model.accepted)

@@ -20,7 +20,7 @@ from bumphunt.masses.constants import (
     RESPONSE_SPACING,
     SECOND_WITHIN,
 )
-from bumphunt.masses.equal_daughters import RESOLVED, known_rise, ordered
+from bumphunt.masses.equal_daughters import RESOLVED, ordered
 from bumphunt.masses.likelihood import Likelihood, SelectedEvents, SelectedSignal, selected_signal
 from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.plain_jets import peaks_over_plain
@@ -170,9 +170,6 @@ def _where_equal(fit: _Fit, shape: Curvature, errors: dict[str, Errors]) -> dict
     if heavier.value - lighter.value > MAYBE_EQUAL * (heavier.low + lighter.high):
         return {}
     rise = rise_when_equal(fit.likelihood, fit.minuit)
-    model = fit.likelihood.signal.model
-    width = 0.5 * (model.heavy.shape.core_width + model.light.shape.core_width) * 0.5 * (heavier.value + lighter.value)
-    rise = known_rise(0.5 * (heavier.value - lighter.value), rise, width)
     if rise >= RESOLVED:
         return {}
     return {

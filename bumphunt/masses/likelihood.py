@@ -88,9 +88,9 @@ class SelectedSignal:
         pairs = jet_pairs(self.model, widening=widening[1])
         within = self.model.range_probability(pairs.pull, pairs.contained, masses[0], self.ends, widening[0])
         if self.acceptance is None:
-            return float(pairs.weight @ within)
-        mjj = pairs.mjj(self.model, masses[0], widening[0])
-        return float(pairs.weight @ (within * self.acceptance(mjj, *pairs.jet_masses(masses))))
+            return float(within.mean())
+        mjj = masses[0] * np.exp(pairs.pull + self.model.contained.mode)
+        return float((within * self.acceptance(mjj, *pairs.jet_masses(masses))).mean())
 
 
 def selected_signal(
