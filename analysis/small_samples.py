@@ -96,7 +96,7 @@ def significances(task: WindowTask) -> dict[str, float]:
     whole = Spectrum(counts=before, edges=task.edges, sqrt_s=task.config.sqrt_s).with_window(window, masked=masked)
     form = form_difference(whole)
     smooth = fit_spectrum(whole, family="auto")
-    found: dict[str, float] = {"form": form}
+    found: dict[str, float] = {"form": form.relative}
     for cut in CUTS:
         weights = scores.frequency[scores.place(cut)].astype(np.float64)
         counts, squares = (np.histogram(task.mjj, bins=task.edges, weights=w)[0] for w in (weights, weights**2))

@@ -181,7 +181,7 @@ def selected_limits(
     inclusive = Spectrum.from_events(task.mjj, task.edges, sqrt_s=task.config.sqrt_s).with_window(
         task.window.bins(task.edges), masked=task.masked_bins(guard=task.config.search.guard_bins)
     )
-    form = form_difference(inclusive)
+    form = form_difference(inclusive).relative
     found = []
     for place, fraction in enumerate(task.config.search.cut_fractions):
         counted = selected_count(task, outcome.frequency[place], trainings, place=place, form=form, n_events=n_events)

@@ -23,7 +23,7 @@ from bumphunt.scores.repeats import CrossFit, average_ranks, repeated_passes
 from bumphunt.scores.weak_supervision import nested_scores, out_of_fold_scores
 from bumphunt.significance.checks import NEIGHBOURHOOD, fold_agreement
 from bumphunt.significance.direct import direct_estimate
-from bumphunt.significance.form import form_difference, with_form_difference
+from bumphunt.significance.form import NO_DIFFERENCE, FormDifference, form_difference, with_form_difference
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.binning import bin_of, count
 from bumphunt.spectrum.fit import fit_spectrum
@@ -175,7 +175,7 @@ def with_significance_of(
     found: WindowResult,
     task: WindowTask,
     *,
-    form: float,
+    form: FormDifference,
     before: SpectrumFit | None = None,
 ) -> WindowResult:
     """Return a window's result with the significance of all repeats together, calibrated by the null.
@@ -325,10 +325,12 @@ def _alone(task: WindowTask, sample: TrainingSample, folds: IntArray, repeat: in
     )
 
 
-def measure(selected: BoolArray, task: WindowTask, *, fraction: float, form: float = 0.0) -> WindowResult:
+def measure(
+    selected: BoolArray, task: WindowTask, *, fraction: float, form: FormDifference = NO_DIFFERENCE
+) -> WindowResult:
     """Return the local significance of the window in the spectrum of the selected events, not calibrated.
 
-    ``form`` is the part of the background that another form of it might expect in addition.
+    ``form`` is what another form of the background might expect in addition.
     """
     settings, region = task.config.search, task.window.signal_region(task.mjj)
     found = window_significance(

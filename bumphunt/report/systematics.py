@@ -2,9 +2,9 @@
 
 import math
 
-from bumphunt.report.formats import MISSING, number, sigma, with_error
+from bumphunt.report.formats import MISSING, count, number, sigma, with_error
 from bumphunt.report.tables import Table
-from bumphunt.results import Answers, Interval, MassFit, Products
+from bumphunt.results import Answers, Interval, MassFit, Products, WindowResult
 
 NAMES = ("Resonance [GeV]", "X, heavier daughter [GeV]", "Y, lighter daughter [GeV]", "Signal events in the file")
 
@@ -36,32 +36,9 @@ def sources_table(answers: Answers, products: Products) -> Table | None:
     """Return what the significance and the mass fit allow for, how large it came out, and what it does."""
     rows: list[tuple[str, str, str]] = []
     window, fit = products.scan.best_window, products.mass_fit
-    by_prior = answers.search == "prior"
+    by_prior = _finder(answers) == "prior"
     if window is not None and math.isfinite(window.n_expected):
-        rows.append(
-            (
-                "Background under the window",
-                with_error(window.n_expected, window.n_expected_error),
-                f"uncertainty of the {'efficiencies in the sidebands' if by_prior else 'fitted curve'}, "
-                "part of every significance",
-            )
-        )
-        if math.isfinite(window.n_direct) and not by_prior:
-            rows.append(
-                (
-                    "The same, counted without a fit",
-                    with_error(window.n_direct, window.n_direct_error),
-                    f"{number(window.estimates_pull, 2)} standard deviations from the fit; a check, not a correction",
-                )
-            )
-        if window.form_family:
-            rows.append(
-                (
-                    "Form of the background",
-                    f"{number(window.n_form)} expected with {window.form_family}",
-                    f"significance {sigma(window.z_stat)} without and {sigma(window.z_local)} with it",
-                )
-            )
+        rows += _background_of_prior(window) if by_prior else _background(window)
     if answers.calibration is not None:
         width, mean = (float(answers.calibration.get(name) or math.nan) for name in ("width", "mean"))
         searched = answers.calibration.get("n")
@@ -107,6 +84,82 @@ def sources_table(answers: Answers, products: Products) -> Table | None:
         rows=tuple(rows),
         words=frozenset({1, 2}),
     )
+
+
+def _finder(answers: Answers) -> str | None:
+    """Return the search that the best window is of, also where nothing is claimed."""
+    if answers.search is not None or not answers.per_search:
+        return answers.search
+    return max(answers.per_search, key=lambda name: answers.per_search[name].get("z_global", -math.inf))
+
+
+def _background(window: WindowResult) -> list[tuple[str, str, str]]:
+    """Return both estimates of the background, their difference, and what another form of it would expect."""
+    rows = [
+        (
+            "Background under the window",
+            with_error(window.n_expected, window.n_expected_error),
+            "uncertainty of the fitted curve, part of every significance",
+        )
+    ]
+    if math.isfinite(window.n_direct):
+        rows.append(
+            (
+                "The same, counted without a fit",
+                with_error(window.n_direct, window.n_direct_error),
+                f"{_difference(window.n_direct, window.n_expected)}, {number(window.estimates_pull, 2)} standard "
+                "deviations from the fit; a check, not a correction",
+            )
+        )
+    if window.form_family and math.isfinite(window.n_form):
+        taken = f"significance {sigma(window.z_stat)} without and {sigma(window.z_local)} with it"
+        more = window.n_form > window.n_expected
+        rows.append(
+            (
+                "Form of the background",
+                f"{_events(window.n_form)} expected with {window.form_family}",
+                f"{_difference(window.n_form, window.n_expected)}: the largest of the forms that describe the "
+                f"spectrum before the cut; {taken}"
+                if more
+                else "no other form that describes the spectrum before the cut expects more; nothing is taken off",
+            )
+        )
+    return rows
+
+
+def _background_of_prior(window: WindowResult) -> list[tuple[str, str, str]]:
+    """Return the estimate behind the prior's significance, and that of a fitted form, which is a check of it."""
+    name = "Background under the window"
+    what = "uncertainty of the efficiencies in the sidebands, part of every significance"
+    form = (
+        "Form of the background",
+        "none",
+        "no form is fitted for this significance: the efficiency of the cut follows a parabola in log mjj, "
+        "and permutations of the masses are its null; ",
+    )
+    if not math.isfinite(window.n_direct):
+        return [
+            (name, with_error(window.n_expected, window.n_expected_error), what),
+            (*form[:2], form[2] + "nothing is taken off"),
+        ]
+    return [
+        (name, with_error(window.n_direct, window.n_direct_error), what),
+        (
+            "The same, by a form fitted to what is selected",
+            with_error(window.n_expected, window.n_expected_error),
+            f"{_difference(window.n_expected, window.n_direct)}, {number(abs(window.estimates_pull), 2)} standard "
+            "deviations; a check, not a correction",
+        ),
+        (*form[:2], form[2] + "what a fitted one expects differs as said above; nothing is taken off"),
+    ]
+
+
+def _difference(other: float, nominal: float) -> str:
+    return f"{'+' if other >= nominal else '−'}{_events(abs(other - nominal))} events"
+
+
+def _events(number_of_events: float) -> str:
+    return count(number_of_events) if number_of_events >= 1000.0 else f"{number_of_events:.1f}"
 
 
 def _statistical(value: Interval) -> float:

@@ -58,9 +58,9 @@ class WindowResult(Result):
     a strong signal lie. ``n_direct`` and ``n_direct_error`` are a second estimate of the background that fits no
     spectrum (:mod:`bumphunt.significance.direct`), NaN where there is none. ``note`` says why a window was not
     searched, and is empty otherwise. ``z_stat`` is the significance over the nominal background form, where
-    ``z_local`` has the form profiled; ``form_family`` is then the form that leaves the least excess and ``n_form``
-    what it expects. They are NaN and empty where this was not asked for. ``n_effective`` is the expected background
-    in effective counts of all repeats together, of which the significance is; ``z_raw`` is ``z_stat`` before
+    ``z_local`` has the form in it; ``n_form`` is the largest background that an acceptable form expects and
+    ``form_family`` that form. They are NaN and empty where this was not asked for. ``n_effective`` is the expected
+    background in effective counts of all repeats together, of which the significance is; ``z_raw`` is ``z_stat`` before
     calibration. ``z_folds`` stands in stored results of version 1 only.
     """
 

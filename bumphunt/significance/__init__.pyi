@@ -5,7 +5,7 @@ from .expected import blinded as blinded
 from .expected import expected_significance as expected_significance
 from .expected import mask_counts as mask_counts
 from .form import form_difference as form_difference
-from .form import with_form as with_form
+from .form import with_form_difference as with_form_difference
 from .likelihood_scan import largest_z as largest_z
 from .likelihood_scan import likelihood_scan as likelihood_scan
 from .likelihood_scan import signal_shapes as signal_shapes

@@ -1,31 +1,43 @@
-"""The form of the background as a systematic of one window's significance, by discrete profiling (arXiv:1408.6865).
+"""The form of the background as a systematic of a window's significance: another one may expect more in the window.
 
-The nominal family is one of several that describe the sidebands. With the family as one more, discrete, nuisance
-parameter the likelihood ratio of no signal is the smallest over families f of ``z_f**2 + d_f``: the excess over that
-family's background, and how much worse than the best it describes the sidebands, charged
-:data:`bumphunt.spectrum.profiling.PENALTY` per parameter. A form that leaves less of an excess takes away from the
-significance as far as the sidebands believe in it, and none adds to it.
+Several forms describe the sidebands. How much more background another acceptable one expects is measured in the
+spectrum before any cut, whose many events tell good forms from bad ones, and taken off the excess as a spurious signal.
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import WindowResult
 from bumphunt.significance.p_values import counting_p_value
 from bumphunt.spectrum.profiling import ENVELOPE, PENALTY, fit_all
 from bumphunt.spectrum.spectrum import Spectrum
-from bumphunt.statistics import p_from_z, z_from_p
+from bumphunt.statistics import z_from_p
 
 FORM_TOLERANCE = 4.0
 """A form counts while its deviance, charged per parameter, is at most this above the best: two standard deviations."""
 
 
-def form_difference(spectrum: Spectrum, *, families: tuple[str, ...] = ENVELOPE) -> float:
-    """Return how much more background, relatively, another acceptable form expects in the window than the best one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormDifference:
+    """How much more background, relatively, another acceptable form expects in the window than the best one.
 
-    Measured in a spectrum before selection, whose many events tell good forms from bad ones, it is what the
-    form may feign in a selected one: a spurious signal of this part of its background.
+    ``family`` names the form that expects most, the best one itself where ``relative`` is 0; it is empty where no form
+    was compared.
+    """
+
+    relative: float = 0.0
+    family: str = ""
+
+
+NO_DIFFERENCE = FormDifference()
+
+
+def form_difference(spectrum: Spectrum, *, families: tuple[str, ...] = ENVELOPE) -> FormDifference:
+    """Return how much more background another acceptable form expects in the window than the best one, and which.
+
+    Measured in a spectrum before selection, it is what the form may feign in a selected one: a spurious signal of
+    this part of its background.
 
     Parameters
     ----------
@@ -36,83 +48,45 @@ def form_difference(spectrum: Spectrum, *, families: tuple[str, ...] = ENVELOPE)
 
     Returns
     -------
-    float
-        At least 0; 0 where no two forms fit.
+    FormDifference
+        At least 0; 0 and without a name where no form fits.
     """
     try:
         fits = fit_all(spectrum, families=families)
     except (FitError, InputError):
-        return 0.0
+        return NO_DIFFERENCE
     charged = [fit.deviance + PENALTY * len(fit.parameters) for fit in fits]
-    best = fits[charged.index(min(charged))].window_expected
-    acceptable = [
-        fit.window_expected
-        for fit, charge in zip(fits, charged, strict=True)
-        if charge - min(charged) <= FORM_TOLERANCE
-    ]
-    return max(max(acceptable) / best - 1.0, 0.0) if best > 0 else 0.0
+    best = fits[charged.index(min(charged))]
+    if best.window_expected <= 0:
+        return NO_DIFFERENCE
+    acceptable = [fit for fit, charge in zip(fits, charged, strict=True) if charge - min(charged) <= FORM_TOLERANCE]
+    most = max(acceptable, key=lambda fit: fit.window_expected)
+    return FormDifference(relative=max(most.window_expected / best.window_expected - 1.0, 0.0), family=most.family)
 
 
-def with_form_difference(found: WindowResult, relative: float) -> WindowResult:
+def with_form_difference(found: WindowResult, difference: FormDifference) -> WindowResult:
     """Return a window's result with a spurious signal of a part of its background taken off the significance.
 
     Parameters
     ----------
     found : WindowResult
         Of the nominal family, with its significance in ``z_local``.
-    relative : float
+    difference : FormDifference
         From :func:`form_difference`.
 
     Returns
     -------
     WindowResult
         ``z_stat`` is the significance as it was, which is what a calibration of the null is about; ``z_local`` that
-        over a background larger by ``relative``, never more; ``n_form`` is that background.
+        over a background larger by the difference, never more; ``n_form`` is that background and ``form_family`` the
+        form that asks for it.
     """
     nominal = replace(found, z_stat=found.z_local)
     if found.note or not math.isfinite(found.n_expected):
         return nominal
-    expected = found.n_expected * (1.0 + relative)
-    if found.fit is None or relative == 0.0:
-        return replace(nominal, n_form=expected)
+    expected = found.n_expected * (1.0 + difference.relative)
+    nominal = replace(nominal, n_form=expected, form_family=difference.family)
+    if found.fit is None or difference.relative == 0.0:
+        return nominal
     p_value = max(counting_p_value(found.n_observed, expected, found.n_expected_error), found.p_local)
-    return replace(nominal, p_local=p_value, z_local=z_from_p(p_value), n_form=expected)
-
-
-def with_form(found: WindowResult, spectrum: Spectrum, *, families: tuple[str, ...] = ENVELOPE) -> WindowResult:
-    """Return a window's result with the form of the background profiled.
-
-    Parameters
-    ----------
-    found : WindowResult
-        Of the nominal family, from :func:`bumphunt.significance.scan.window_significance`.
-    spectrum : Spectrum
-        The counts it was made from, with window and masked bins.
-    families : tuple of str
-        Forms to profile.
-
-    Returns
-    -------
-    WindowResult
-        ``z_stat`` is the nominal significance, which is what a calibration of the null is about; ``z_local`` and
-        ``p_local`` have the form in them and are never more significant. ``form_family`` is the form that takes away
-        most, ``n_form`` the background that it expects. Where nothing was searched, or no form fits, all stays as is.
-    """
-    nominal = replace(found, z_stat=found.z_local)
-    if found.fit is None or found.note:
-        return nominal
-    try:
-        fits = fit_all(spectrum, families=families)
-    except (FitError, InputError):
-        return nominal
-    charged = [fit.deviance + PENALTY * len(fit.parameters) for fit in fits]
-    lowest, name, expected = math.inf, "", math.nan
-    for fit, charge in zip(fits, charged, strict=True):
-        z = z_from_p(counting_p_value(found.n_observed, fit.window_expected, fit.window_error))
-        ratio = math.copysign(z**2, z) + charge - min(charged)
-        if ratio < lowest:
-            lowest, name, expected = ratio, fit.family, fit.window_expected
-    z = math.copysign(math.sqrt(abs(lowest)), lowest)
-    if z >= found.z_local:
-        return replace(nominal, form_family=found.fit.family, n_form=found.n_expected)
-    return replace(nominal, z_local=z, p_local=p_from_z(z), form_family=name, n_form=expected)
+    return replace(nominal, p_local=p_value, z_local=z_from_p(p_value))

@@ -41,6 +41,7 @@ from bumphunt.pipeline.prior_windows import HypothesisSelections, PriorSettings,
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.verdict import reach_verdict
 from bumphunt.pipeline.windows import search_window
+from bumphunt.report.systematics import sources_table
 from bumphunt.report.tables import searches_table
 from bumphunt.results import Products
 from bumphunt.significance.checks import hypotheses_check
@@ -101,6 +102,20 @@ def test_masses_and_yield_are_fitted_to_what_the_prior_selected(found) -> None:
         assert interval is not None
         assert interval.value == pytest.approx(truth, abs=2.0 * (interval.high - interval.low))
     assert "prior" in found.result.stages
+
+
+def test_the_report_says_what_its_background_is_and_that_no_form_is_taken_off(found) -> None:
+    window = found.scan.best_window
+    (top,) = [each for each in found.products.hypothesis_scans if each.low == window.low]
+    rows = {name: (size, what) for name, size, what in sources_table(found.answers, found.products).rows}
+    assert window.n_direct == top.n_expected != window.n_expected
+    size, what = rows["Background under the window"]
+    assert float(size.split()[0]) == pytest.approx(top.n_expected, rel=0.05)
+    assert "efficiencies in the sidebands" in what
+    size, what = rows["The same, by a form fitted to what is selected"]
+    assert float(size.split()[0]) == pytest.approx(window.n_expected, rel=0.05)
+    assert f"{abs(window.n_expected - window.n_direct):.1f} events" in what
+    assert rows["Form of the background"][1].endswith("nothing is taken off")
 
 
 def test_the_map_is_kept_and_survives_storage(found) -> None:

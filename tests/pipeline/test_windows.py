@@ -95,7 +95,8 @@ def test_its_numbers_are_those_of_its_parts(task, outcome):
         assert result.n_expected == pytest.approx(again.n_expected)
         assert result.z_stat == pytest.approx(together.z_local / width)
         assert result.z_local <= result.z_stat
-        assert result.n_form == pytest.approx(again.n_expected * (1.0 + form))
+        assert result.n_form == pytest.approx(again.n_expected * (1.0 + form.relative))
+        assert result.form_family == form.family != ""
         assert result.p_local == pytest.approx(p_from_z(result.z_local))
         assert result.n_window == window.signal_region(task.mjj).sum()
         if result.cut_fraction < 1.0:
