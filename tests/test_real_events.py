@@ -30,3 +30,8 @@ def test_the_first_ten_thousand_give_their_masses_and_yield(shared_data):
     yield_error = answers.n_signal.high - answers.n_signal.value
     assert abs(answers.n_signal.value - label.sum()) < 2.0 * yield_error
     assert yield_error < 0.25 * label.sum()
+    # a limit below the signal that the same result gives would contradict it
+    limit = answers.upper_limit
+    assert limit["n_signal_95"] > max(answers.n_signal.value, label.sum())
+    assert limit["selected"]["n_signal_95"] > max(answers.n_signal.value, label.sum())
+    assert limit["expected"][2] < answers.n_signal.low  # it is no wide limit: without signal it would exclude this one
