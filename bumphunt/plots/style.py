@@ -173,7 +173,7 @@ def save(figure: Figure, stem: str | Path) -> tuple[Path, Path]:
     with style():
         # lay out once, for speed and so that both files agree
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)  # "none" would leave a placeholder, for which each file is drawn twice
     for kind, entries in metadata.items():
         target = base.with_name(f"{base.name}.{kind}")
         with style():

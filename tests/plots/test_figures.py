@@ -334,3 +334,12 @@ def test_limit_shows_observed_and_expected(found: Any) -> None:
     expected = found.limit.expected
     assert bars[0] == pytest.approx((expected[0], expected[4]))
     assert bars[1] == pytest.approx((expected[1], expected[3]))
+
+
+def test_the_layout_is_found_once_and_each_file_drawn_once(tmp_path, monkeypatch):
+    figure, _ = pulls({"m_x": np.linspace(-1.0, 1.0, 9)})
+    draws = []
+    draw = Figure.draw
+    monkeypatch.setattr(Figure, "draw", lambda self, renderer: draws.append(1) or draw(self, renderer))
+    save(figure, tmp_path / "pulls")
+    assert len(draws) == 3
