@@ -246,7 +246,9 @@ def show_written(path: Path, as_json: bool, **more: Any) -> None:
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="bumphunt")
-@click.option("-v", "--verbose", is_flag=True, help="Say what is being done.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Say what is being done, and how long it takes; for logs without a bar."
+)
 def main(verbose: bool) -> None:
     """Search dijet events for a new particle: p-value, masses, number of signal events."""
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")

@@ -1,20 +1,37 @@
-"""Progress on standard error: a bar for work that comes in pieces, and one for a run with its remaining time."""
+"""Progress with its remaining time: a bar on a terminal, and lines of the log elsewhere (``bumphunt -v``).
 
+Work in pieces has a bar of its own, a whole run one whose stages count by their expected cost.
+"""
+
+import logging
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
+
+from bumphunt.jobs.costs import in_words
+
+logger = logging.getLogger(__name__)
+
+EVERY, LATER, FIRST = 2.0, 10.0, 60.0
+"""Seconds between lines of the log: at first, and after so many seconds, so that the log of a long job stays short."""
 
 
 @contextmanager
 def bar(text: str, total: int, *, done: int, shown: bool) -> Iterator[Callable[[], None]]:
-    """Show a bar that each call of what is yielded moves on by one piece."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    """Show a bar that each call of what is yielded moves on by one piece, with the time that the rest will take."""
+    with _progress(shown=shown) as progress:
+        task = progress.add_task(f"{text} {done}/{total}", total=total, completed=done)
+        count = done
 
-    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not shown, transient=True) as shown_bar:
-        task = shown_bar.add_task(text, total=total, completed=done)
-        yield lambda: shown_bar.advance(task)
+        def advance() -> None:
+            nonlocal count
+            count += 1
+            progress.update(task, completed=count, description=f"{text} {count}/{total}")
+
+        with nullcontext() if shown else _lines(progress, before=done):
+            yield advance
 
 
 class RunBar:
@@ -75,6 +92,14 @@ class RunBar:
 @contextmanager
 def run_bar(*, shown: bool) -> Iterator[RunBar]:
     """Show the bar of a run, with a spinner that turns also while a stage is silent."""
+    with _progress(shown=shown) as progress:
+        task = progress.add_task("events", total=None)
+        with nullcontext() if shown else _lines(progress):
+            yield RunBar(progress, task)
+
+
+def _progress(*, shown: bool) -> Any:
+    """Return the bar that all jobs share, not begun yet."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -87,5 +112,38 @@ def run_bar(*, shown: bool) -> Iterator[RunBar]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=not shown, transient=True) as progress:
-        yield RunBar(progress, progress.add_task("events", total=None))
+    return Progress(*columns, console=Console(stderr=True), disable=not shown, transient=True)
+
+
+@contextmanager
+def _lines(progress: Any, *, before: float = 0.0) -> Iterator[None]:
+    """Say by the log what a bar would show; ``before`` was done when it began."""
+    if not logger.isEnabledFor(logging.INFO):
+        yield
+        return
+    over, began = threading.Event(), time.monotonic()
+
+    def speak() -> None:
+        while True:
+            spent = time.monotonic() - began
+            if over.wait(EVERY if spent < FIRST else LATER):
+                return
+            logger.info("%s", _line(progress.tasks[0], time.monotonic() - began, before=before))
+
+    # a thread of its own: a stage that is busy in one long call says nothing by itself
+    speaker = threading.Thread(target=speak, daemon=True)
+    speaker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        speaker.join()
+
+
+def _line(task: Any, spent: float, *, before: float) -> str:
+    """Return what is being done, for how long, and about how long the rest will take, if that is known."""
+    said = f"{task.description}, {in_words(spent)}"
+    gone = task.completed - before
+    if not task.total or gone <= 0.0:
+        return said
+    return f"{said}, about {in_words(spent * (task.total - task.completed) / gone)} left"

@@ -19,7 +19,7 @@ from bumphunt.jobs.requests import Request, RunOptions
 from bumphunt.jobs.store import RunKeeper, output_folder
 from bumphunt.keywords import gathered
 from bumphunt.pipeline.frozen_selection import FrozenSelection, check_models_can_be_kept
-from bumphunt.pipeline.hunt import Findings
+from bumphunt.pipeline.hunt import Clock, Findings
 from bumphunt.results import AnalysisResult
 
 logger = logging.getLogger(__name__)
@@ -82,9 +82,9 @@ def run_analysis(
 
         found = hunt_and_keep(events, asked, bar=bar, keeper=keeper)
         found = found.with_looks(_looks(found, folder, asked))
-        bar.enter("report")
         place = keepers[-1].begin_writing()
-        found.write_into(place)
+        with Clock(entered=bar.enter).stage("report"):
+            found.write_into(place)
         if how.save_models:
             trained = _trained_selection(found.findings, threads=asked.workers.number)
             write_models(place / MODELS, trained, settings, onnx=how.onnx)

@@ -51,7 +51,9 @@ class Clock:
         found: dict[str, Any] = {}
         yield found
         self.left(name, found)
-        self.stages[name] = {**found, "seconds": round(time.perf_counter() - start, 3)}
+        seconds = time.perf_counter() - start
+        logger.info("stage %s took %.1f s", name, seconds)
+        self.stages[name] = {**found, "seconds": round(seconds, 3)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
