@@ -25,6 +25,9 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Optional parts: what they are for, and the modules they need."""
 
+GPU_SEEN = "seen; networks (VAE, autoencoder, network scores) use it where TensorFlow does, trees and fits do not"
+GPU_MISSING = "none seen; networks train on the cores, and nothing else would use one"
+
 LEAST_MEMORY = 4.0
 """GiB below which a million events with several workers are too many."""
 
@@ -70,7 +73,7 @@ class Diagnosis:
             f"{'cores':13}{self.cores} (--workers {self.cores} uses all)",
             f"{'memory':13}{memory}",
             f"{'disk':13}{self.disk:.1f} GiB free here",
-            f"{'GPU':13}{'seen; nothing here needs one' if self.gpu else 'none seen; none is needed'}",
+            f"{'GPU':13}{GPU_SEEN if self.gpu else GPU_MISSING}",
             f"{'downloads':13}{self.cache}",
             "",
         ]
