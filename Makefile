@@ -72,7 +72,7 @@ mass-stability: install  ## mass fits under jitter and two kernels of linear alg
 	$(BIN)/python analysis/mass_stability.py
 
 test-kernels: install  ## numerical tests under two kernels of linear algebra
-	for kernel in Haswell SkylakeX; do OPENBLAS_CORETYPE=$$kernel $(BIN)/python -m pytest -q tests/masses tests/spectrum tests/significance || exit 1; done
+	for kernel in $$($(BIN)/python analysis/kernels.py); do OPENBLAS_CORETYPE=$$kernel $(BIN)/python -m pytest -q tests/masses tests/spectrum tests/significance || exit 1; done
 
 limit-coverage: install  ## do limits on signal models cover, and what do they gain? (10 minutes; grows one line a box)
 	$(BIN)/python analysis/limit_coverage.py --workers $(WORKERS)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from kernels import two_kernels
 from origin import stamped
 
 from bumphunt.errors import FitError
@@ -29,7 +30,6 @@ from bumphunt.masses.signal_table import load_signal
 from bumphunt.spectrum.binning import count, mass_grid
 from bumphunt.spectrum.fit import fit_spectrum
 
-KERNELS = ("Haswell", "SkylakeX")
 QUANTITIES = ("m_resonance", "m_x", "m_y", "n_signal")
 POINTS = ((3530.0, 480.0, 160.0), (3530.0, 680.0, 350.0), (3600.0, 350.0, 350.0), (3500.0, 250.0, 90.0))
 """(m_resonance, m_x, m_y) in GeV, taken in turn."""
@@ -50,7 +50,7 @@ def main() -> None:
         for seed in seeds:
             print(json.dumps(fitted(seed, arguments.one)), flush=True)
         return
-    found = [rows(kernel, jitter, arguments) for jitter, kernel in enumerate(KERNELS)]
+    found = [rows(kernel, jitter, arguments) for jitter, kernel in enumerate(two_kernels())]
     summary = compared(*found)
     arguments.result.write_text(json.dumps(stamped(summary, seed=arguments.first_seed), indent=1) + "\n")
     print(json.dumps({key: value for key, value in summary.items() if key != "experiments"}, indent=1))

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from importlib.resources import files
 
 import pytest
 
@@ -45,6 +46,10 @@ def test_what_is_public_fits_a_screen():
     assert set(dir(bumphunt)) == set(bumphunt.__all__)
     assert len(dir(bumphunt)) <= 40
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*", bumphunt.__version__)
+
+
+def test_type_checkers_of_users_read_its_types():
+    assert files("bumphunt").joinpath("py.typed").is_file()  # PEP 561: without it every name is Any
 
 
 @pytest.mark.parametrize("name", sorted(bumphunt._OLD_NAMES))

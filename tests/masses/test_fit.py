@@ -106,7 +106,7 @@ def test_a_cut_that_shapes_the_masses_biases_unless_it_is_known(table, signal, b
 
     rng = np.random.default_rng(5)
     known, ignored = [], []
-    for _ in range(2):
+    for _ in range(4):
         events = experiment(signal, background, rng, n_signal=500, n_background=250, cut=cut)
         known.append(fit_masses(events, table=table, select=select))
         ignored.append(fit_masses(events, table=table))
@@ -115,6 +115,7 @@ def test_a_cut_that_shapes_the_masses_biases_unless_it_is_known(table, signal, b
     assert shift > 2.5 * error
     assert abs(np.mean([fit.m_x.value for fit in known]) - MASSES[1]) < 0.4 * shift
     found = pulls(known, (*MASSES, 500.0))
+    # means of four, known to 0.5; m_x is 1.6 high behind a cut this sharp, whose kept signal is summed coarsely
     assert np.abs(found.mean(axis=0)).max() < 2.0, found
     assert np.mean([fit.n_signal.value for fit in known]) == pytest.approx(500, rel=0.12)
     assert known[0].acceptance_known

@@ -29,6 +29,7 @@ def main() -> None:
 
     place = Path(bumphunt.__file__).resolve()
     assert place.is_relative_to(Path(sysconfig.get_path("purelib")).resolve()), f"this is no installed package: {place}"
+    assert place.with_name("py.typed").is_file(), "types are not shipped"
     rng = np.random.default_rng(1)
     mjj = np.concatenate([2600 + rng.exponential(500, 10_000), rng.normal(3500, 90, 150)])
     heavier = np.concatenate([rng.gamma(4, 60, 10_000), rng.normal(500, 25, 150)])
