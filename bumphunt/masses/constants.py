@@ -203,6 +203,9 @@ MOST_LOST = 0.8
 rest is no peak at the particle's mass."""
 LOST_BELOW = -0.3
 """Logarithm of jet over particle mass below which more than a quarter of the decay is lost."""
+FEW_LOST = 0.25
+"""Part of the jets of a daughter, at most, that lose as much of its decay where a limit without fitted masses takes the
+decay for held: that of both is, then, in more than half of the events."""
 MAX_YIELD_PULL = 3.0
 """Difference of two counts of the same signal in standard deviations, at most."""
 MIN_YIELD_SIGNIFICANCE = 2.0

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import InputError
+from bumphunt.masses.constants import FEW_LOST, LOST_BELOW
 from bumphunt.masses.quadrature import jet_pairs
-from bumphunt.masses.response import signal_model
+from bumphunt.masses.response import jet_shape, signal_model
 from bumphunt.masses.signal_table import Masses, SignalTable
 
 FloatArray = npt.NDArray[np.float64]
@@ -63,3 +64,51 @@ def expected_shape(table: SignalTable, masses: Masses, edges: FloatArray, *, wid
         float(model.probability_below(edge / masses[0], pairs.pull, pairs.contained, widening).mean()) for edge in edges
     ]
     return SignalShape(probabilities=np.diff(below), trigger_acceptance=model.accepted)
+
+
+_HALVINGS = 12
+
+
+def broadest_masses(table: SignalTable, m_resonance: float) -> Masses | None:
+    """Return the masses (GeV) of the broadest peak in mjj at a resonance of which nothing else is known.
+
+    Both daughters are as heavy as jets mostly hold: at most a quarter of their jets lose more than a quarter of the
+    decay. What jets lose spreads mjj, so signal of lighter daughters is excluded at fewer events; heavier ones make
+    no peak at m_resonance, and no limit on a narrow resonance speaks of them.
+
+    Parameters
+    ----------
+    table : SignalTable
+        Simulated signal.
+    m_resonance : float
+        GeV.
+
+    Returns
+    -------
+    (m_resonance, m_x, m_y) or None
+        None outside the resonances that were simulated.
+
+    Examples
+    --------
+    >>> from bumphunt.masses.signal_table import load_signal
+    >>> masses = broadest_masses(load_signal(), 3500.0)
+    >>> bool(600.0 < masses[1] < 650.0), masses[1] == masses[2]
+    (True, True)
+    >>> broadest_masses(load_signal(), 2000.0) is None
+    True
+    """
+    if not table.masses[:, 0].min() <= m_resonance <= table.masses[:, 0].max():
+        return None
+    ratios = table.masses[:, 1:] / table.masses[:, :1]
+    low, high = float(ratios.min()), float(ratios.max())
+
+    def held(ratio: float) -> bool:
+        return bool(jet_shape(table, ratio * m_resonance, m_resonance).below(LOST_BELOW) <= FEW_LOST)
+
+    if held(high):
+        low = high
+    else:
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if held(middle) else (low, middle)
+    return m_resonance, low * m_resonance, low * m_resonance

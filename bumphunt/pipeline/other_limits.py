@@ -10,9 +10,9 @@ import pandas as pd
 
 from bumphunt.errors import BumphuntError, FitError
 from bumphunt.masses.acceptance import draw_signal, passed_by
-from bumphunt.masses.expected_shape import expected_shape
 from bumphunt.masses.response import signal_model
 from bumphunt.masses.responses import response_named
+from bumphunt.pipeline.limit import inclusive_signal
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.verdict import Verdict
 from bumphunt.results import HypothesisScan, LimitCurve, SelectedLimit, WindowLimits, WindowResult
@@ -20,7 +20,6 @@ from bumphunt.significance.limits import expected_spectrum_limits, spectrum_limi
 from bumphunt.significance.workspace import (
     build_counting_workspace,
     build_workspace,
-    resonance_signal,
     upper_limit,
 )
 from bumphunt.spectrum.binning import count
@@ -119,25 +118,18 @@ def _limits_of(searched: Sequence[WindowResult] | Sequence[HypothesisScan]) -> W
 def limit_curve(search: Search, verdict: Verdict) -> LimitCurve | None:
     """Return inclusive limits along the mass over the searched windows, the background profiled under each.
 
-    Signal is the simulated one of the fitted daughters, where masses were fitted, and else a Gaussian of the
-    resolution: as for the limit in the best window, whose background is fitted without the window.
+    Signal is that of :func:`bumphunt.pipeline.limit.inclusive_signal`, as for the limit in the best window, whose
+    background is fitted without the window.
 
     Returns
     -------
     LimitCurve or None
         None where the spectrum cannot be fitted.
     """
-    config, fit = verdict.best.task.config, verdict.mass_fit
+    config = verdict.best.task.config
     centres = sorted({0.5 * (task.window.low + task.window.high) for task in search.tasks})
     masses = np.geomspace(centres[0], centres[-1], CURVE_POINTS if len(centres) > 1 else 1)
-    if fit is None:
-        shapes = [resonance_signal(search.edges, mass=mass, width=config.limit.width) for mass in masses.tolist()]
-    else:
-        table = response_named(config.masses.response).of(fit.hypothesis)
-        shapes = [
-            expected_shape(table, table.nearest((mass, *fit.as_measured[1:])), search.edges).probabilities
-            for mass in masses.tolist()
-        ]
+    shapes = [inclusive_signal(search, verdict, mass)[0] for mass in masses.tolist()]
     try:
         design = make_design(search.edges, family=search.inclusive.family, sqrt_s=config.sqrt_s)
         counts = np.tile(count(search.mjj, search.edges), (len(masses), 1))

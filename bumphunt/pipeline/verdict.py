@@ -34,6 +34,15 @@ SELECTED_BELOW_THE_YIELD = (
     "the upper limit after the selection is from the counts in the best window alone, and lies below the yield that "
     "the mass fit finds: the two disagree, and neither should be quoted without the other"
 )
+LIMIT_ON_A_GAUSSIAN = (
+    "the upper limit is on a Gaussian of the resolution, because no simulated signal covers this mass or final state: "
+    "signal with tails is excluded only at more events"
+)
+LIMIT_ON_SIMULATION = (
+    "the upper limit is on simulated signal with two daughters of {:.0f} GeV, the heaviest whose decay most jets hold: "
+    "signal of lighter ones peaks more sharply and is excluded at fewer events, that of heavier ones makes no narrow "
+    "peak in mjj"
+)
 OUTSIDE_THE_SURFACE = (
     "the width of the significance without signal was not measured at this number of events, cut, features and "
     "repeats; the nearest measured ones are used: --calibration measures it on these events"
@@ -123,6 +132,8 @@ class Verdict:
         masses = [check.passed for check in self.checks if check.applies_to == "masses"]
         m_resonance, n_signal = (fit.m_resonance, fit.n_signal) if fit else self._of_the_resonance()
         said = self.assumptions
+        if limit is not None and fit is None:
+            said = (*said, _of_the_shape(limit))
         if limit is not None and n_signal is not None and limit.n_signal_95 < n_signal.value:
             said = (*said, LIMIT_BELOW_THE_YIELD)
         selected = None if limit is None else limit.selected
@@ -280,9 +291,15 @@ def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def _of_the_shape(limit: UpperLimit) -> str:
+    """Say what signal a limit without fitted masses is on."""
+    return LIMIT_ON_A_GAUSSIAN if limit.masses is None else LIMIT_ON_SIMULATION.format(limit.masses[1])
+
+
 def _limit(limit: UpperLimit, luminosity: float | None) -> dict[str, Any]:
     numbers: dict[str, Any] = {"n_signal_95": limit.n_signal_95, "mass": limit.mass}
     numbers["expected"] = [float(number) for number in limit.expected]
+    numbers["masses"] = None if limit.masses is None else [float(mass) for mass in limit.masses]
     numbers["selected"] = None if limit.selected is None else limit.selected.to_dict()
     if luminosity is not None:
         numbers["cross_section_fb_95"] = cross_section_limit(limit.n_signal_95, luminosity=luminosity)

@@ -184,7 +184,8 @@ class UpperLimit(Result):
 
     ``mass`` and ``width`` (standard deviation of the reconstructed mass) are in ``mass_unit``; ``expected`` holds
     the limits expected without signal at -2, -1, 0, +1, +2 standard deviations. ``selected`` is the limit after the
-    selection, where masses were fitted.
+    selection, where masses were fitted. ``masses`` (m_resonance, m_x, m_y) are those of the simulated signal whose
+    shape was taken; None where it was a Gaussian of ``width``.
     """
 
     n_signal_95: float
@@ -195,3 +196,4 @@ class UpperLimit(Result):
     best_fit: float
     selected: SelectedLimit | None = None
     mass_unit: str = "GeV"
+    masses: FloatArray | None = None

@@ -9,11 +9,15 @@ import pytest
 
 from bumphunt.config import config_from_dict
 from bumphunt.events import drop_truth
+from bumphunt.masses.expected_shape import broadest_masses, expected_shape
+from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.hunt import hunt_events
+from bumphunt.pipeline.limit import inclusive_limit, inclusive_signal
 from bumphunt.pipeline.other_limits import limit_curve, limits_of_windows, selected_limit
-from bumphunt.pipeline.verdict import SELECTED_BELOW_THE_YIELD
+from bumphunt.pipeline.verdict import LIMIT_ON_A_GAUSSIAN, LIMIT_ON_SIMULATION, SELECTED_BELOW_THE_YIELD
 from bumphunt.results import Interval, Products
 from bumphunt.significance.limits import expected_spectrum_limits, spectrum_limits, window_limit
+from bumphunt.significance.workspace import resonance_signal
 from bumphunt.spectrum.design import make_design
 from bumphunt.spectrum.functions import gaussian_fractions
 
@@ -81,6 +85,41 @@ def test_without_masses_there_is_no_selected_limit_and_a_curve_all_the_same(foun
     verdict = replace(found.verdict, mass_fit=None, selection=None)
     assert selected_limit(found.search, verdict) is None
     assert np.isfinite(limit_curve(found.search, verdict).observed).all()
+
+
+def test_without_masses_the_limit_is_on_the_broadest_simulated_peak(found):
+    search, verdict = found.search, replace(found.verdict, mass_fit=None, selection=None)
+    _, limit = inclusive_limit(search, verdict)
+    masses = broadest_masses(response_named("shipped").table, limit.mass)
+    np.testing.assert_array_equal(limit.masses, masses)
+    simulated = expected_shape(response_named("shipped").table, masses, search.edges).probabilities
+    np.testing.assert_array_equal(inclusive_signal(search, verdict, limit.mass)[0], simulated)
+    said = LIMIT_ON_SIMULATION.format(masses[1])
+    answers = verdict.answers(limit)
+    assert said in answers.assumptions
+    assert answers.upper_limit["masses"] == list(masses)
+    assert not [each for each in found.answers.assumptions if each.startswith(LIMIT_ON_SIMULATION[:40])]
+    curve = limit_curve(search, verdict)
+    near = int(np.argmin(np.abs(curve.mass - 4_200.0)))
+    counts, design = (
+        search.inclusive.counts[None],
+        make_design(search.edges, family=search.inclusive.family, sqrt_s=13e3),
+    )
+    gaussian = resonance_signal(search.edges, mass=curve.mass[near], width=0.033)
+    assert curve.expected[near, 2] > 1.3 * expected_spectrum_limits(counts, design, gaussian)[0, 2]
+
+
+def test_a_gaussian_stays_where_nothing_was_simulated(found):
+    verdict = replace(found.verdict, mass_fit=None, selection=None)
+    low = inclusive_signal(found.search, verdict, 2_600.0)
+    np.testing.assert_array_equal(low[0], resonance_signal(found.search.edges, mass=2_600.0, width=0.033))
+    best = verdict.best
+    config = config_from_dict({**SETTINGS, "daughters": None, "features": ["mj1"]})
+    other = replace(verdict, best=replace(best, task=replace(best.task, config=config)))
+    assert inclusive_signal(found.search, other, 3_500.0)[1] is None
+    assert low[1] is None
+    limit = replace(found.products.limit, masses=None)
+    assert LIMIT_ON_A_GAUSSIAN in other.answers(limit).assumptions
 
 
 def test_a_selected_limit_below_the_yield_is_said(found):
