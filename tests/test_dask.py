@@ -163,6 +163,21 @@ def test_windows_searched_on_a_cluster_are_the_same_also_when_a_worker_dies(sche
         assert [result.to_dict() for result in one.results] == [result.to_dict() for result in other.results]
 
 
+def test_limits_on_a_cluster_are_the_same(scheduler, make_events):
+    import bumphunt
+
+    config = {
+        "searches": ["cwola"],
+        "search": {"low": 2900.0, "high": 5500.0, "cut_fractions": [0.05], "family": "dijet3"},
+        "cwola": {"repeats": 1, "folds": 2, "max_iter": 3},
+        "limit": {"repeats": 1, "draws": 1, "strengths": [0.0, 200.0]},
+    }
+    given = make_events(6_000, seed=1), make_events(0, signal=800, seed=2)
+    alone, there = (bumphunt.limits(*given, config=config, **where) for where in ({}, {"scheduler": scheduler}))
+    assert there.summary() == alone.summary()
+    assert alone.points[0].selected[0].efficiency[1, 1] > 0.0
+
+
 VERBS = {
     "run": ["events.csv", "--output", "out"],
     "limits": ["events.csv", "model.csv", "--output", "out", "--windows", "1"],

@@ -95,6 +95,12 @@ def test_truth_changes_nothing(files, printed, make_events):
     assert json.loads(json.dumps(found)) == printed
 
 
+def test_two_workers_answer_as_one(files, printed):
+    options = LimitOptions(luminosity=100.0, acceptance=0.5)
+    found = bumphunt.limits(files / "events.csv", files / "model.csv", config=SETTINGS, options=options, workers=2)
+    assert json.loads(json.dumps(found.summary())) == printed
+
+
 def test_points_that_are_done_are_not_done_again(files, printed, monkeypatch):
     monkeypatch.setattr(job, "search_window", lambda task: pytest.fail("the window was searched again"))
     output = files / "out"
