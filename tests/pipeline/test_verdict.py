@@ -74,7 +74,7 @@ def test_a_limit_below_the_yield_is_explained():
 
 def test_luminosity_makes_a_cross_section_of_the_limit():
     plain = answers(1.0, limit=LIMIT).upper_limit
-    assert plain == {"n_signal_95": 278.0, "mass": 3500.0, "expected": [1.0] * 5, "selected": None}
+    assert plain == {"n_signal_95": 278.0, "mass": 3500.0, "expected": [1.0] * 5, "masses": None, "selected": None}
     found = answers(1.0, limit=LIMIT, changes={"limit": {"luminosity": 139.0}})
     assert found.upper_limit["cross_section_fb_95"] == pytest.approx(2.0)
     assert "sigma x B x A < 2 fb" in str(found)
