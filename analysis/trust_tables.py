@@ -187,7 +187,7 @@ def power(results: Path) -> str:
 
 
 def summary(results: Path) -> str:
-    """Return the five rows of README."""
+    """Return the six rows of README."""
     joint = [box["z_both"] > 3.0 for box in load(results, "joint_nulls")["boxes"]]
     alone = [line["z_permuted"] > 3.0 for line in lines(results, "prior_nulls") if line["set"] == "100000"]
     silent = f"{binomial(sum(joint), len(joint))}; prior-assisted alone {binomial(sum(alone), len(alone))}"
@@ -223,8 +223,27 @@ def summary(results: Path) -> str:
             f"{three['ratio']:.2f} ± {three['error']:.2f} of nominal",
             "`make fit-calibration`",
         ],
+        real_signal(load(results, "real_signal")),
     ]
     return table(["what", "measured", "command"], rows)
+
+
+def real_signal(found: dict[str, Any]) -> list[str]:
+    """Return the row on real R&D signal: what is answered, and what is true."""
+    answers, true = found["answers"], found["true"]
+    names = {"m_resonance": 0, "m_x": 1, "m_y": 1, "n_signal": 0}
+    numbers = [
+        f"{answers[name]['value']:.{digits}f} ± {0.5 * (answers[name]['high'] - answers[name]['low']):.{digits}f}"
+        for name, digits in names.items()
+    ]
+    limit = answers["upper_limit"]
+    told = (
+        f"{answers['z_global']:.1f}σ; {numbers[0]}, {numbers[1]}, {numbers[2]} GeV, {numbers[3]} events; at most "
+        f"{limit['n_signal_95']:.0f} before the cut, {limit['selected']['n_signal_95']:.0f} after it (95 % CLs)"
+    )
+    masses = "/".join(f"{true[name]:.0f}" for name in ("m_resonance", "m_x", "m_y"))
+    what = f"{true['n_signal']} real events of {masses} among {found['n_events']:,} of R&D data"
+    return [f"{what}, jet masses alone, one window", told, "`python analysis/real_signal.py`"]
 
 
 ANSWERED = ("m_resonance", "m_x", "m_y", "n_signal")

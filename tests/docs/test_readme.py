@@ -55,9 +55,21 @@ def test_another_result_makes_another_table(tables: ModuleType, tmp_path: Path) 
     assert [cell.split()[0] for cell in row[2:]] == ["4", "3", "3", "2", "1"], "an excess that is refused is no claim"
 
 
+def test_the_row_of_real_signal_holds_the_truth(tables: ModuleType) -> None:
+    """What the page claims of the real signal is near what is true of it."""
+    found = json.loads((ROOT / "analysis/results/real_signal.json").read_text("utf-8"))
+    true, answers = found["true"], found["answers"]
+    assert true["n_signal"] == 872
+    for name, value in true.items():
+        one = answers[name]
+        assert abs(one["value"] - value) < one["high"] - one["low"]
+    assert true["n_signal"] < answers["upper_limit"]["n_signal_95"]
+    assert tables.real_signal(found)[1] in README
+
+
 def test_the_results_of_readme_fit_a_glance(tables: ModuleType) -> None:
     rows = [line for line in tables.summary(ROOT / "analysis/results").splitlines() if line.startswith("|")]
-    assert len(rows) == 2 + 5
+    assert len(rows) == 2 + 6
     assert len(README.splitlines()) <= 120
 
 
