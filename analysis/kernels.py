@@ -1,6 +1,8 @@
 """Two kernels of linear algebra that this processor can run, for tests that answers do not depend on them.
 
     python analysis/kernels.py
+
+A processor without a kernel's instructions would stop at the first of them.
 """
 
 import os
