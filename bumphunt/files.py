@@ -7,6 +7,7 @@ never meets half a file, and what was there before is intact when the disk is fu
 import hashlib
 import io
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from bumphunt.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 PART_SUFFIX = ".part"
 """In the name of every temporary file, so that one left by a killed process is known for what it is."""
@@ -77,7 +80,10 @@ def replace_folder(folder: str | Path, fill: Callable[[Path], object]) -> Path:
     folder, mark = Path(folder), secrets.token_hex(6)
     part, old = (folder.with_name(f".{folder.name}.{mark}{end}{PART_SUFFIX}") for end in ("", ".old"))
     try:
-        part.mkdir()
+        part.mkdir()  # outside of what follows: a folder or link that is there already is not ours to remove
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {reason(error)}; what was there before is untouched") from error
+    try:
         fill(part)
         if folder.is_symlink() or folder.exists():
             os.replace(folder, old)
@@ -90,11 +96,24 @@ def replace_folder(folder: str | Path, fill: Callable[[Path], object]) -> Path:
     except OSError as error:
         raise InputError(f"cannot write {folder}: {reason(error)}; what was there before is untouched") from error
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        clear(part)
         if old.is_symlink():
             _remove(old)
-        shutil.rmtree(old, ignore_errors=True)
+        clear(old)
     return folder
+
+
+def clear(folder: Path) -> None:
+    """Remove a temporary folder of ours, if it is there; what cannot be removed is named in a warning.
+
+    For the end of work that has succeeded, or has failed for a reason of its own that must not be hidden by this one.
+    """
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        logger.warning("%s: cannot be removed (%s) and takes room; remove it by hand", folder, reason(error))
 
 
 class _KeepingStream(io.FileIO):

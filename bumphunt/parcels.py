@@ -6,7 +6,6 @@ a temporary folder, so that there is one copy of them for all; other machines ar
 
 import io
 import pickle
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import InputError
-from bumphunt.files import reason
+from bumphunt.files import clear, reason
 
 LARGE = 1 << 20
 """Bytes from which on an array is kept out of a task."""
@@ -115,5 +114,5 @@ def on_disk(arrays: Sequence[Array]) -> Iterator[list[Path]]:
             ) from error
         yield paths
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        clear(Path(folder))
         resource_tracker.unregister(folder, "folder")

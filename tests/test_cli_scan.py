@@ -272,3 +272,30 @@ def test_standard_input_and_root_histograms(bump, tmp_path):
         assert done.exit_code == 2
         assert words in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_a_sparse_histogram_is_scanned_as_the_dense_one(bump, tmp_path):
+    hist, uhi = pytest.importorskip("hist"), pytest.importorskip("uhi.io")
+    from uhi.io import json as uhi_json
+
+    counts = np.array(json.loads(bump.read_text())["counts"], dtype=float)
+    histogram = hist.Hist(hist.axis.Variable(EDGES, name="mjj"), storage=hist.storage.Double())
+    histogram.view()[:] = counts
+    sparse = uhi.to_sparse(histogram._to_uhi_())
+    kept = np.asarray(sparse["storage"]["index"]).reshape(-1)
+    # as other programs write it: in any order, and only what is filled
+    order = np.random.default_rng(1).permutation(len(kept))
+    sparse["storage"]["index"] = kept[order].reshape(1, -1)
+    sparse["storage"]["values"] = np.asarray(sparse["storage"]["values"])[order]
+    path = tmp_path / "sparse.json"
+    path.write_text(json.dumps(sparse, default=uhi_json.default), "utf-8")
+    assert "index" in path.read_text()
+    assert scanned(path) == scanned(bump)
+
+    content = json.loads(path.read_text())
+    content["storage"]["index"][0][0] = 10_000
+    path.write_text(json.dumps(content), "utf-8")
+    done = scan(path)
+    assert done.exit_code == 2
+    assert "sparse storage" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,5 +1,6 @@
 """Workers: gone with their parent, begun again once when killed, silent under Ctrl-C; Dask: answers in seconds."""
 
+import json
 import os
 import signal
 import socket
@@ -12,6 +13,15 @@ import pytest
 
 from bumphunt.errors import InputError
 from bumphunt.execution import parallel_map
+
+LIGHT = """
+searches: [cwola]
+search: {low: 2850, high: 5400, windows: [[3300, 3710]], cut_fractions: [0.05]}
+cwola: {folds: 2, repeats: 4, members: 1, max_iter: 8}
+vae: {enabled: false}
+autoencoder: {enabled: false}
+limit: {enabled: false}
+"""
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
@@ -180,3 +190,45 @@ def test_a_signal_while_the_program_is_being_loaded_is_one_line(tmp_path, number
         check=False,
     )
     assert (done.returncode, done.stderr) == (status, f"bumphunt: {line}\n")
+
+
+def test_of_two_runs_at_once_into_one_folder_the_second_is_refused(make_events, tmp_path):
+    """The first is held still in mid-run, so that both are at work whatever the machine does."""
+    make_events(7_000, seed=5, label=False).to_parquet(tmp_path / "box.parquet")
+    (tmp_path / "light.yaml").write_text(LIGHT)
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    out = tmp_path / "out"
+
+    def command(seed, *more):
+        files = (str(tmp_path / "box.parquet"), "--config", str(tmp_path / "light.yaml"), "--output", str(out))
+        return [sys.executable, "-m", "bumphunt", "run", *files, "--seed", str(seed), *more]
+
+    asked = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        "env": {**os.environ, "PYTHONPATH": path},
+    }
+    with subprocess.Popen(command(1), **asked) as first:
+        try:
+            until = time.monotonic() + 120
+            while not (out / "stages" / "request.json").exists() and time.monotonic() < until:
+                assert first.poll() is None, first.stderr.read()
+                time.sleep(0.01)
+            os.kill(first.pid, signal.SIGSTOP)
+            before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+            for more in ((), ("--resume",), ("--overwrite",)):
+                second = subprocess.run(command(2, *more), timeout=120, check=False, **asked)
+                assert second.returncode == 2, second.stderr
+                assert second.stderr.count("\n") == 1
+                assert "in use by another process" in second.stderr
+            assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
+            os.kill(first.pid, signal.SIGCONT)
+            _, said = first.communicate(timeout=240)
+        finally:
+            first.kill()
+    assert first.returncode == 0, said
+    assert json.loads((out / "result.json").read_text())["seed"] == 1
+    done = subprocess.run(command(1, "--resume"), timeout=240, check=False, **asked)
+    assert done.returncode == 0, done.stderr
+    assert "computed again" not in done.stderr, "no stage was mixed with another seed's"

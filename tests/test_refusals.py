@@ -239,3 +239,40 @@ def test_a_number_is_finite_and_positive(arguments, value):
 
     done = CliRunner().invoke(main, [*arguments, value])
     one_line_of((done.exit_code, done.stderr), arguments[-1] if arguments[-1].startswith("--") else "--", value)
+
+
+@pytest.mark.parametrize("value", [10**18, -(10**18), "9" * 5_000], ids=["large", "negative", "digits"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("scan", "x", "--toys"),
+        ("run", "x", "--output", "x", "--workers"),
+        ("generate", "x", "--output", "x.parquet", "--number"),
+        ("calibrate", "x", "--output", "x", "--size"),
+        ("calibrate", "x", "--output", "x", "--null"),
+        ("calibrate", "x", "--output", "x", "--signal"),
+        ("calibrate", "x", "--output", "x", "--repeats"),
+        ("calibrate", "x", "--output", "x", "--detectors"),
+        ("simulate", "--output", "x.parquet", "--background"),
+        ("simulate", "--output", "x.parquet", "--signal"),
+        ("response", "x", "--output", "x.npz", "--events"),
+        ("limits", "x", "x", "--output", "x", "--windows"),
+    ],
+    ids=lambda arguments: f"{arguments[0]} {arguments[-1]}",
+)
+def test_a_number_that_nobody_can_mean_is_refused_by_its_option(arguments, value):
+    from click.testing import CliRunner
+
+    done = CliRunner().invoke(main, [*arguments, str(value)])
+    one_line_of((done.exit_code, done.stderr), arguments[-1])
+    assert len(done.stderr) < 700
+
+
+@pytest.mark.parametrize("asked", [str(10**18), "9" * 5_000, "²", "1" * 18])
+def test_a_calibration_that_nobody_can_mean_is_one_line(make_events, tmp_path, asked):
+    from click.testing import CliRunner
+
+    make_events(3_000, seed=1).to_parquet(tmp_path / "events.parquet")
+    run = ["run", str(tmp_path / "events.parquet"), "--output", str(tmp_path / "out"), "--dry-run"]
+    done = CliRunner().invoke(main, [*run, "--calibration", asked])
+    one_line_of((done.exit_code, done.stderr), "calibration")

@@ -1,12 +1,15 @@
 """The whole analysis: run it, configure it, calibrate it, draw its report again."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from bumphunt.cli.group import (
+    MOST_EVENTS,
+    MOST_REPEATS,
     bad_rows_option,
     config_option,
     events_argument,
@@ -89,7 +92,7 @@ def run(
         config, seed, plan = load_plan(frozen)
     else:
         config = read_config(config_path)
-    asked = int(calibration) if calibration and calibration.lstrip("-").isdigit() else calibration
+    asked = int(calibration) if calibration and re.fullmatch("-?[0-9]{1,18}", calibration) else calibration
     if onnx and not save_models:
         raise InputError("--onnx writes the saved models in another form; give --save-models as well")
     options = RunOptions(
@@ -139,7 +142,9 @@ def show_config(as_json: bool) -> None:
 @main.command()
 @click.argument("pool", type=path_type)
 @output_folder_option
-@click.option("--null", type=click.IntRange(min=0), default=20, show_default=True, help="Boxes without signal.")
+@click.option(
+    "--null", type=click.IntRange(0, MOST_REPEATS), default=20, show_default=True, help="Boxes without signal."
+)
 @click.option(
     "--masses",
     nargs=3,
@@ -148,12 +153,18 @@ def show_config(as_json: bool) -> None:
     metavar="MZ MX MY",
     help="Inject signal of these masses; repeatable.",
 )
-@click.option("--signal", type=click.IntRange(min=1), default=300, show_default=True, help="Signal events in a box.")
-@click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True, help="Boxes for each --masses.")
-@click.option("--size", type=click.IntRange(min=1), default=100_000, show_default=True, help="Events in a box.")
+@click.option(
+    "--signal", type=click.IntRange(1, MOST_EVENTS), default=300, show_default=True, help="Signal events in a box."
+)
+@click.option(
+    "--repeats", type=click.IntRange(1, MOST_REPEATS), default=1, show_default=True, help="Boxes for each --masses."
+)
+@click.option(
+    "--size", type=click.IntRange(1, MOST_EVENTS), default=100_000, show_default=True, help="Events in a box."
+)
 @click.option(
     "--detectors",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, MOST_REPEATS),
     default=0,
     show_default=True,
     help="Detectors drawn from the prior of the systematic errors for each --masses; 0: the nominal one.",

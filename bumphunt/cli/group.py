@@ -64,6 +64,9 @@ class Number(click.FloatRange):
         return number
 
 
+MOST_EVENTS, MOST_REPEATS, MOST_WORKERS = 1_000_000_000, 1_000_000, 4_096
+"""More than anybody can mean: a slip of the hand ends in a line, and not in memory that runs out after hours."""
+
 path_type = _GivenPath(path_type=Path)
 positive = Number(min=0, min_open=True)
 events_argument = click.argument("events", type=path_type, nargs=-1, required=True, metavar="EVENTS...")
@@ -80,14 +83,16 @@ output_folder_option = click.option(
 output_file_option = click.option(
     "--output", type=path_type, required=True, metavar="FILE", help="File to write; its ending says in which format."
 )
-seed_option = click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the run.")
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Seed of the run."
+)
 config_option = click.option("--config", "config_path", type=path_type, help="YAML; see `bumphunt config`.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 window_option = click.option(
     "--window", nargs=2, type=positive, required=True, metavar="LOW HIGH", help="Signal region in GeV."
 )
 workers_option = click.option(
-    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Local processes."
+    "--workers", type=click.IntRange(1, MOST_WORKERS), default=1, show_default=True, help="Local processes."
 )
 scheduler_option = click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler, instead of local processes.")
 

@@ -37,7 +37,7 @@ from bumphunt.cli.group import (
 @click.option("--acceptance", type=positive, help="Part of produced signal that SIGNAL holds.  [default: 1]")
 @click.option(
     "--windows",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1_000),
     default=1,
     show_default=True,
     help="Windows to look into, those with most of the signal.",

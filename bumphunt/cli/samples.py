@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bumphunt.cli.group import (
+    MOST_EVENTS,
     Number,
     json_option,
     main,
@@ -29,8 +30,8 @@ from bumphunt.errors import InputError
     type=click.Choice(["lhco-rnd", "blackbox-like", "empty-box", "shifted", "blackbox3-like"]),
     help="A known sample.",
 )
-@click.option("--background", type=click.IntRange(min=0), help="QCD events after the trigger.")
-@click.option("--signal", type=click.IntRange(min=0), help="Signal events after the trigger.")
+@click.option("--background", type=click.IntRange(0, MOST_EVENTS), help="QCD events after the trigger.")
+@click.option("--signal", type=click.IntRange(0, MOST_EVENTS), help="Signal events after the trigger.")
 @click.option("--masses", nargs=3, type=positive, metavar="MZ MX MY", help="Masses of Z', X and Y in GeV.")
 @click.option("--prongs", type=click.IntRange(2, 3), default=2, show_default=True, help="Quarks in a daughter's decay.")
 @click.option(

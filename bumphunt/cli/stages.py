@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from bumphunt.cli.group import (
+    MOST_EVENTS,
     config_option,
     events_argument,
     json_option,
@@ -88,7 +89,11 @@ def score(
 )
 @click.option("--deficit", is_flag=True, help="Look for a deficit (bumphunter only).")
 @click.option(
-    "--toys", type=click.IntRange(min=100), default=1000, show_default=True, help="Toys for the global p-value."
+    "--toys",
+    type=click.IntRange(100, 10_000_000),
+    default=1000,
+    show_default=True,
+    help="Toys for the global p-value.",
 )
 @click.option(
     "--luminosity",
@@ -156,7 +161,7 @@ def masses(
 @main.command()
 @events_argument
 @output_file_option
-@click.option("--number", type=click.IntRange(min=1), help="Events to draw; as many as trained on otherwise.")
+@click.option("--number", type=click.IntRange(1, MOST_EVENTS), help="Events to draw; as many as trained on otherwise.")
 @click.option(
     "--method",
     type=click.Choice(["mixture", "distribution"]),

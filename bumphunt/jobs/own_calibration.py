@@ -109,9 +109,9 @@ def load_searches(path: str | Path) -> WholeSearches:
         If it cannot be read or holds none.
     """
     where = Path(path)
-    if where.is_dir():
-        where = where / FILE
     try:
+        if where.is_dir():
+            where = where / FILE
         content = json.loads(where.read_text("utf-8"))
     except OSError as error:
         raise InputError(

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bumphunt.errors import InputError
-from bumphunt.files import make_folder, reason, write_json
+from bumphunt.files import clear, make_folder, reason, write_json
 
 OUTPUTS = (
     "result.json",
@@ -141,7 +141,7 @@ def replacing_limits(output: Path) -> Iterator[Path]:
     try:
         yield place
     except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
+        clear(place)
         raise
     _finish(output, LIMITS_FOLDER)
 
@@ -154,7 +154,7 @@ def replacing(output: Path) -> Iterator[Path]:
         bring_limits(output, place)
         yield place
     except BaseException:
-        shutil.rmtree(place, ignore_errors=True)
+        clear(place)
         raise
     finish_replacement(output)
 

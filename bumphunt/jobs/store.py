@@ -7,9 +7,8 @@ cut short, or put there by somebody else, is computed again and named in a warni
 import hashlib
 import io
 import json
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -73,7 +72,10 @@ def output_folder(output: str | Path, *, resume: bool = True, overwrite: bool = 
             yield folder
     finally:
         if new and {path.name for path in folder.iterdir()} <= {LOCK}:
-            shutil.rmtree(folder, onerror=lambda *_: None)
+            # a process that uses the folder meanwhile keeps it: rmdir refuses one with anything in it
+            with suppress(OSError):
+                (folder / LOCK).unlink(missing_ok=True)
+                folder.rmdir()
 
 
 def settle(output: str | Path) -> None:
