@@ -26,7 +26,8 @@ class PublicFile:
     """A file of a public record.
 
     ``size`` in bytes and ``md5`` are as published; None where the record's listing is asked for them at
-    the first download.
+    the first download. ``sha256`` is checked in its place where it is known: Zenodo publishes md5 alone, which guards
+    against damage and not against malice.
     """
 
     name: str
@@ -34,6 +35,7 @@ class PublicFile:
     record: str
     size: int | None = None
     md5: str | None = None
+    sha256: str | None = None
     licence: str = "as the record states"
     what: str
 
@@ -143,31 +145,39 @@ def fetch(name: str, *, cache: str | Path | None = None, base_url: str | None = 
     from bumphunt.sources.checksums import kept, published
 
     try:
-        if _complete(target, entry.md5 or kept(target)):
+        if _complete(target, _sum(entry.sha256, entry.md5 or kept(target))):
             return target
         folder.mkdir(parents=True, exist_ok=True)
         with locked(target.with_name(f"{target.name}.lock")):
-            size, md5 = (entry.size, entry.md5) if entry.md5 is not None else published(target, entry.record)
-            return _retrieve(url, target, size=size, md5=md5, progress=progress)
+            size, md5 = entry.size, entry.md5
+            if entry.sha256 is None and md5 is None:
+                size, md5 = published(target, entry.record)
+            return _retrieve(url, target, size=size, wanted=_sum(entry.sha256, md5), progress=progress)
     except OSError as error:
         raise InputError(
             f"{url}: cannot be kept in {folder} ({one_line(error)}); check the folder, or set {CACHE_VARIABLE}"
         ) from error
 
 
-def _complete(path: Path, md5: str | None) -> bool:
-    if md5 is None or not path.is_file():
+def _sum(sha256: str | None, md5: str | None) -> str:
+    """Return the stronger checksum that is known, as pooch writes it; empty where none is."""
+    return f"sha256:{sha256}" if sha256 is not None else f"md5:{md5}" if md5 is not None else ""
+
+
+def _complete(path: Path, wanted: str) -> bool:
+    if not wanted or not path.is_file():
         return False
     import pooch
 
-    if pooch.file_hash(str(path), alg="md5") != md5:
+    algorithm, _, digest = wanted.partition(":")
+    if pooch.file_hash(str(path), alg=algorithm) != digest:
         return False
     with contextlib.suppress(OSError):  # left by a process that was killed at the very end
         path.with_name(f"{path.name}.part").unlink(missing_ok=True)
     return True
 
 
-def _retrieve(url: str, target: Path, *, size: int | None, md5: str, progress: bool) -> Path:
+def _retrieve(url: str, target: Path, *, size: int | None, wanted: str, progress: bool) -> Path:
     """Let pooch fetch into its temporary file, verify and rename; the bytes come through ``.part``."""
     import pooch
 
@@ -190,14 +200,15 @@ def _retrieve(url: str, target: Path, *, size: int | None, md5: str, progress: b
     level = quiet.level
     quiet.setLevel("WARNING")
     try:
-        pooch.retrieve(url, f"md5:{md5}", fname=target.name, path=target.parent, downloader=downloader)
+        pooch.retrieve(url, wanted, fname=target.name, path=target.parent, downloader=downloader)
     except ValueError as error:
         part.unlink(missing_ok=True)
         forget(target)  # the sum itself may have been wrong
-        others = [found for found in re.findall(r"\b[0-9a-f]{32}\b", str(error)) if found != md5]
+        algorithm, _, digest = wanted.partition(":")
+        others = [found for found in re.findall(rf"\b[0-9a-f]{{{len(digest)}}}\b", str(error)) if found != digest]
         raise InputError(
-            f"{url}: the download is not the published file: its md5 is {others[-1] if others else 'another'}, "
-            f"but {md5} is published; it has been deleted, so try again"
+            f"{url}: the download is not the published file: its {algorithm} is {others[-1] if others else 'another'}, "
+            f"but {digest} is published; it has been deleted, so try again"
         ) from error
     finally:
         quiet.setLevel(level)

@@ -88,6 +88,26 @@ def test_a_wrong_checksum_leaves_nothing_that_could_spoil_the_next_call(server, 
     assert fetch("small", cache=tmp_path, base_url=server.url).read_bytes() == CONTENT
 
 
+def test_sha256_is_checked_in_the_place_of_md5_where_it_is_known(server, small, tmp_path, monkeypatch):
+    """Another file of the same md5 can be made on purpose; here the md5 is simply that of what the server sends."""
+    right = hashlib.sha256(CONTENT).hexdigest()
+    monkeypatch.setitem(registry.PUBLIC_FILES, "small", replace(small, sha256=right))
+    path = fetch("small", cache=tmp_path, base_url=server.url)
+    assert path.read_bytes() == CONTENT
+    assert fetch("small", cache=tmp_path, base_url=server.url) == path
+    assert len(server.requests) == 1
+
+    monkeypatch.setitem(registry.PUBLIC_FILES, "small", replace(small, sha256=hashlib.sha256(b"other").hexdigest()))
+    with pytest.raises(InputError, match=f"its sha256 is {right}, but d9298a10d1b0.* is published"):
+        fetch("small", cache=tmp_path, base_url=server.url)
+    assert left(tmp_path) in ([], ["small.h5"])
+
+    monkeypatch.setitem(registry.PUBLIC_FILES, "small", replace(small, sha256=right, md5=None, size=None))
+    (tmp_path / "small.h5").unlink(missing_ok=True)
+    assert fetch("small", cache=tmp_path, base_url=server.url).read_bytes() == CONTENT
+    assert left(tmp_path) == ["small.h5"], "no listing was asked for an md5"
+
+
 def test_a_damaged_file_is_downloaded_again(server, small, tmp_path):
     (tmp_path / "small.h5").write_bytes(CONTENT[:-1] + b"?")
     assert fetch("small", cache=tmp_path, base_url=server.url).read_bytes() == CONTENT
