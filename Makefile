@@ -62,8 +62,8 @@ chaos: install  ## fifty kills of programs, workers and a Dask scheduler; resume
 	$(BIN)/python tests/chaos/kills.py --kills 50
 	$(BIN)/python tests/chaos/kills.py --both --kills 8
 
-fuzz: install  ## two thousand damaged and hostile inputs: never a traceback (2 minutes)
-	$(BIN)/python tests/fuzz/mutations.py --inputs 2000 --json analysis/results/fuzz.json
+fuzz: install  ## twenty-five hundred damaged and hostile inputs: never a traceback (2 minutes)
+	$(BIN)/python tests/fuzz/mutations.py --inputs 2500 --json analysis/results/fuzz.json
 
 mutants: install  ## do the tests notice changes of significance, spectrum, pipeline and masses? (an hour)
 	$(BIN)/python tests/mutation/mutants.py --sample 100

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bumphunt import __version__
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.config.scores import SCORES, score_named
-from bumphunt.errors import ConfigError, InputError
+from bumphunt.errors import ConfigError, InputError, as_line
 from bumphunt.files import file_sha256, replace_folder, write_atomically, write_json
 from bumphunt.jobs.provenance import versions
 from bumphunt.pipeline.frozen_selection import FrozenSelection
@@ -117,8 +117,7 @@ def load_models(folder: str | Path) -> tuple[FrozenSelection, AnalysisConfig]:
         names = [_TABLES, *(_name(r, f, suffix) for r, number in enumerate(folds) for f in range(number))]
         for name in names:
             _check(path / name, saved["files"][name])
-        with np.load(path / _TABLES, allow_pickle=False) as archive:
-            arrays = dict(archive)
+        arrays = _read_arrays(path / _TABLES)
         module, cls = score.estimator.split(":")
         load = getattr(import_module(module), cls).load
         return _frozen(saved, arrays, folds, lambda r, f: load(path / _name(r, f, suffix))), config_from_dict(
@@ -149,7 +148,9 @@ def check_onnx(config: AnalysisConfig) -> None:
 
 def _frozen(saved: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], folds: tuple[int, ...], load: Any) -> Any:
     def table(name: str) -> RankTable:
-        return RankTable(**{part: arrays[f"{name}_{part}"] for part in RankTable.__dataclass_fields__})
+        return RankTable(
+            **_rising(arrays, name, tuple(RankTable.__dataclass_fields__), least=1)  # what scores are looked up in
+        )
 
     models: list[tuple[Classifier, ...]] = []
     tables: list[tuple[RankTable, ...]] = []
@@ -173,6 +174,28 @@ def _frozen(saved: dict[str, Any], arrays: dict[str, npt.NDArray[Any]], folds: t
         seed=int(saved["seed"]),
         digest=saved["events"],
     )
+
+
+def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return dict(archive)
+    except Exception as error:  # numpy and zipfile raise anything from KeyError to BadZipFile on a damaged file
+        raise ValueError(f"{path.name}: {as_line(error, length=100)}") from error
+
+
+def _rising(
+    arrays: dict[str, npt.NDArray[Any]], name: str, parts: tuple[str, ...], *, least: int = 0
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of a table, after a look whether something can be looked up in them at all."""
+    found = {part: arrays[f"{name}_{part}"] for part in parts}
+    length = len(found["values"])
+    for part, values in found.items():
+        if values.dtype.kind != "f" or values.shape != (length,) or length < least or not np.isfinite(values).all():
+            raise ValueError(f"{name}_{part} is no list of numbers as long as the others")
+    if not (np.diff(found["values"]) > 0).all():
+        raise ValueError(f"{name}_values do not rise")
+    return found
 
 
 def _arrays(frozen: FrozenSelection) -> dict[str, npt.NDArray[Any]]:
@@ -208,9 +231,11 @@ def decorrelation_from(arrays: dict[str, npt.NDArray[Any]]) -> SmoothDecorrelati
     decorrelation = SmoothDecorrelation()
     decorrelation.centre_ = float(arrays["decorrelation_centre"])
     decorrelation.coefficients_ = arrays["decorrelation_coefficients"]
+    if decorrelation.coefficients_.ndim != 3 or decorrelation.coefficients_.dtype.kind != "f":
+        raise ValueError("the coefficients of the decorrelation are no numbers in three dimensions")
     names = [f"steps_{column}" for column in range(len(decorrelation.coefficients_))]
     decorrelation.steps_ = tuple(
-        Steps(values=arrays[f"{name}_values"], upto=arrays[f"{name}_upto"]) if f"{name}_values" in arrays else None
+        Steps(**_rising(arrays, name, tuple(Steps.__dataclass_fields__))) if f"{name}_values" in arrays else None
         for name in names
     )
     return decorrelation

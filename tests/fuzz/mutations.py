@@ -1,13 +1,16 @@
 """Damage good inputs of every format in random ways: each is read, or refused in a line; nothing else may happen.
 
-    python tests/fuzz/mutations.py --inputs 2000
+    python tests/fuzz/mutations.py --inputs 2500
 
-A stage product, damaged or not, must come back as it was stored or not at all. What fails is kept in ``out/fuzz``.
+A quarter goes through the verbs of the command line, the others through the readers. A stage product, damaged or not,
+must come back as it was stored or not at all. What fails is kept in ``out/fuzz``.
 """
 
 import argparse
+import gzip
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,99 +22,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from good_inputs import by_verb, events, finished_run, good_inputs, score
 
-from bumphunt.config import config_from_dict, default_yaml
 from bumphunt.errors import InputError
 from bumphunt.events import check_events
-from bumphunt.jobs.ingest import read_events
+from bumphunt.files import file_sha256
 from bumphunt.jobs.store import StageStore
 from bumphunt.report.reading import read_results
-from bumphunt.sources.counts import looks_like_counts, read_counts
-from bumphunt.sources.tabular import write_table
-from bumphunt.yaml_text import load_yaml_text
 
 ROOT = Path(__file__).resolve().parents[2]
 NASTY = [b"nan", b"-inf", b"1e999", b"9" * 5000, b"[" * 3000, b"{" * 3000, b"null", b"\xff\xfe", b"\0", b"-1", b"'",
          b"true", b"*a", b"&a", b"\x1b[2J", b"\n", b"\t", b",,", b": ", b"1_0", b"0x1", b"2001-99-99"]  # fmt: skip
 REQUEST = {"seed": 1}
 STORED = {"window.json": [{"z_local": 1.5, "note": ""}], "window.npz": {"score": np.linspace(0, 1, 20)}}
-
-
-def events(number=200, seed=0):
-    rng = np.random.default_rng(seed)
-    heavier = rng.lognormal(5.3, 0.4, number)
-    return pd.DataFrame(
-        {
-            "mjj": 2_700.0 + rng.exponential(500.0, number),
-            "mj1": heavier,
-            "mj2": heavier * rng.beta(2.5, 2.5, number),
-            "tau21_1": rng.random(number),
-            "tau21_2": rng.random(number),
-            "label": (rng.random(number) < 0.1).astype(np.int8),
-        }
-    )
-
-
-def good_inputs(folder):
-    """Write one good input of each format; return reader and path of each."""
-    folder.mkdir(parents=True, exist_ok=True)
-    table = events()
-    found = {}
-    for suffix in ("parquet", "csv", "h5"):
-        found[f"events.{suffix}"] = (read_events, write_table(table, folder / f"events.{suffix}"))
-    found["features.h5"] = (read_events, _write_features_layout(folder / "features.h5"))
-    from bumphunt.sources.lhco import SLOTS, RawChunk, write_raw
-
-    particles = np.zeros((4, SLOTS, 3))
-    particles[:, :30] = np.abs(np.random.default_rng(1).normal(50.0, 20.0, (4, 30, 1))) * [1.0, 0.01, 0.02]
-    found["raw.h5"] = (read_events, write_raw(folder / "raw.h5", [RawChunk(particles=particles, label=None)]))
-    try:
-        import uproot
-
-        with uproot.recreate(folder / "events.root") as file:
-            file["events"] = {name: table[name].to_numpy() for name in table.columns}
-        found["events.root"] = (read_events, folder / "events.root")
-    except ImportError:
-        pass
-    edges = (3000.0 * 1.03 ** np.arange(15)).tolist()
-    counts = {"edges": edges, "counts": [1000 - 60 * i for i in range(14)]}
-    uhi = {
-        "uhi_schema": 1,
-        "axes": [{"type": "variable", "edges": edges, "underflow": True, "overflow": True, "circular": False}],
-        "storage": {"type": "double", "values": [0, *counts["counts"], 0]},
-    }
-    for name, data in (("counts.json", counts), ("uhi.json", uhi)):
-        (folder / name).write_text(json.dumps(data))
-        found[name] = (_counts, folder / name)
-    (folder / "config.yaml").write_text(default_yaml())
-    (folder / "short.yaml").write_text("search: {low: 3000, windows: [[3000.0, 3500.0]]}\ncwola: {folds: 3}\n")
-    found["config.yaml"] = (_config, folder / "config.yaml")
-    found["short.yaml"] = (_config, folder / "short.yaml")
-    return found
-
-
-def _write_features_layout(path):
-    import h5py
-
-    jets = [f"{name}j{jet}" for jet in (1, 2) for name in ("px", "py", "pz", "m", "tau1", "tau2", "tau3")]
-    values = np.random.default_rng(5).uniform(0.1, 1.0, (20, 15))
-    values[:, [0, 7]] *= [1500.0, -1500.0]
-    values[:, [3, 10]] *= 300.0
-    values[:, 14] = 0.0
-    with h5py.File(path, "w") as file:
-        group = file.create_group("df")
-        group["block0_items"] = group["axis0"] = np.array([*jets, "label"], dtype="S")
-        group["block0_values"] = values
-    return path
-
-
-def _counts(path):
-    looks_like_counts(path)
-    read_counts(path)
-
-
-def _config(path):
-    config_from_dict(load_yaml_text(path.read_bytes().decode("utf-8", "replace"), name=path.name) or {})
 
 
 def damaged(data, rng):
@@ -180,33 +103,94 @@ def strange_table(rng):
     return table
 
 
+def _other_array(data, work, rng):
+    """Put something else in the place of an array of an archive, whose checksums stay right."""
+    path = work / "archive.npz"
+    path.write_bytes(data)
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = dict(stored)
+    name = str(rng.choice(sorted(arrays)))
+    one = arrays.pop(name)
+    changed = [
+        lambda: None,
+        lambda: one[..., :0] if one.ndim else np.zeros(0),
+        lambda: one[:1] if one.ndim else np.array(""),
+        lambda: one.astype(str),
+        lambda: np.full(one.shape, np.nan),
+        lambda: np.full(one.shape, 1e308),
+        lambda: -1 * one if one.dtype.kind in "fi" else np.zeros(one.shape),
+        lambda: one[np.newaxis],
+        lambda: np.zeros(one.shape, complex),
+    ][rng.integers(9)]()
+    np.savez(path, **arrays, **({} if changed is None else {name: changed}))
+    return path.read_bytes()
+
+
 class Fuzz:
     """Counts of what was read and refused, and what failed."""
 
-    def __init__(self, work, seed, keep):
+    def __init__(self, work, seed, keep, result=None):
         self.work, self.rng, self.keep = work, np.random.default_rng(seed), keep
         self.counts, self.faults = Counter(), []
         self.inputs = good_inputs(work / "good")
-        self.bytes = {name: path.read_bytes() for name, (_, path) in self.inputs.items()}
+        self.bytes = {name: good.path.read_bytes() for name, good in self.inputs.items()}
+        self.run, self.box = result or finished_run(work / "finished")
 
     def one(self, number):
-        names = [*self.inputs, "table", "stages"]
-        name = names[number % len(names)]
-        if name == "table":
-            table = strange_table(self.rng)
-            self._try(name, number, lambda: check_events(table, name="table"), table.dtypes.to_string().encode())
-        elif name == "stages":
-            self._stage(number)
+        others = {"table": self._table, "stages": self._stage, "result": self._result, "models": self._models}
+        names = [*self.inputs, *others]
+        turn, name = number // len(names), names[number % len(names)]
+        if name in others:
+            others[name](number)
+            return
+        good, data = self.inputs[name], self._damaged(name)
+        target = self.work / f"damaged{''.join(good.path.suffixes)}"
+        target.write_bytes(data)
+        if good.verb and turn % 4 == 3:
+            words = [str(target) if word == "{}" else word for word in good.verb]
+            self._try(f"{name} by {words[0]}", number, lambda: by_verb(words), data)
         else:
-            reader, path = self.inputs[name]
-            data = self.bytes[name]
-            if path.suffix in (".json", ".yaml", ".csv") and self.rng.random() < 0.5:
-                data = _other_number(data, self.rng)
-            else:
-                data = damaged(data, self.rng)
-            target = self.work / f"damaged{path.suffix}"
-            target.write_bytes(data)
-            self._try(name, number, lambda: reader(target), data)
+            self._try(name, number, lambda: good.read(target), data)
+
+    def _damaged(self, name):
+        data, rng, suffix = self.bytes[name], self.rng, self.inputs[name].path.suffix
+        within = rng.random() < 0.5
+        if within and suffix in (".json", ".yaml", ".csv"):
+            return _other_number(data, rng)
+        if within and suffix == ".gz":
+            return gzip.compress(damaged(gzip.decompress(data), rng))
+        if within and suffix == ".npz":
+            return _other_array(data, self.work, rng)
+        return damaged(data, rng)
+
+    def _table(self, number):
+        table = strange_table(self.rng)
+        self._try("table", number, lambda: check_events(table, name="table"), table.dtypes.to_string().encode())
+
+    def _models(self, number):
+        """Damage a file of saved models; in half of the cases its checksum is made to fit."""
+        folder = self.work / "models"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.run / "models", folder)
+        names = sorted(path.name for path in folder.iterdir())
+        name = names[self.rng.integers(len(names))]
+        data, mark = (folder / name).read_bytes(), json.loads((folder / "models.json").read_text())
+        if name == "models.json":
+            data = _other_number(data, self.rng) if self.rng.random() < 0.5 else damaged(data, self.rng)
+        elif name.endswith(".npz") and self.rng.random() < 0.5:
+            data = _other_array(data, self.work, self.rng)
+        else:
+            data = damaged(data, self.rng)
+        (folder / name).write_bytes(data)
+        if name != "models.json" and self.rng.random() < 0.7:
+            mark["files"][name] = file_sha256(folder / name)
+            (folder / "models.json").write_text(json.dumps(mark))
+        kind = f"models/{name}".replace("_000", "").replace("_00", "").replace("_01", "")
+        if number % 4:
+            self._try(kind, number, lambda: score(folder, self.box), data)
+        else:
+            words = ("score", self.box, "--models", folder, "--output", self.work / "scored.parquet")
+            self._try(f"{kind} by score", number, lambda: by_verb(words), data)
 
     def _stage(self, number):
         folder = self.work / f"stages_{number}"
@@ -226,9 +210,9 @@ class Fuzz:
 
         self._try(f"stages/{name}", number, resume, data)
 
-    def report(self, folder, number):
+    def _result(self, number):
         """Damage a finished result and read it as ``report`` does."""
-        name = ("result.json", "products.json")[self.rng.integers(2)]
+        folder, name = self.run, ("result.json", "products.json")[self.rng.integers(2)]
         data = (folder / name).read_bytes()
         damaged_bytes = _other_number(data, self.rng) if self.rng.random() < 0.5 else damaged(data, self.rng)
         (folder / name).write_bytes(damaged_bytes)
@@ -253,27 +237,24 @@ class Fuzz:
 
 def fuzz(inputs, *, work, seed=1, keep=ROOT / "out/fuzz", result=None):
     """Try ``inputs`` damaged inputs; return the counts and the faults."""
-    tried = Fuzz(work, seed, keep)
+    tried = Fuzz(work, seed, keep, result)
     for number in range(inputs):
-        if result is not None and number % 10 == 0:
-            tried.report(result, number)
-        else:
-            tried.one(number)
+        tried.one(number)
     return tried.counts, tried.faults
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--inputs", type=int, default=2000)
+    parser.add_argument("--inputs", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--result", type=Path, help="a copy of the output folder of a run, damaged as well")
     parser.add_argument("--json", type=Path, help="write the outcome to this file")
     options = parser.parse_args()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fuzz") as work:
-        counts, faults = fuzz(options.inputs, work=Path(work), seed=options.seed, result=options.result)
+        result = finished_run(Path(work) / "finished", signal=True)
+        counts, faults = fuzz(options.inputs, work=Path(work), seed=options.seed, result=result)
     for name, count in sorted(counts.items()):
-        print(f"{name:<32}{count}")  # noqa: T201
+        print(f"{name:<40}{count}")  # noqa: T201
     for fault in faults:
         print(f"FAULT {fault}")  # noqa: T201
     print(f"{options.inputs} inputs in {time.monotonic() - begin:.0f} s, {len(faults)} faults")  # noqa: T201

@@ -13,6 +13,7 @@ import bumphunt
 from bumphunt.cli import main
 from bumphunt.config import config_from_dict
 from bumphunt.errors import ConfigError, InputError
+from bumphunt.files import file_sha256
 from bumphunt.jobs.apply_models import score_with_models
 from bumphunt.jobs.intake import take_in
 from bumphunt.jobs.models import decorrelation_arrays, decorrelation_from, load_models
@@ -132,6 +133,22 @@ def edited(**entries):
     return damage
 
 
+def stamped(change):
+    """Damage the tables of models and write their checksum anew, as a careless or a hostile hand would."""
+
+    def damage(folder):
+        with np.load(folder / "tables.npz") as archive:
+            arrays = change(dict(archive))
+        (folder / "tables.npz").write_bytes(b"no archive")
+        if arrays is not None:
+            np.savez(folder / "tables.npz", **arrays)
+        saved = json.loads((folder / "models.json").read_text())
+        saved["files"]["tables.npz"] = file_sha256(folder / "tables.npz")
+        (folder / "models.json").write_text(json.dumps(saved))
+
+    return damage
+
+
 @pytest.mark.parametrize(
     ("damage", "word"),
     [
@@ -144,6 +161,11 @@ def edited(**entries):
         (edited(folds=[3, 4]), "damaged"),
         (edited(classifier="os:system"), "no score 'os:system'"),
         (edited(searched=[]), "damaged"),
+        (stamped(lambda arrays: None), "damaged"),
+        (stamped(lambda arrays: arrays | {"average_upto": arrays["average_upto"][:1]}), "average_upto"),
+        (stamped(lambda arrays: arrays | {"average_values": arrays["average_values"][::-1]}), "do not rise"),
+        (stamped(lambda arrays: arrays | {"average_below": np.nan * arrays["average_below"]}), "average_below"),
+        (stamped(lambda arrays: arrays | {"decorrelation_coefficients": np.zeros(3)}), "three dimensions"),
     ],
 )
 def test_damaged_models_are_refused_in_one_line(finished, tmp_path, damage, word):
