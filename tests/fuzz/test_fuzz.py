@@ -31,7 +31,7 @@ def test_a_traceback_would_be_found(mutations, result, tmp_path, monkeypatch):
     def breaks(path):
         raise KeyError("fault")
 
-    monkeypatch.setattr("bumphunt.jobs.ingest.existing_files", breaks)
+    monkeypatch.setattr(importlib.import_module("good_inputs"), "read_counts", breaks)
     _, faults = mutations.fuzz(20, work=tmp_path, seed=1, keep=tmp_path / "kept", result=result)
     assert faults
     assert list((tmp_path / "kept").iterdir())

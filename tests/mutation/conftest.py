@@ -1,0 +1,3 @@
+"""What is run by `make mutants` and imports its neighbour is no module of tests."""
+
+collect_ignore = ["mutants.py", "tracing.py"]
