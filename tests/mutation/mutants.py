@@ -199,6 +199,7 @@ def main():
                 "rooms": list(options.rooms),
                 "sample": options.sample,
                 "seconds": options.seconds,
+                "most": options.most if options.most < float("inf") else None,
                 "trace": options.trace,
             },
             "seed": options.seed,

@@ -141,6 +141,7 @@ def test_profiles_planes_and_names_are_no_spectra():
         ({"edges": EDGES / 1000.0}, "looks like TeV"),
         ({"sqrt_s": 3_900.0}, "between 0 and sqrt_s = 3900"),
         ({"sqrt_s": np.nan}, "no collision energy"),
+        ({"sqrt_s": np.inf}, "no collision energy"),
         ({"sqrt_s": -13_000.0}, "no collision energy"),
         ({"sqrt_s": "13"}, "no collision energy"),
         ({"masked": np.array([1, 0, 0])}, "3 booleans"),
