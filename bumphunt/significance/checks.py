@@ -79,7 +79,9 @@ def spectrum_checks(window: WindowResult, *, thresholds: ChecksConfig) -> tuple[
     )
 
 
-def deficit_check(fit: SpectrumFit, *, threshold: float) -> Check:
+def deficit_check(
+    fit: SpectrumFit, *, threshold: float, where: BoolArray | None = None, looks: int = 1, when: str = ""
+) -> Check:
     """Return the check that no bin outside the window is short of events, which makes an excess beside it.
 
     Inside the window an empty bin counts, since no resonance empties one.
@@ -90,17 +92,25 @@ def deficit_check(fit: SpectrumFit, *, threshold: float) -> Check:
         Background fitted outside the window.
     threshold : float
         Smallest p-value of the deepest deficit, all bins counted as trials, that passes.
+    where : bool array of shape (bins,), optional
+        Bins that are judged where they lie outside the window, masked or not; those that were fitted by default.
+    looks : int
+        Spectra that are looked at, all of whose bins are trials.
+    when : str
+        Says in words which of them this is.
     """
-    outside = np.flatnonzero(~fit.masked | (fit.counts == 0))
+    judged = ~fit.masked | (fit.counts == 0) if where is None else where & (~fit.window | (fit.counts == 0))
+    outside = np.flatnonzero(judged)
     # the fit may be too high by one of its own errors before a deficit is believed
     expected = np.maximum(fit.expected - fit.error, 0.0)[outside]
     p_values = gammaincc(fit.counts[outside] + 1.0, np.maximum(expected, 1e-12))
     deepest = int(np.argmin(p_values))
-    p_value = float(-np.expm1(len(outside) * np.log1p(-min(float(p_values[deepest]), 1.0 - 1e-16))))
+    p_value = float(-np.expm1(looks * len(outside) * np.log1p(-min(float(p_values[deepest]), 1.0 - 1e-16))))
     place = outside[deepest]
     low, high, seen, wanted = fit.edges[place], fit.edges[place + 1], fit.counts[place], fit.expected[place]
     what = "a dead bin" if seen == 0 else "a deficit"
-    found = f": {mass_range(low, high)} GeV holds {seen:.0f} events where {wanted:.0f} are expected, {what}"
+    said = f" {when}" if when else ""
+    found = f": {mass_range(low, high)} GeV holds {seen:.0f} events{said} where {wanted:.0f} are expected, {what}"
     return Check.judged(
         "no_deficit",
         p_value,
