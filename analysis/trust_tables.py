@@ -195,7 +195,7 @@ def summary(results: Path) -> str:
     strong = [box for box in strong if box["commit"] == strong[-1]["commit"]]
     claimed = sum(box["status"] in ("evidence", "discovery") for box in strong)
     z = float(np.median([box["z_global"] for box in strong]))
-    quality = load(results, "cwola_quality")["million"]
+    quality = load(results, "cwola_quality")["labelled"]
     good = injected(results, "nominal")[1]
     toys = load(results, "fit_calibration")["profile_likelihood"]["300000 events"]
     three = next(rate for rate in toys["rates"] if rate["sigma"] == 3.0)
@@ -213,7 +213,7 @@ def summary(results: Path) -> str:
             "`make power`",
         ],
         [
-            "significance improvement of the score, S/B = 0.64 %, 1 M events",
+            "significance improvement of the score, S/B = 0.64 %, 300 k events",
             f"{quality['cwola4']['max_sic'][0]:.1f} (supervised {quality['supervised4']['max_sic'][0]:.1f})",
             "`make cwola-quality`",
         ],
