@@ -38,6 +38,10 @@ BoolArray = npt.NDArray[np.bool_]
 Scan = Callable[[Search], list[WindowOutcome]]
 
 CLAIMED = ("evidence", "discovery")
+BY_CWOLA_ALONE = (
+    "further resonances are searched for by cwola alone: the prior-assisted search is not repeated, its significances "
+    "are none of this answer, and it is no trial"
+)
 NUMBERS = 1000
 """Numbers of windows in one search, so that those of the next are its own."""
 NEIGHBOURS = 20
@@ -135,8 +139,10 @@ def further_signals(
             logger.info("no further signal: %s", error)
             return Further(verdicts=tuple(found), searches=tuple(looked))
         if verdict.status in CLAIMED:
-            said = f"{_condition(before)}; {looked[-1]}"
-            found.append(replace(verdict, assumptions=(*verdict.assumptions, said)))
+            said: tuple[str, ...] = (f"{_condition(before)}; {looked[-1]}",)
+            if "prior" in search.tasks[0].config.searches:
+                said = (BY_CWOLA_ALONE, *said)
+            found.append(replace(verdict, assumptions=(*verdict.assumptions, *said)))
     if verdict.status in CLAIMED:
         return Further(verdicts=tuple(found), searches=tuple(looked))
     z_rest = verdict.best.scan.z_global

@@ -105,6 +105,24 @@ def test_windows_near_a_claim_get_all_repeats_where_a_first_look_shows_something
     assert set(outcomes) == set(numbers)
 
 
+@pytest.mark.parametrize("searches", [["cwola"], ["cwola", "prior"]])
+def test_it_is_said_that_only_one_search_was_repeated(hunted, monkeypatch, searches):
+    findings = hunted.findings
+    config = config_from_dict({**CONFIG, "searches": searches})
+    search = replace(findings.search, tasks=tuple(replace(task, config=config) for task in findings.search.tasks))
+    verdicts = [findings.further[0], replace(findings.further[0], best=_weaker(findings.further[0].best))]
+    monkeypatch.setattr(further_signals, "reach_verdict", lambda *_, **__: verdicts.pop(0))
+    monkeypatch.setattr(further_signals, "without_signal", lambda *_: (search, np.array([]), ([], [])))
+    outcome = SimpleNamespace(results=[SimpleNamespace(z_local=0.0, note="")])
+    found = further_signals.further_signals(search, [], findings.verdict, scan=lambda each: [outcome] * len(each.tasks))
+    (claim,) = found.verdicts
+    assert (further_signals.BY_CWOLA_ALONE in claim.assumptions) == ("prior" in searches)
+
+
+def _weaker(best):
+    return replace(best, scan=replace(best.scan, z_global=1.0))
+
+
 def test_one_resonance_leaves_nothing(make_events):
     table = make_events(15_000, signal=110, masses=FIRST, seed=5, label=False)
     found = bumphunt.hunt(table, config={**CONFIG, **ALONE}, seed=3)
