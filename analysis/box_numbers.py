@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from nulls import SURFACE_BOXES, calibrated
+from nulls import calibrated, seen
 
 from bumphunt.statistics import p_from_z
 
@@ -48,7 +48,7 @@ def power(results: Path) -> Results:
 def nulls(results: Path) -> Results:
     """Return local significances in boxes without signal, before calibration and, where it is tested, after it."""
     boxes = [line for line in lines(results, "nulls") if line["set"] == "default"]
-    unseen = [line for line in boxes if line["number"] not in SURFACE_BOXES]
+    unseen = [line for line in boxes if not seen(line)]
     raw = np.array([row[2] for line in boxes for row in line["found"]], dtype=np.float64)
     z = np.concatenate([calibrated(line) for line in unseen])
     nominal = {f"nominal_{level}": round(len(z) * p_from_z(level)) for level in (1, 2)}

@@ -16,7 +16,7 @@ from typing import Any
 import boxes
 import numpy as np
 from background_pool import background_pool
-from nulls import RAW, SETS, pool, rates
+from nulls import RAW, SETS, folds_of, pool, rates
 
 from bumphunt.config import config_from_dict
 from bumphunt.events import BlindEvents
@@ -60,9 +60,11 @@ def trials(path: Path) -> np.ndarray:
 def cwola_global(line: dict[str, Any], correlation: np.ndarray) -> float:
     """Return the global significance of a line of ``nulls.jsonl``, calibrated by the shipped surface."""
     local = []
-    for n_window, cut, z_stat, z_local, _ in line["found"]:
+    for n_window, cut, z_stat, z_local, *_ in line["found"]:
         at = {"n_window": n_window, "cut_fraction": cut}
-        mean, width = shipped_surface().at(**at, n_features=line["n_features"], repeats=line["repeats"])
+        mean, width = shipped_surface().at(
+            **at, n_features=line["n_features"], repeats=line["repeats"], folds=folds_of(line)
+        )
         local.append(min((z_stat - mean) / width, (z_local - mean) / width))
     number = min(len(local), len(correlation))
     whole = np.eye(len(local))

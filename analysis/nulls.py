@@ -4,13 +4,17 @@
 
 Boxes are drawn without replacement from the 1.3 million simulated background events of the shipped samples and never
 permuted; boxes of 100 thousand share 8 % of their events on average. Each line of ``analysis/results/nulls.jsonl``
-holds the uncalibrated significances of all windows and cuts. ``--surface`` makes of them the shipped surface of means
-and widths, from the boxes of even number; the odd ones, which it has not seen, test it.
+holds the uncalibrated significances of all windows and cuts, and how they are correlated by the events they share.
+``--surface`` makes of them the shipped surface of means and widths, from the boxes of even number of every set of ten
+or more; the others, which it has not seen, test it. Lines of before hold no correlation; there it is taken from how
+windows overlap, which two measured neighbours confirm (:func:`by_overlap`).
 """
 
 import argparse
+import json
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +27,28 @@ import bumphunt
 from bumphunt.config import config_from_dict
 from bumphunt.events import BlindEvents
 from bumphunt.files import write_json
-from bumphunt.pipeline.null import NullPoint, shipped_surface
+from bumphunt.pipeline.null import SURFACE, Null, NullPoint, shipped_surface, training_settings
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import search_window
 from bumphunt.plots import null_rates
 from bumphunt.plots.style import style
-from bumphunt.statistics import p_from_z
+from bumphunt.rng import generator
+from bumphunt.significance.correlated_trials import largest_p_value, shared_weights
+from bumphunt.statistics import p_from_z, z_from_p
 
 RAW = {"search": {"null_width": 1.0}}
 EIGHT = ["mj1", "mj2", "tau21_1", "tau21_2", "tau32_1", "tau32_2", "massdrop_1", "massdrop_2"]
-SURFACE_BOXES = range(0, 119, 2)
-"""Of the default boxes, those that the shipped surface was made of."""
+LEAST_BOXES = 10
+"""Boxes of a set from which it is a part of the surface."""
+GLOBAL_DRAWS = 1000
+"""Draws a trial for the global significance of a box."""
+SAME_CHOICE, NESTED = 0.125, 0.32
+"""Correlation of neighbouring windows over that of all their events, and power of the ratio of two cuts in one window.
+
+Measured in one box: 0.06 of 0.49, and 0.6 for cuts of 1 and 0.2 %.
+"""
+DRAWS = 300
+"""Times that boxes are drawn anew for an error."""
 SETS: dict[str, tuple[int, dict[str, Any]]] = {
     "default": (100_000, RAW),
     "default_20k": (20_000, RAW),
@@ -59,34 +74,81 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
     rng = np.random.default_rng([20_262, size, task["number"]])
     box = BlindEvents(everything.iloc[rng.choice(len(everything), size=size, replace=False)].reset_index(drop=True))
     search = prepare_search(box, config, task["number"])
-    rows = []
+    rows, weights = [], []
     for window in search.tasks:
-        for found in search_window(window).results:
+        outcome, region = search_window(window), window.window.signal_region(window.mjj)
+        for found in outcome.results:
             if not found.note:
+                often = outcome.weights(found, config.search.cut_fractions)
+                weights.append(np.where(region, often, 0.0).astype(np.float32))
                 spread = None if np.isnan(found.z_spread) else round(found.z_spread, 3)
                 rows.append(
                     [found.n_window, found.cut_fraction, round(found.z_stat, 4), round(found.z_local, 4), spread]
                 )
-    return {"n_features": len(search.features), "repeats": config.cwola.repeats, "found": rows}
+    shared = shared_weights(weights)
+    return {
+        "n_features": len(search.features),
+        "repeats": config.cwola.repeats,
+        "folds": config.cwola.folds,
+        "found": rows,
+        "correlation": [round(each, 3) for each in shared[np.triu_indices(len(shared), 1)].tolist()],
+    }
+
+
+def folds_of(line: dict[str, Any]) -> int:
+    """Return the folds that a box was searched with; lines of before do not name them."""
+    return int(line.get("folds", config_from_dict(SETS[line["set"]][1]).cwola.folds))
+
+
+@cache
+def seen_boxes() -> dict[str, frozenset[int]]:
+    """Return the numbers of the boxes that the shipped surface was made of, by set."""
+    stored = json.loads(files("bumphunt.pipeline").joinpath(SURFACE).read_text("utf-8"))
+    return {name: frozenset(numbers) for name, numbers in stored["boxes"].items()}
+
+
+def seen(line: dict[str, Any]) -> bool:
+    """Tell whether the shipped surface was made of a box."""
+    return line["number"] in seen_boxes().get(line["set"], ())
+
+
+def of_surface(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the boxes that a surface is made of: those of even number, of sets that hold enough."""
+    every = list(lines)
+    large = {name for name in SETS if sum(line["set"] == name for line in every) >= LEAST_BOXES}
+    return [line for line in every if line["set"] in large and line["number"] % 2 == 0]
+
+
+def errors(z: np.ndarray, number: np.ndarray) -> tuple[float, float]:
+    """Return the errors of mean and width of z, (values,), of boxes drawn anew; ``number`` is that of each one's box.
+
+    Windows of a box overlap and are neither independent nor the same, so that neither their number nor that of boxes
+    tells the error.
+    """
+    _, place = np.unique(number, return_inverse=True)
+    sums = np.array([np.bincount(place, weights=power) for power in (np.ones_like(z), z, z**2)])
+    boxes_here = sums.shape[1]
+    drawn = np.random.default_rng(1).multinomial(boxes_here, np.full(boxes_here, 1 / boxes_here), size=DRAWS)
+    n, first, second = sums @ drawn.T
+    mean = first / n
+    return float(mean.std()), float(np.sqrt(np.maximum(second / n - mean**2, 0.0)).std())
 
 
 def surface(lines: Iterable[dict[str, Any]]) -> list[NullPoint]:
     """Return mean and width of local z by set and cut, in thirds of the events in the window."""
-    points = []
+    points, lines = [], list(lines)
     for name in SETS:
         own = [line for line in lines if line["set"] == name]
         rows = np.array(
             [[line["number"], *row[:3]] for line in own for row in line["found"] if row[1] < 1.0], dtype=np.float64
         )
-        if len(own) < 10:
+        if not own:
             continue
         for cut in np.unique(rows[:, 2]):
             at_cut = rows[rows[:, 2] == cut]
             for part in np.array_split(at_cut[np.argsort(at_cut[:, 1])], 3):
                 z, number = part[:, 3], part[:, 0]
-                # windows of one box overlap: its boxes, not its windows, are independent
-                boxes_here = len(np.unique(number))
-                mean, mean_error = float(z.mean()), float(z.std() / np.sqrt(boxes_here))
+                mean, (mean_error, width_error) = float(z.mean()), errors(z, number)
                 points.append(
                     NullPoint(
                         n_window=round(float(np.exp(np.log(part[:, 1]).mean())), 1),
@@ -97,35 +159,69 @@ def surface(lines: Iterable[dict[str, Any]]) -> list[NullPoint]:
                         mean=round(mean, 4) if mean > 0.0 or mean_error < 0.05 else 0.0,
                         mean_error=round(mean_error, 4),
                         width=round(float(z.std(ddof=1)), 4),
-                        width_error=round(float(z.std() / np.sqrt(2 * boxes_here)), 4),
-                        n_boxes=boxes_here,
+                        width_error=round(width_error, 4),
+                        n_boxes=len(np.unique(number)),
+                        folds=folds_of(own[0]),
                     )
                 )
     return points
 
 
-def calibrated(line: dict[str, Any]) -> np.ndarray:
+def calibrated(line: dict[str, Any], null: Null | None = None) -> np.ndarray:
     """Return local z of all windows and cuts of a box, calibrated as a run is by the shipped surface."""
-    null, z = shipped_surface(), []
+    null, z = null or shipped_surface(), []
     for n_window, cut, raw, *_ in line["found"]:
         if cut < 1.0:
             mean, width = null.at(
-                n_window=n_window, cut_fraction=cut, n_features=line["n_features"], repeats=line["repeats"]
+                n_window=n_window,
+                cut_fraction=cut,
+                n_features=line["n_features"],
+                repeats=line["repeats"],
+                folds=folds_of(line),
             )
             z.append((raw - mean) / width)
     return np.array(z)
 
 
-def width_error(boxes_of_z: list[np.ndarray], *, draws: int = 300) -> float:
-    """Return the error of the width of z of several boxes: boxes drawn anew, since windows of one box overlap."""
-    rng, number = np.random.default_rng(1), len(boxes_of_z)
-    some = [np.concatenate([boxes_of_z[i] for i in rng.integers(number, size=number)]) for _ in range(draws)]
-    return float(np.std([each.std() for each in some]))
+def correlation(line: dict[str, Any]) -> np.ndarray:
+    """Return how the significances of a box are correlated by the events they share, (trials, trials)."""
+    number = len(line["found"])
+    if "correlation" not in line:
+        return by_overlap(line)
+    found, upper = np.eye(number), np.triu_indices(number, 1)
+    found[upper] = line["correlation"]
+    return found + np.triu(found, 1).T
+
+
+def by_overlap(line: dict[str, Any]) -> np.ndarray:
+    """Return the correlation of the significances of a box as far as sizes of its windows tell it, (trials, trials).
+
+    Neighbouring windows share half their bins; of what both trainings select there a small part is the same. A harder
+    cut keeps a part of a softer one. Windows farther apart share nothing.
+    """
+    sizes, cuts = (np.array([row[place] for row in line["found"]], dtype=np.float64) for place in (0, 1))
+    # rows come window by window
+    window = np.concatenate([[0], np.cumsum(np.diff(sizes) != 0)])
+    ratio = np.minimum(sizes[:, None], sizes) / np.maximum(sizes[:, None], sizes)
+    apart = np.abs(window[:, None] - window)
+    beside = SAME_CHOICE * np.sqrt(ratio) / (1.0 + ratio)
+    nested = (np.minimum(cuts[:, None], cuts) / np.maximum(cuts[:, None], cuts)) ** NESTED
+    found = np.where(apart == 0, nested, np.where(apart == 1, beside, 0.0))
+    np.fill_diagonal(found, 1.0)
+    return np.asarray(found)
+
+
+def global_z(line: dict[str, Any], null: Null | None = None) -> float:
+    """Return the global ``z_stat`` of a box: the largest calibrated z of its windows and cuts, as in a run."""
+    largest = float(calibrated(line, null).max())
+    cut = [place for place, row in enumerate(line["found"]) if row[1] < 1.0]
+    shared = correlation(line)[np.ix_(cut, cut)]
+    return z_from_p(largest_p_value(largest, shared, rng=generator(line["number"], "trials"), draws=GLOBAL_DRAWS))
 
 
 def local_z(lines: Iterable[dict[str, Any]]) -> dict[str, np.ndarray]:
     """Return local z of the default boxes that the surface has not seen, before and after it is applied."""
-    unseen = [line for line in lines if line["set"] == "default" and line["number"] not in SURFACE_BOXES]
+    unseen = [line for line in lines if line["set"] == "default" and not seen(line)]
     counted = [np.array([row[2] for row in line["found"] if row[1] < 1.0]) for line in unseen]
     return {
         "calibrated": np.concatenate([calibrated(line) for line in unseen]),
@@ -179,10 +275,17 @@ def main() -> None:
             boxes.grow(arguments.result, one_box, tasks, origin=origin, workers=arguments.workers)
     lines = boxes.read(arguments.result)
     if arguments.surface is not None:
-        points = surface([line for line in lines if line["number"] % 2 == 0])
+        made_of = of_surface(lines)
+        points = surface(made_of)
         content = {
             "method": "surface measured in signal-free simulated boxes",
-            "n_searches": len([line for line in lines if line["number"] % 2 == 0]),
+            "n_searches": len(made_of),
+            "boxes": {
+                name: sorted(line["number"] for line in made_of if line["set"] == name)
+                for name in SETS
+                if any(line["set"] == name for line in made_of)
+            },
+            "settings": training_settings(bumphunt.AnalysisConfig().cwola),
             "points": [{name: getattr(point, name) for name in NullPoint.__dataclass_fields__} for point in points],
             "commit": boxes.commit(),
             "command": "python analysis/nulls.py --surface",
@@ -193,13 +296,22 @@ def main() -> None:
         if own:
             z = np.array([row[2] for line in own for row in line["found"] if row[1] < 1.0])
             print(f"{name}: {len(own)} boxes, raw local z: mean {z.mean():+.3f}, width {z.std():.3f}; {rates(z)}")
-        for seen in (True, False):
-            each = [calibrated(line) for line in own if seen == (name == "default" and line["number"] in SURFACE_BOXES)]
-            if len(each) > 1:
-                z = np.concatenate(each)
-                which = "boxes of the surface" if seen else "boxes it has not seen"
-                width = f"{z.std():.3f} ± {width_error(each):.3f}"
-                print(f"    calibrated, {len(each)} {which}: mean {z.mean():+.3f}, width {width}; {rates(z)}")
+        for which, some in _by_surface(own):
+            if len(some) > 1:
+                z = np.concatenate([calibrated(line) for line in some])
+                number = np.repeat(np.arange(len(some)), [len(line["found"]) for line in some])
+                width = f"{z.std():.3f} ± {errors(z, number)[1]:.3f}"
+                print(f"    calibrated, {len(some)} {which}: mean {z.mean():+.3f}, width {width}; {rates(z)}")
+                print(f"    global z_stat: {rates(np.array([global_z(line) for line in some]))}")
+    for which, some in _by_surface(lines):
+        if some:
+            print(f"global z_stat, all sets, {len(some)} {which}: {rates(np.array([global_z(line) for line in some]))}")
+
+
+def _by_surface(lines: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return the boxes that the surface was made of, and those that it has not seen."""
+    made_of, unseen = [line for line in lines if seen(line)], [line for line in lines if not seen(line)]
+    return [("boxes of the surface", made_of), ("boxes it has not seen", unseen)]
 
 
 if __name__ == "__main__":

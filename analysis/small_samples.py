@@ -24,7 +24,7 @@ from bumphunt.calibration.whole_searches import null_points
 from bumphunt.config import AnalysisConfig, config_from_dict
 from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.files import write_json
-from bumphunt.pipeline.null import Null, NullPoint
+from bumphunt.pipeline.null import Null, NullPoint, training_settings
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.small_files import FEW
 from bumphunt.pipeline.windows import WindowTask, primary_scores, search_window
@@ -37,6 +37,7 @@ from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.spectrum import Spectrum
 from bumphunt.statistics import z_from_p
 
+CWOLA = AnalysisConfig().cwola
 LOW, HIGH, WINDOW = 3000.0, 4540.0, (3380.0, 3800.0)
 STRENGTH = 1.3
 WAYS = ("package", "form", "constant", "slope", "chosen", "smooth_constant", "smooth_slope", "smooth_chosen")
@@ -189,7 +190,7 @@ def write_surface(lines: list[dict[str, Any]], path: Path) -> None:
         ]
         own = np.array(rows, dtype=np.float64)
         even = own[own[:, 0] % 2 == 0]
-        points += null_points(even, n_features=4, repeats=AnalysisConfig().cwola.repeats)
+        points += null_points(even, n_features=4, repeats=CWOLA.repeats, folds=CWOLA.folds)
         null = Null(method="", points=tuple(points))
         here = [
             null.at(n_window=row[4], cut_fraction=row[3], n_features=4, repeats=32) for row in own if row[0] % 2 == 1
@@ -200,6 +201,7 @@ def write_surface(lines: list[dict[str, Any]], path: Path) -> None:
     content = {
         "method": "surface measured in small signal-free simulated boxes",
         "n_searches": len({(line["size"], line["number"]) for line in lines if line["number"] % 2 == 0}),
+        "settings": training_settings(CWOLA),
         "points": [{name: getattr(point, name) for name in NullPoint.__dataclass_fields__} for point in points],
         "commit": boxes.commit(),
         "command": "python analysis/small_samples.py --surface",

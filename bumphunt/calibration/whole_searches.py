@@ -75,11 +75,11 @@ class WholeSearches(Result):
 
     def null(self) -> Null:
         """Return the null of these searches; of several kinds that counts in each window which leaves less."""
-        repeats = int(self.settings["cwola"]["repeats"])
+        repeats, folds = (int(self.settings["cwola"][name]) for name in ("repeats", "folds"))
         nulls = [
             Null(
                 method=f"{len(np.unique(rows[:, 0]))} whole searches of this kind of file ({kind})",
-                points=null_points(rows, n_features=len(self.features), repeats=repeats),
+                points=null_points(rows, n_features=len(self.features), repeats=repeats, folds=folds),
                 n_searches=self.n_searches,
             )
             for kind, rows in self.found.items()
@@ -231,7 +231,7 @@ def decisive_settings(config: AnalysisConfig, n_events: int) -> dict[str, Any]:
     return {name: plain[name] for name in ("resonance", "search", "cwola", "sqrt_s")}
 
 
-def null_points(rows: FloatArray, *, n_features: int, repeats: int) -> tuple[NullPoint, ...]:
+def null_points(rows: FloatArray, *, n_features: int, repeats: int, folds: int) -> tuple[NullPoint, ...]:
     """Return mean and width of z by cut, in thirds of the events in the window where there are several windows."""
     points = []
     for cut in np.unique(rows[:, 3]):
@@ -256,6 +256,7 @@ def null_points(rows: FloatArray, *, n_features: int, repeats: int) -> tuple[Nul
                     width=spread if spread > 1.0 or width_error < KNOWN else 1.0,
                     width_error=max(width_error, 1e-3),
                     n_boxes=searches,
+                    folds=folds,
                 )
             )
     if not points:

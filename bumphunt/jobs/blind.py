@@ -125,12 +125,7 @@ def expect_window(task: WindowTask) -> tuple[BlindWindow, ...]:
     for fraction in ([1.0] if settings.inclusive else []) + settings.cut_fractions:
         selected = score > 1.0 - fraction if fraction < 1.0 else np.ones(len(score), dtype=np.bool_)
         counts = mask_counts(count(task.mjj[selected], task.edges), window)
-        mean, width = task.null.at(
-            n_window=float(task.window.signal_region(task.mjj).sum()),
-            cut_fraction=fraction,
-            n_features=task.features.shape[1],
-            repeats=task.config.cwola.repeats,
-        )
+        mean, width = task.null_at(fraction)
         try:
             expected = expected_significance(
                 counts,

@@ -16,7 +16,8 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError, InputError
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.networks import UnitFeatures, train_autoencoder, train_latent_vae, train_vae, unit_features
-from bumphunt.pipeline.windows import TREES_LEARNING_RATE, WindowOutcome, WindowTask, measure, training_sample
+from bumphunt.pipeline.null import TREES_LEARNING_RATE
+from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure, training_sample
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.results import CrossCheck, TrainingHistory
 from bumphunt.rng import generator, integer_seed

@@ -8,14 +8,14 @@ file takes its place on request.
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
-from bumphunt.config import AnalysisConfig
+from bumphunt.config import AnalysisConfig, CwolaConfig
 from bumphunt.pipeline.small_files import selected_background
 from bumphunt.results import WindowResult
 from bumphunt.statistics import p_from_z, z_from_p
@@ -23,10 +23,22 @@ from bumphunt.statistics import p_from_z, z_from_p
 SURFACE, SMALL_SURFACE = "null_surface.json", "null_surface_small.json"
 """Measured with a form of the background after the cut, and in small files with an efficiency of it."""
 
+FOLDS = 3
+"""Folds of a surface that does not name them."""
+
+OWN_AXES = ("features", "folds", "repeats")
+"""Settings of ``cwola`` along which a surface is measured at several points, or may be."""
+
+TREES_LEARNING_RATE = 0.1
+"""Step of boosting where the config names none: few large steps, many repeats (``analysis/repeats.py``)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NullPoint:
-    """Mean and width of local z, with errors, in boxes without signal: events in the window, part kept, features."""
+    """Mean and width of local z, with errors, in boxes without signal: events in the window, part kept, features.
+
+    Surfaces that do not name their folds were measured with three.
+    """
 
     n_window: float
     cut_fraction: float
@@ -37,6 +49,7 @@ class NullPoint:
     width: float
     width_error: float
     n_boxes: int
+    folds: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +66,9 @@ class Null:
         Of a null without points.
     n_searches : int
         Whole searches without signal behind it.
+    settings : dict
+        Settings of ``cwola`` beside folds and repeats that the points were measured with; empty where they are those
+        of the search itself.
     others : tuple of Null
         Nulls of the same search made in other ways; where they differ, that counts which leaves less.
     of_prior : Null, optional
@@ -64,6 +80,7 @@ class Null:
     mean: float = 0.0
     width: float = 1.0
     n_searches: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
     others: tuple["Null", ...] = ()
     of_prior: "Null | None" = None
 
@@ -76,7 +93,9 @@ class Null:
         """Significance that three of the searches behind it would exceed by chance: z at p = 3 / (N + 1)."""
         return z_from_p(min(3.0 / (self.n_searches + 1), 0.5))
 
-    def at(self, *, n_window: float, cut_fraction: float, n_features: int, repeats: int) -> tuple[float, float]:
+    def at(
+        self, *, n_window: float, cut_fraction: float, n_features: int, repeats: int, folds: int = FOLDS
+    ) -> tuple[float, float]:
         """Return mean and width of local z in a window at a cut.
 
         Parameters
@@ -85,17 +104,22 @@ class Null:
             Events in the window before the cut.
         cut_fraction : float
             Part of the events kept; a cut that keeps all has seen no score, and its z is standard normal.
-        n_features, repeats : int
-            Columns that the score sees, and divisions into folds.
+        n_features, repeats, folds : int
+            Columns that the score sees, divisions into folds, and folds of each.
         """
         if cut_fraction >= 1.0:
             return 0.0, 1.0
         if not self.points:
             return self.mean, self.width
-        return _interpolated(self.points, n_window, cut_fraction, n_features, repeats)
+        return _interpolated(self.points, n_window, cut_fraction, n_features, repeats, folds)
 
-    def inside(self, *, n_window: float, cut_fraction: float, n_features: int, repeats: int) -> bool:
-        """Tell whether it was measured there: within a factor 1.5 in events and cut, at these features and repeats."""
+    def inside(
+        self, *, n_window: float, cut_fraction: float, n_features: int, repeats: int, folds: int | None = None
+    ) -> bool:
+        """Tell whether it was measured there: within a factor 1.5 in events and cut, at these features and repeats.
+
+        At these folds as well, where they are given.
+        """
         if cut_fraction >= 1.0 or not self.points:
             return True
         near = [
@@ -103,17 +127,31 @@ class Null:
             for point in self.points
             if point.n_features == n_features
             and point.repeats == repeats
+            and folds in (None, point.folds)
             and abs(math.log(point.cut_fraction / cut_fraction)) < math.log(1.5)
         ]
         sizes = [point.n_window for point in near]
         return bool(sizes) and min(sizes) / 1.5 <= n_window <= 1.5 * max(sizes)
 
-    def applied(self, found: WindowResult, *, n_features: int, repeats: int) -> WindowResult:
+    def unlike(self, cwola: CwolaConfig) -> tuple[str, ...]:
+        """Return the settings of the training that the points were measured without, ``cwola.folds: 2`` for one.
+
+        Folds are among them where no point has these; sizes are for :meth:`inside`.
+        """
+        if not self.points:
+            return ()
+        given = cwola.model_dump(mode="json")
+        names = [name for name, value in self.settings.items() if _effective(name, given) != value]
+        if cwola.folds not in {point.folds for point in self.points}:
+            names.append("folds")
+        return tuple(f"cwola.{name}: {given[name]}" for name in sorted(names))
+
+    def applied(self, found: WindowResult, *, n_features: int, repeats: int, folds: int = FOLDS) -> WindowResult:
         """Return a window's result with its significances calibrated."""
         if found.note:
             return found
         here = {"n_window": found.n_window, "cut_fraction": found.cut_fraction}
-        nulls = [null.at(**here, n_features=n_features, repeats=repeats) for null in (self, *self.others)]
+        nulls = [null.at(**here, n_features=n_features, repeats=repeats, folds=folds) for null in (self, *self.others)]
         z_stat, mean, width = min(((found.z_stat - mean) / width, mean, width) for mean, width in nulls)
         # what the form of the background takes away is no part of the calibration
         z_local = min((found.z_local - mean) / width, z_stat)
@@ -155,11 +193,28 @@ def shipped_surface(name: str = SURFACE) -> Null:
         method=stored["method"],
         points=tuple(NullPoint(**point) for point in stored["points"]),
         n_searches=stored["n_searches"],
+        settings=stored.get("settings", {}),
     )
 
 
+def training_settings(cwola: CwolaConfig) -> dict[str, Any]:
+    """Return the settings of the training beside features, folds and repeats, as a surface stores them.
+
+    ``min_samples_leaf`` follows from the number of events where it is not set, and is stored as it is set.
+    """
+    given = cwola.model_dump(mode="json")
+    return {name: _effective(name, given) for name in given if name not in OWN_AXES}
+
+
+def _effective(name: str, given: dict[str, Any]) -> Any:
+    # the step of the trees may be named or left to the default, which is the same
+    if name == "learning_rate" and given[name] is None and given["classifier"] == "trees":
+        return TREES_LEARNING_RATE
+    return given[name]
+
+
 def _interpolated(
-    points: tuple[NullPoint, ...], n_window: float, cut_fraction: float, n_features: int, repeats: int
+    points: tuple[NullPoint, ...], n_window: float, cut_fraction: float, n_features: int, repeats: int, folds: int
 ) -> tuple[float, float]:
     """Average the measured points, the near ones in the logarithm of events and cut counting most."""
     distance = np.array(
@@ -171,6 +226,8 @@ def _interpolated(
             for point in points
         ]
     )
+    if len({point.folds for point in points}) > 1:
+        distance = distance + np.array([(math.log(point.folds / folds) / math.log(1.5)) ** 2 for point in points])
     closeness = np.exp(-0.5 * (distance - distance.min()))
     means, widths = (np.array([getattr(point, name) for point in points]) for name in ("mean", "width"))
     for_mean = closeness / np.array([point.mean_error**2 for point in points])

@@ -48,6 +48,10 @@ OUTSIDE_THE_SURFACE = (
     "the width of the significance without signal was not measured at this number of events, cut, features and "
     "repeats; the nearest measured ones are used: --calibration measures it on these events"
 )
+OTHER_TRAINING = (
+    "the width of the significance without signal was measured with other settings of the training than {}: "
+    "--calibration measures it on these events with yours"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -279,13 +283,19 @@ def _alone(z_local: float, z_global: float, window: WindowResult) -> dict[str, f
 def _of_the_calibration(best: BestWindow) -> tuple[str, ...]:
     """Say where the significance was calibrated elsewhere than here."""
     task, result = best.task, best.result
+    settings = task.config.cwola
+    unlike = task.null.unlike(settings)
     inside = task.null.inside(
         n_window=result.n_window,
         cut_fraction=result.cut_fraction,
         n_features=task.features.shape[1],
-        repeats=task.config.cwola.repeats,
+        repeats=settings.repeats,
+        folds=None if any(each.startswith("cwola.folds") for each in unlike) else settings.folds,
     )
-    return () if inside else (OUTSIDE_THE_SURFACE,)
+    if not inside:
+        return (OUTSIDE_THE_SURFACE,)
+    # before any cut no score was seen, whatever it was trained with
+    return (OTHER_TRAINING.format(", ".join(unlike)),) if unlike and result.cut_fraction < 1.0 else ()
 
 
 def _finite(number: float) -> float | None:

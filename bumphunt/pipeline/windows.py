@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError, InputError
-from bumphunt.pipeline.null import Null
+from bumphunt.pipeline.null import TREES_LEARNING_RATE, Null
 from bumphunt.pipeline.ordinary_events import of_ordinary_events
 from bumphunt.pipeline.small_files import least_leaf, selected_background
 from bumphunt.preprocessing.content import Folds, Keys, TieBreakers
@@ -32,9 +32,6 @@ from bumphunt.spectrum.spectrum import Spectrum
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.integer]
-
-TREES_LEARNING_RATE = 0.1
-"""Step of boosting where the config names none: few large steps, many repeats (``analysis/repeats.py``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,6 +66,7 @@ class WindowTask:
             cut_fraction=cut_fraction,
             n_features=self.features.shape[1],
             repeats=self.config.cwola.repeats,
+            folds=self.config.cwola.folds,
         )
 
     def folds(self) -> Folds:
@@ -204,7 +202,10 @@ def with_significance_of(
         p_local=together.p_local,
         n_effective=together.n_expected,
     )
-    return task.null.applied(together, n_features=task.features.shape[1], repeats=task.config.cwola.repeats)
+    settings = task.config.cwola
+    return task.null.applied(
+        together, n_features=task.features.shape[1], repeats=settings.repeats, folds=settings.folds
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

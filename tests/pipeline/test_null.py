@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bumphunt.pipeline.null import Null, NullPoint
+from bumphunt.config import AnalysisConfig
+from bumphunt.pipeline.null import Null, NullPoint, shipped_surface
 from bumphunt.results import WindowResult
 from bumphunt.statistics import p_from_z, z_from_p
 
@@ -85,3 +86,26 @@ def test_how_far_it_was_tested():
     assert NULL.tested_to == pytest.approx(z_from_p(3 / 200))
     assert Null(method="m").tested_to == pytest.approx(0.0)
     assert np.isclose(Null(method="m", n_searches=999).tested_to, 2.748, atol=1e-3)
+
+
+def test_it_names_settings_of_the_training_that_it_was_not_measured_with():
+    shipped, usual = shipped_surface(), AnalysisConfig().cwola
+    assert shipped.unlike(usual) == ()
+    assert shipped.unlike(usual.model_copy(update={"learning_rate": 0.1, "features": ["mj1"], "repeats": 4})) == ()
+    other = usual.model_copy(update={"folds": 2, "max_iter": 60})
+    assert shipped.unlike(other) == ("cwola.folds: 2", "cwola.max_iter: 60")
+    assert Null(method="by hand", width=1.1).unlike(other) == ()
+    both = Null(method="m", points=(point(), replace(point(), folds=2)))
+    assert both.unlike(other) == (), "its settings are those of the search itself"
+
+
+def test_folds_are_an_axis_where_they_were_measured():
+    null = Null(method="m", points=(point(width=1.2), replace(point(width=1.8), folds=2)))
+    here = {"n_window": 10_000.0, "cut_fraction": 0.01, "n_features": 4, "repeats": 32}
+    three, two = (null.at(**here, folds=folds)[1] for folds in (3, 2))
+    assert three < 1.5 < two
+    assert null.inside(**here, folds=2)
+    assert not null.inside(**here, folds=5)
+    alone = Null(method="m", points=(point(), replace(point(n_window=5e4), folds=2)))
+    assert not alone.inside(**here, folds=2)
+    assert alone.inside(**here)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bumphunt.config import config_from_dict
-from bumphunt.pipeline.null import Null
-from bumphunt.pipeline.verdict import Verdict
+from bumphunt.pipeline.null import Null, shipped_surface
+from bumphunt.pipeline.verdict import Verdict, _of_the_calibration
 from bumphunt.results import Check, Interval, UpperLimit
 
 LIMIT = UpperLimit(n_signal_95=278.0, mass=3500.0, width=100.0, expected=np.ones(5), q0_p_value=0.5, best_fit=0.0)
@@ -78,3 +78,21 @@ def test_luminosity_makes_a_cross_section_of_the_limit():
     found = answers(1.0, limit=LIMIT, changes={"limit": {"luminosity": 139.0}})
     assert found.upper_limit["cross_section_fb_95"] == pytest.approx(2.0)
     assert "sigma x B x A < 2 fb" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("cwola", "said"),
+    [
+        ({}, None),
+        ({"folds": 2}, "cwola.folds: 2:"),
+        ({"max_iter": 60, "members": 2}, "cwola.max_iter: 60, cwola.members: 2:"),
+        ({"folds": 2, "repeats": 1}, "at this number of events, cut, features and repeats"),
+    ],
+)
+def test_it_says_where_the_null_was_measured_with_another_training(cwola, said):
+    task = SimpleNamespace(config=config_from_dict({"cwola": cwola}), null=shipped_surface(), features=np.zeros((1, 4)))
+    for cut in (0.01, 1.0):
+        best = SimpleNamespace(task=task, result=SimpleNamespace(n_window=5_000, cut_fraction=cut))
+        found = _of_the_calibration(best)
+        assert len(found) == (said is not None and cut < 1.0)
+        assert not found or said in found[0]
