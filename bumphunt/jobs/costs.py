@@ -11,18 +11,20 @@ from bumphunt.pipeline.prior_search import LEAST_EVENTS
 
 SECONDS = {
     # stage: (once, for each million events)
-    "events": (0.5, 3.0),
+    "events": (2.5, 3.0),
     "spectrum": (0.5, 3.0),
+    "scan": (3.0, 0.0),
     "training": (0.014, 0.125),
-    "prior": (7.0, 115.0),
+    "prior": (5.5, 80.0),
     "masses": (10.0, 25.0),
     "limit": (1.5, 0.0),
     "cross_checks": (0.3, 0.3),
-    "network": (6.0, 14.0),
-    "report": (6.0, 0.0),
+    "network": (10.0, 20.0),
+    "report": (8.5, 0.0),
 }
 """CPU seconds of the stages; ``training`` is that of one fold of one repeat in one window, ``network`` that of one
-network. From these on stands what is added for each million *searched* events, for ``events`` of those of the file."""
+network. From these on stands what is added for each million *searched* events, for ``events`` of those of the file.
+``events`` and ``scan`` have the start of the program and of its workers in them."""
 
 SIDE_BY_SIDE = {"scan": 1.0, "calibration": 1.0, "prior": 0.7}
 """Part of a stage that workers share: all windows of one search; of the other not the training and the permutations."""
@@ -55,10 +57,11 @@ def stage_costs(
     trainings = config.cwola.repeats * config.cwola.folds * config.cwola.members
     latent = config.vae.enabled and config.latent.enabled
     networks = config.vae.enabled + config.autoencoder.enabled + latent
-    scan = n_windows * trainings * cost("training", n_searched)
+    searched = n_windows * trainings * cost("training", n_searched)
+    scan = cost("scan", n_searched) + searched
     assisted = "prior" in config.searches and n_searched >= LEAST_EVENTS
     # each makes its pseudo-data anew
-    repeated = scan + cost("spectrum", n_searched)
+    repeated = searched + cost("spectrum", n_searched)
     if assisted:
         repeated += cost("prior", n_searched) + cost("spectrum", n_searched)
     return {
@@ -69,7 +72,7 @@ def stage_costs(
         **({"prior": cost("prior", n_searched)} if assisted else {}),
         "masses": cost("masses", n_searched) if claim else 0.2,
         # about half of the windows are near what was claimed and looked at again, one or two with all repeats
-        "further_signals": 0.5 * scan * min(1.0, FIRST_LOOK / config.cwola.repeats + 0.15)
+        "further_signals": 0.5 * searched * min(1.0, FIRST_LOOK / config.cwola.repeats + 0.15)
         if claim and config.search.most_signals > 1
         else 0.0,
         "limit": cost("limit", n_searched),

@@ -1,4 +1,4 @@
-"""Bars say how long the rest takes; without a terminal the log says it, not too often, and only where asked for."""
+"""Bars say how long the rest takes; without a terminal the log says it, not too often and only where asked for."""
 
 import logging
 import re
