@@ -13,11 +13,13 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError, warn_user
-from bumphunt.events import DIJET, FEATURES, LABEL, FinalState, PreparedEvents, prepare_events
-from bumphunt.execution import Workers, in_order
+from bumphunt.events import DIJET, FEATURES, FinalState, PreparedEvents, prepare_events
+from bumphunt.execution import ALONE, Workers, in_order
+from bumphunt.jobs.joining import joined
+from bumphunt.jobs.pairing import PAIRED, read_pairs
 from bumphunt.keywords import gathered
 from bumphunt.pipeline.final_state import CWOLA_FEATURES, is_dijet
-from bumphunt.sources.layouts import Kind, Location, Reading
+from bumphunt.sources.layouts import Kind, Reading
 from bumphunt.sources.locations import Sources, locate
 from bumphunt.sources.recognition import locate_kind
 from bumphunt.table.preparation import MAX_BAD_ROWS
@@ -69,7 +71,7 @@ def read_events(
         max_bad_rows=max_bad_rows,
         final_state=final_state,
         luminosity_mask=luminosity_mask,
-        progress=progress,
+        workers=Workers(progress=progress),
     )
     prepared.quality.warn(name_of(sources))
     return prepared.table
@@ -82,10 +84,10 @@ def ingest_events(
     max_bad_rows: float = MAX_BAD_ROWS,
     final_state: FinalState = DIJET,
     luminosity_mask: str | Path | None = None,
-    progress: bool = False,
+    workers: Workers = ALONE,
 ) -> PreparedEvents:
     """Return the events with what was done to them, for those who print and keep it; see :func:`read_events`."""
-    reading = read_files(sources, final_state=final_state, progress=progress)
+    reading = read_files(sources, final_state=final_state, workers=workers)
     table, notes, dropped = reading.table, list(reading.notes), reading.dropped
     name = name_of(sources)
     if luminosity_mask is not None:
@@ -103,8 +105,10 @@ def ingest_events(
     return prepared._replace(quality=replace(quality, simulated=reading.simulated))
 
 
-def read_files(sources: Sources, *, final_state: FinalState = DIJET, progress: bool = False) -> Reading:
+def read_files(sources: Sources, *, final_state: FinalState = DIJET, workers: Workers = ALONE) -> Reading:
     """Return what the files hold, one below the other, not yet checked.
+
+    Jets are paired, and particles clustered, a part of a file at a time by ``workers``; tables are read here.
 
     Raises
     ------
@@ -113,22 +117,24 @@ def read_files(sources: Sources, *, final_state: FinalState = DIJET, progress: b
     """
     with _from_standard_input(sources) as given:
         locations, notes = locate(given, required=final_state.required)
-        readings: list[Reading] = []
-        kinds = []
+        layouts = []
         for location in locations:
-            layout = locate_kind(location)
-            logger.info("%s: %s", location, layout.kind)
-            kinds.append(layout.kind)
-            if layout.kind != kinds[0]:
+            layouts.append(locate_kind(location))
+            logger.info("%s: %s", location, layouts[-1].kind)
+            if layouts[-1].kind != layouts[0].kind:
                 raise InputError(
-                    f"{location}: is {layout.kind}, but {locations[0]} is {kinds[0]}; give files of one layout"
+                    f"{location}: is {layouts[-1].kind}, but {locations[0]} is {layouts[0].kind}; "
+                    "give files of one layout"
                 )
-            if layout.kind is Kind.LHCO_RAW:
-                parts = list(_clustered(location.path, Workers(progress=progress)))
-                readings.append(Reading(table=pd.concat(parts, ignore_index=True)))
-            else:
-                readings.append(_events(layout.reader.read(location), location))
-    return _joined(readings, locations, notes)
+        kind = layouts[0].kind
+        if kind in PAIRED:
+            readings = read_pairs(locations, kind, workers)
+        elif kind is Kind.LHCO_RAW:
+            clustered = (list(_clustered(location.path, workers)) for location in locations)
+            readings = [Reading(table=pd.concat(parts, ignore_index=True)) for parts in clustered]
+        else:
+            readings = [layout.reader.read(location) for layout, location in zip(layouts, locations, strict=True)]
+    return joined(readings, locations, notes)
 
 
 def columns_used(config: AnalysisConfig, *, networks: bool = True) -> tuple[str, ...]:
@@ -158,7 +164,10 @@ def name_of(sources: Sources) -> str:
 
 @gathered(workers=Workers)
 def write_features(raw: Sources, output: str | Path, *, workers: int | Workers = 1) -> Path:
-    """Write the event table of raw files, a chunk at a time, so that memory stays flat, or of several files as one.
+    """Write the event table of raw files, or of several files as one.
+
+    Raw particles are clustered and written a part at a time, so that memory stays flat. Jets are read a part at a
+    time, and their pairs are checked and written together.
 
     Parameters
     ----------
@@ -167,7 +176,7 @@ def write_features(raw: Sources, output: str | Path, *, workers: int | Workers =
     output : path
         Ends in ``.parquet``, ``.csv``, ``.h5`` or ``.hdf5``.
     workers : int or Workers
-        Who clusters raw particles; the table does not depend on it.
+        Who clusters raw particles and pairs jets; the table does not depend on it.
 
     Raises
     ------
@@ -179,60 +188,19 @@ def write_features(raw: Sources, output: str | Path, *, workers: int | Workers =
     workers = Workers.of(workers)
     locations, _ = locate(raw)
     kinds = [locate_kind(location).kind for location in locations]
-    if len(locations) == 1 and kinds[0] not in (Kind.LHCO_RAW, Kind.NANOAOD, Kind.ASPEN_JETS):
+    if len(locations) == 1 and kinds[0] not in (Kind.LHCO_RAW, *PAIRED):
         raise InputError(
             f"{name_of(raw)}: is {kinds[0]}, but jets are made from raw LHC Olympics particles; use the file as it is"
         )
     writer_for(output)  # a bad name should be refused before the work, not after
     if set(kinds) != {Kind.LHCO_RAW}:
-        return write_table(read_events(raw, progress=workers.progress), output)
+        prepared = ingest_events(raw, workers=workers)
+        prepared.quality.warn(name_of(raw))
+        return write_table(prepared.table, output)
     from bumphunt.features.substructure import DEFINITION
 
     tables = (table for location in locations for table in _clustered(location.path, workers))
     return write_tables(tables, output, metadata=DEFINITION)
-
-
-def _events(reading: Reading, location: Location) -> Reading:
-    """Pair the jets of an event where rows are jets."""
-    if not reading.jets:
-        return reading
-    from bumphunt.features.fat_jets import dijets_of_jets
-
-    events = int(reading.table.attrs["events"])
-    table = dijets_of_jets(reading.table)
-    few = events - len(table)
-    if len(table) == 0:
-        raise InputError(f"{location}: none of {events} events has two large-radius jets; give other events")
-    notes = [*reading.notes]
-    if few:
-        notes.append(f"{few} of {events} events have fewer than two large-radius jets and are dropped")
-    return replace(reading, table=table, notes=tuple(notes), dropped=reading.dropped + few, jets=False)
-
-
-def _joined(readings: list[Reading], locations: tuple[Location, ...], notes: tuple[str, ...]) -> Reading:
-    first = readings[0].table
-    known = all(LABEL in reading.table.columns for reading in readings)
-    tables = []
-    for reading, location in zip(readings, locations, strict=True):
-        table = reading.table if known else reading.table.drop(columns=LABEL, errors="ignore")
-        columns = {str(column) for column in table.columns}
-        wanted = {str(column) for column in first.columns} - (set() if known else {LABEL})
-        for column in sorted(columns ^ wanted):
-            has, lacks = (location, locations[0]) if column in columns else (locations[0], location)
-            raise InputError(f"{lacks}: has no column {column!r}, but {has} has; give files with the same columns")
-        tables.append(table)
-    if len(tables) == 1:
-        return replace(readings[0], table=tables[0], notes=(*notes, *readings[0].notes))
-    said = [
-        f"{location}: {note}" for reading, location in zip(readings, locations, strict=True) for note in reading.notes
-    ]
-    order = [column for column in first.columns if known or column != LABEL]
-    return Reading(
-        table=pd.concat([table[order] for table in tables], ignore_index=True),
-        notes=(*notes, *said),
-        dropped=sum(reading.dropped for reading in readings),
-        simulated=any(reading.simulated for reading in readings),
-    )
 
 
 @contextmanager

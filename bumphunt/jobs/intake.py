@@ -13,6 +13,7 @@ from bumphunt.address_space import take_buffers
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, PreparedEvents, drop_truth, prepare_events, select_rows
+from bumphunt.execution import Workers
 from bumphunt.jobs.ingest import columns_used, ingest_events, name_of
 from bumphunt.jobs.provenance import describe_input
 from bumphunt.jobs.requests import RunOptions
@@ -106,7 +107,7 @@ def take_in(
             max_bad_rows=options.max_bad_rows,
             final_state=state,
             luminosity_mask=options.luminosity_mask,
-            progress=progress,
+            workers=Workers(progress=progress),
         )
         n_given = prepared.quality.rows
         index = pd.RangeIndex(n_given)

@@ -26,22 +26,38 @@ def matches(location: Location) -> bool:
         return tree is not None and set(_KINEMATICS.values()) <= set(tree.keys())
 
 
-def read(location: Location) -> Reading:
-    """Return a row per jet: its event, kinematics and substructure; only these branches are read."""
+def count(location: Location) -> int:
+    """Return how many events there are."""
+    with open_root(location.path) as file:
+        return int(_tree(file, location).num_entries)
+
+
+def read(location: Location, *, first: int = 0, last: int | None = None) -> Reading:
+    """Return a row per jet: its event, kinematics and substructure; only these branches are read.
+
+    Parameters
+    ----------
+    location : Location
+        The file, and perhaps its tree.
+    first, last : int
+        Events from ``first`` up to, but not, ``last``; all by default.
+    """
     with open_root(location.path) as file:
         tree = _tree(file, location)
         keys = set(tree.keys())
         wanted = {**_KINEMATICS, **{name: branch for name, branch in _OPTIONAL.items() if branch in keys}}
-        lists = {name: tree[branch].array() for name, branch in wanted.items()}
-        flat = {name: np.asarray(tree[name].array()) for name in _EVENT if name in keys}
-        entries = int(tree.num_entries)
+        lists = {name: tree[branch].array(entry_start=first, entry_stop=last) for name, branch in wanted.items()}
+        flat = {
+            name: np.asarray(tree[name].array(entry_start=first, entry_stop=last)) for name in _EVENT if name in keys
+        }
+        entries = (int(tree.num_entries) if last is None else last) - first
     import awkward as ak
 
     per_event = np.asarray(ak.num(lists["pt"]))
     rows = np.repeat(np.arange(entries), per_event)
     table = pd.DataFrame(
         {
-            "row": rows,
+            "row": first + rows,
             **{name: np.asarray(ak.flatten(values), dtype=np.float64) for name, values in lists.items()},
             **{name: values[rows] for name, values in flat.items()},
         }

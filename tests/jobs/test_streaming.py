@@ -1,6 +1,7 @@
 """Events read from a file a few at a time give the same answers as a table in memory, and are in memory once."""
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,13 @@ import pytest
 
 from bumphunt.config import config_from_dict
 from bumphunt.events import prepare_events
+from bumphunt.jobs.ingest import read_files
 from bumphunt.jobs.intake import take_in
+from bumphunt.jobs.joining import joined
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.pipeline.windows import search_window
 from bumphunt.sources import parquet
-from bumphunt.sources.layouts import Location
+from bumphunt.sources.layouts import Location, Reading
 
 SMALL = config_from_dict(
     {
@@ -64,6 +67,47 @@ def test_what_is_not_all_numbers_is_read_as_before(tmp_path, column):
     pq.write_table(table, path)
     read = parquet.read(Location(path=path)).table
     pd.testing.assert_frame_equal(read, table.to_pandas())
+
+
+def several_files(folder, number=6, rows=40_000):
+    """Write tables of equal columns in single precision; return their bytes together and the tables."""
+    rng = np.random.default_rng(2)
+    names = ("mjj", "mj1", "mj2", "tau21_1", "tau21_2", "tau32_1", "tau32_2", "massdrop_1")
+    tables = [pd.DataFrame({name: rng.random(rows, dtype=np.float32) for name in names}) for _ in range(number)]
+    for place, table in enumerate(tables):
+        table.to_parquet(folder / f"part_{place}.parquet")
+    return number * rows * len(names) * 4, tables
+
+
+def test_several_files_are_in_memory_once(tmp_path):
+    size, tables = several_files(tmp_path)
+    read_files(tmp_path)  # what is loaded with the first file is not counted
+    tracemalloc.start()
+    read = read_files(tmp_path).table
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    pd.testing.assert_frame_equal(read, pd.concat(tables, ignore_index=True))
+    assert peak < 1.5 * size, "a column is joined at a time, and given up by its file"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (np.array([1.5], np.float32), np.array([2.5])),
+        (np.array([1.5], np.float32), np.array([np.nan])),
+        (np.array([1], np.int32), np.array([1.5], np.float32)),
+        (np.array([1], np.uint32), np.array([-1], np.int64)),
+        (np.array(["a"], object), np.array([1.5])),
+        (np.array([True]), np.array([1])),
+        (np.array(["2016-01-01"], "datetime64[s]"), np.array([np.nan])),
+    ],
+)
+def test_types_of_files_are_joined_as_pandas_joins_whole_tables(values):
+    tables = [pd.DataFrame({"mjj": [3000.0], "other": each}) for each in values]
+    whole = pd.concat(tables, ignore_index=True)
+    locations = tuple(Location(path=Path(f"{place}.csv")) for place in range(2))
+    one = joined([Reading(table=table) for table in tables], locations, ()).table
+    pd.testing.assert_frame_equal(one, whole, check_exact=True)
 
 
 def test_checking_events_needs_little_memory_beside_them(make_events):

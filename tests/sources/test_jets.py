@@ -10,6 +10,8 @@ import pytest
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
+from bumphunt.execution import Workers
+from bumphunt.jobs import pairing
 from bumphunt.jobs.ingest import ingest_events, read_events, write_features
 from bumphunt.jobs.intake import take_in
 from bumphunt.jobs.requests import RunOptions
@@ -110,6 +112,42 @@ def test_aspen_open_jets(aspen):
     np.testing.assert_allclose(found, expected(*jets(), mass="msoftdrop"), rtol=1e-6)
     assert quality.dropped == 2  # an event without jets is not in the file
     assert "masses are those after soft drop" in str(quality)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of soft drop and of events left out
+@pytest.mark.parametrize("layout", ["nano", "aspen"])
+def test_features_of_jets_do_not_depend_on_workers_and_parts(layout, request, tmp_path, monkeypatch):
+    first = request.getfixturevalue(layout)
+    second = first.with_name(f"other{first.suffix}")
+    second.write_bytes(first.read_bytes())
+    shares = []
+    share_out = Workers.map
+
+    def counted(self, function, tasks):
+        shares.append((self.number, len(tasks)))
+        return share_out(self, function, tasks)
+
+    monkeypatch.setattr(Workers, "map", counted)
+    written = {}
+    for workers, part in ((1, 1 << 17), (1, 7), (2, 7)):
+        monkeypatch.setattr(pairing, "PART", part)
+        path = write_features([first, second], tmp_path / f"{workers}_{part}.parquet", workers=workers)
+        written[workers, part] = pd.read_parquet(path)
+        assert len(written[workers, part]) == 2 * (EVENTS - 3)
+        pd.testing.assert_frame_equal(written[workers, part], written[1, 1 << 17], check_exact=True)
+    parts = {"nano": 2 * 6, "aspen": 2}[layout]
+    assert shares == [(1, 2), (1, parts), (2, parts)]
+
+
+def test_jets_of_nanoaod_are_in_memory_a_part_at_a_time(nano, monkeypatch):
+    sizes = []
+    pair = pairing.dijets_of_jets
+    monkeypatch.setattr(pairing, "PART", 7)
+    monkeypatch.setattr(pairing, "dijets_of_jets", lambda jets: sizes.append(jets["row"].nunique()) or pair(jets))
+    ingest_events(nano)
+    assert len(sizes) == 6
+    assert max(sizes) <= 7
+    assert sum(sizes) == EVENTS - 1  # one has no jet
 
 
 @pytest.mark.parametrize("layout", ["nano", "aspen"])
