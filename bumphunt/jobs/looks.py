@@ -7,6 +7,7 @@ events by their content, so that a shuffled or renamed file is the same.
 import hashlib
 import json
 import logging
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,11 +59,18 @@ def read_ledger(path: str | Path) -> list[Look]:
         return []
     try:
         content = json.loads(path.read_text("utf-8"))
-        return [Look(**row) for row in content["looks"]]
+        return [_sound(Look(**row)) for row in content["looks"]]
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(
             f"{path} is no readable ledger of looks ({type(error).__name__}); restore it, or move it away to begin anew"
         ) from error
+
+
+def _sound(look: Look) -> Look:
+    words, z = (look.events, look.request, look.when, look.status), look.z_global
+    if not all(isinstance(word, str) for word in words) or isinstance(z, bool) or not math.isfinite(z):
+        raise ValueError(f"no look: {look!r:.100}")
+    return look
 
 
 def record_look(path: str | Path, *, events: str, request: str, seed: int, answers: Answers) -> tuple[Look, ...]:

@@ -41,9 +41,16 @@ def test_many_looks_are_a_sentence_still(tmp_path):
     assert len(text) < 300
 
 
+def one_look(**changes):
+    look = {"events": "a", "request": "0", "when": "2026", "seed": 1, "status": "none", "z_global": 0.5}
+    return json.dumps({"looks": [{**look, **changes}]}).replace("Infinity", "1e999")
+
+
 @pytest.mark.parametrize(
-    "content", ["", "{}", '{"looks": 3}', '{"looks": [{"events": 1}]}', "[" * 100_000, '{"looks": [[]]}']
-)
+    "content",
+    ["", "{}", '{"looks": 3}', '{"looks": [{"events": 1}]}', "[" * 100_000, '{"looks": [[]]}',
+     one_look(z_global=float("inf")), one_look(z_global="3"), one_look(status=None)],
+)  # fmt: skip
 def test_a_damaged_ledger_is_not_overwritten(tmp_path, content):
     ledger = tmp_path / "looks.json"
     ledger.write_text(content)
