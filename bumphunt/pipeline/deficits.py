@@ -6,7 +6,7 @@ import numpy.typing as npt
 from bumphunt.errors import FitError, InputError
 from bumphunt.pipeline.windows import WindowTask
 from bumphunt.results import Check, SpectrumFit, WindowResult
-from bumphunt.significance.checks import NEIGHBOURHOOD, deficit_check
+from bumphunt.significance.checks import NEIGHBOURHOOD, deficit_check, with_neighbours
 from bumphunt.spectrum.binning import count
 from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.spectrum import Spectrum
@@ -43,14 +43,14 @@ def fit_before(task: WindowTask) -> SpectrumFit | None:
     """Return the fit of the spectrum before the cut beside the window and its neighbourhood; None where none is."""
     guard, counts = task.config.search.guard_bins, count(task.mjj, task.edges)
     spectrum = Spectrum(counts=counts, edges=task.edges, sqrt_s=task.config.sqrt_s)
+    window, dead = task.window.bins(task.edges), dead_bins(counts)
+    inside = np.flatnonzero(window)
     for wider in (guard + NEIGHBOURHOOD, guard):
-        masked, window = task.masked_bins(guard=wider) | dead_bins(counts), np.flatnonzero(task.window.bins(task.edges))
-        if masked[: window[0]].all() or masked[window[-1] :].all():
+        masked = task.masked_bins(guard=wider) | dead
+        if masked[: inside[0]].all() or masked[inside[-1] :].all():
             continue  # near an end of the range: nothing would be left beside the neighbourhood
         try:
-            return fit_spectrum(
-                spectrum.with_window(task.window.bins(task.edges), masked=masked), family=task.config.search.family
-            )
+            return fit_spectrum(spectrum.with_window(window, masked=masked), family=task.config.search.family)
         except (FitError, InputError):
             continue
     return None
@@ -77,8 +77,4 @@ def judged_bins(task: WindowTask, fit: SpectrumFit) -> BoolArray:
     judged[fitted[0] : fitted[-1] + 1] = True
     if task.excluded is None:
         return judged
-    near = task.excluded.copy()
-    for _ in range(NEIGHBOURHOOD):
-        near[1:] |= near[:-1].copy()
-        near[:-1] |= near[1:].copy()
-    return np.asarray(judged & ~near, dtype=np.bool_)
+    return np.asarray(judged & ~with_neighbours(task.excluded), dtype=np.bool_)

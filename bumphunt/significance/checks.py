@@ -44,6 +44,15 @@ def verdict(z_global: float, checks: Sequence[Check]) -> str:
     return "discovery" if z_global >= DISCOVERY else "evidence"
 
 
+def with_neighbours(bins: BoolArray) -> BoolArray:
+    """Return bins and the :data:`NEIGHBOURHOOD` on either side of each, (bins,)."""
+    near = bins.copy()
+    for _ in range(NEIGHBOURHOOD):
+        near[1:] |= near[:-1].copy()
+        near[:-1] |= near[1:].copy()
+    return near
+
+
 def neighbourhood_of(window: BoolArray, fit: SpectrumFit) -> BoolArray:
     """Return the bins beside a window that tails of a signal may fill: not those with far too few events.
 
@@ -54,10 +63,7 @@ def neighbourhood_of(window: BoolArray, fit: SpectrumFit) -> BoolArray:
     fit : SpectrumFit
         The background.
     """
-    near = window.copy()
-    for _ in range(NEIGHBOURHOOD):
-        near[1:] |= near[:-1].copy()
-        near[:-1] |= near[1:].copy()
+    near = with_neighbours(window)
     pulls = (fit.counts - fit.expected) / np.sqrt(fit.expected + fit.error**2 + 1e-9)
     return np.asarray(near & ~window & (pulls > -DEEP_DEFICIT), dtype=np.bool_)
 
