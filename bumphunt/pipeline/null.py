@@ -35,10 +35,7 @@ TREES_LEARNING_RATE = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NullPoint:
-    """Mean and width of local z, with errors, in boxes without signal: events in the window, part kept, features.
-
-    Surfaces that do not name their folds were measured with three.
-    """
+    """Mean and width of local z, with errors, in boxes without signal: events in the window, part kept, features."""
 
     n_window: float
     cut_fraction: float
@@ -49,7 +46,7 @@ class NullPoint:
     width: float
     width_error: float
     n_boxes: int
-    folds: int = 3
+    folds: int = FOLDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
