@@ -68,7 +68,7 @@ def _paired(part: _Part) -> Reading:
         reading = aspen.read(part.location)
     table = dijets_of_jets(reading.table)
     dropped = int(reading.table.attrs["events"]) - len(table)
-    return replace(reading, table=table, dropped=dropped, jets=False)
+    return replace(reading, table=table, dropped=dropped)
 
 
 def _together(parts: list[Reading], location: Location) -> Reading:

@@ -55,4 +55,4 @@ def read(location: Location) -> Reading:
         }
     )
     table.attrs["events"] = len(first)
-    return Reading(table=table, jets=True, notes=("the jets' masses are those after soft drop, also in mjj",))
+    return Reading(table=table, notes=("the jets' masses are those after soft drop, also in mjj",))

@@ -42,14 +42,13 @@ class Location:
 class Reading:
     """What a reader found: a table, what there is to say, and how many events it had to leave out.
 
-    Where ``jets`` is true, a row is a jet and not yet an event, see :mod:`bumphunt.features.fat_jets`. ``simulated``
-    is whether the file says that it was simulated, as those of ``bumphunt simulate`` do.
+    Where rows are jets (``bumphunt.jobs.pairing.PAIRED``), they are not yet events. ``simulated`` is whether the file
+    says that it was simulated, as those of ``bumphunt simulate`` do.
     """
 
     table: pd.DataFrame
     notes: tuple[str, ...] = ()
     dropped: int = 0
-    jets: bool = False
     simulated: bool = False
 
 

@@ -63,7 +63,7 @@ def read(location: Location, *, first: int = 0, last: int | None = None) -> Read
         }
     )
     table.attrs["events"] = entries
-    return Reading(table=table, jets=True)
+    return Reading(table=table)
 
 
 def _tree(file: Any, location: Location) -> Any:
