@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from kernels import two_kernels
 from origin import stamped
@@ -106,6 +107,13 @@ def fitted(seed: int, jitter: int) -> dict[str, Any]:
     return found
 
 
+def background(number: int, rng: np.random.Generator, low: float, high: float) -> npt.NDArray[np.float64]:
+    """Return mjj and ordered jet masses that grow with the root of mjj (GeV), shape (3, number)."""
+    mjj = (low**-7 + rng.random(number) * (high**-7 - low**-7)) ** (-1 / 7)
+    mj1 = 300.0 * (mjj / 4000.0) ** 0.5 * np.exp(rng.normal(0.0, 0.4, number))
+    return np.stack([mjj, mj1, mj1 * rng.beta(2.5, 2.5, number)])
+
+
 def experiment(seed: int, jitter: int) -> tuple[SelectedEvents, Any]:
     """Return the selected events of an experiment and the selection they passed."""
     rng, masses, number = np.random.default_rng(seed), POINTS[seed % len(POINTS)], SIZES[seed % len(SIZES)]
@@ -125,9 +133,7 @@ def experiment(seed: int, jitter: int) -> tuple[SelectedEvents, Any]:
 
     if cut:
         signal = signal[:, rng.random(number) < passing(signal[1])]
-    mjj = (edges[0] ** -7 + rng.random(rng.poisson(250)) * (edges[-1] ** -7 - edges[0] ** -7)) ** (-1 / 7)
-    mj1 = 300.0 * (mjj / 4000.0) ** 0.5 * np.exp(rng.normal(0.0, 0.4, len(mjj)))
-    events = np.concatenate([signal, np.stack([mjj, mj1, mj1 * rng.beta(2.5, 2.5, len(mjj))])], axis=1)
+    events = np.concatenate([signal, background(rng.poisson(250), rng, edges[0], edges[-1])], axis=1)
     events = events[:, (events[0] >= edges[0]) & (events[0] < edges[-1])]
     events = events * (1.0 + JITTER * np.random.default_rng([seed, jitter]).standard_normal(events.shape))
     spectrum = fit_spectrum(count(events[0], edges), edges, family="dijet3", masked=masked, window=window)

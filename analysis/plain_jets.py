@@ -14,6 +14,7 @@ from typing import Any
 import boxes
 import numpy as np
 import numpy.typing as npt
+from mass_stability import background
 from scipy.stats import binomtest
 
 import bumphunt
@@ -73,13 +74,6 @@ def signal(masses: Masses, number: int, rng: np.random.Generator, *, plain: bool
         of_y = PLAIN[0] * masses[0] * np.exp(rng.normal(0.0, PLAIN[1], number))
     mjj = masses[0] * np.exp(draws.log_resonance[chosen])
     return np.stack([mjj, np.maximum(of_x, of_y), np.minimum(of_x, of_y)])
-
-
-def background(number: int, rng: np.random.Generator, low: float, high: float) -> npt.NDArray[np.float64]:
-    """Return mjj and ordered jet masses that grow with the root of mjj (GeV), shape (3, number)."""
-    mjj = (low**-7 + rng.random(number) * (high**-7 - low**-7)) ** (-1 / 7)
-    mj1 = 300.0 * (mjj / 4000.0) ** 0.5 * np.exp(rng.normal(0.0, 0.4, number))
-    return np.stack([mjj, mj1, mj1 * rng.beta(2.5, 2.5, number)])
 
 
 def as_selected(events: npt.NDArray[np.float64], edges: npt.NDArray[np.float64], mass: float) -> SelectedEvents:
