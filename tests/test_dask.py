@@ -173,7 +173,10 @@ def test_limits_on_a_cluster_are_the_same(scheduler, make_events):
         "limit": {"repeats": 1, "draws": 1, "strengths": [0.0, 200.0]},
     }
     given = make_events(6_000, seed=1), make_events(0, signal=800, seed=2)
-    alone, there = (bumphunt.limits(*given, config=config, **where) for where in ({}, {"scheduler": scheduler}))
+    alone, there = (
+        bumphunt.limits(*given, config=config, workers=workers)
+        for workers in (1, bumphunt.Workers(scheduler=scheduler))
+    )
     assert there.summary() == alone.summary()
     assert alone.points[0].selected[0].efficiency[1, 1] > 0.0
 

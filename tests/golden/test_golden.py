@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).with_name("answers.json")
 RELATIVE = 1e-5
 """Other processors change last digits, and a fit ends a little elsewhere."""
 FOLLOWING, CHECKED = 5e-3, 0.05
-"""Limits and values of checks follow from fitted masses, and change where these do by parts of their errors."""
+"""Limits and values of checks of the masses follow from fits: relative changes, and absolute ones of such values."""
 
 LIGHT = {
     "searches": ["cwola"],
@@ -85,45 +85,45 @@ def measured(events, config):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = bumphunt.hunt(events, config=config, seed=7)
-    checks = {check.name: {"passed": check.passed, "value": check.value} for check in found.checks}
+    checks = {
+        check.name: {"passed": check.passed, "value": check.value, "applies_to": check.applies_to}
+        for check in found.checks
+    }
     return json.loads(json.dumps({"answers": found.answers.to_dict(), "checks": checks}))
 
 
-def interval_differences(stored, found, where):
-    """Return what differs of an interval by more than a processor's linear algebra may change of a fit.
+def parts_of_errors(stored):
+    """Return by how much a processor's linear algebra may change each number of an interval; nothing is no interval.
 
     Values by 1 % of the error and errors by 2 %, as ``make mass-stability`` asks under two kernels: a minimum is found
     within its tolerance, and not to the last digit.
     """
+    if not {"value", "low", "high"} <= stored.keys():
+        return {}
     error = 0.5 * (stored["high"] - stored["low"])
-    allowed = {name: (0.02 if name in {"stat", "scale"} else 0.01) * error for name in stored}
-    return [
-        f"{where}.{name}: {found.get(name)} where {value} is stored"
-        for name, value in stored.items()
-        if name not in found or not math.isclose(value, found[name], rel_tol=RELATIVE, abs_tol=allowed[name])
-    ]
+    return {name: (0.02 if name in {"stat", "scale"} else 0.01) * error for name in stored}
 
 
-def differences(stored, found, where=""):
+def differences(stored, found, where="", allowed=1e-9):
     """Return what differs; keys that were not stored are no difference."""
     if isinstance(stored, dict) and isinstance(found, dict):
-        if {"value", "low", "high"} <= stored.keys() & found.keys():
-            return interval_differences(stored, found, where)
+        parts = parts_of_errors(stored)
+        if found.get("applies_to") == "masses":
+            parts = {"value": CHECKED}
         return [
             each
             for key, value in stored.items()
-            for each in differences(value, found.get(key, "missing"), f"{where}.{key}")
+            for each in differences(value, found.get(key, "missing"), f"{where}.{key}", parts.get(key, allowed))
         ]
     if isinstance(stored, list) and isinstance(found, list) and len(stored) == len(found):
         pairs = enumerate(zip(stored, found, strict=True))
         return [each for place, (a, b) in pairs for each in differences(a, b, f"{where}[{place}]")]
     if ".assumptions[" in where and isinstance(stored, str) and isinstance(found, str):
         stored, found = (re.sub(r"\d+(\.\d+)?", "N", text) for text in (stored, found))
-    relative = FOLLOWING if ".upper_limit." in where else CHECKED if where.startswith(".checks.") else RELATIVE
+    relative = FOLLOWING if ".upper_limit." in where or allowed == CHECKED else RELATIVE
     number = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (stored, found))
     if number and (
-        math.isclose(stored, found, rel_tol=relative, abs_tol=CHECKED if where.startswith(".checks.") else 1e-9)
-        or (stored != stored and found != found)
+        math.isclose(stored, found, rel_tol=relative, abs_tol=allowed) or (stored != stored and found != found)
     ):
         return []
     same = stored == found or (stored != stored and found != found)

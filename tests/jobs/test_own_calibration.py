@@ -322,9 +322,9 @@ def test_what_would_sharpen_is_not_used_before_it_is_known():
         z = rng.normal(mean, width, number)
         return np.stack([np.arange(number), *([np.full(number, x) for x in (1.0, 2.0, 0.01, 500.0)]), z], axis=1)
 
-    few, many = (null_points(rows(number, -0.5, 0.7), n_features=4, repeats=1)[0] for number in (20, 2_000))
+    few, many = (null_points(rows(number, -0.5, 0.7), n_features=4, repeats=1, folds=3)[0] for number in (20, 2_000))
     assert (few.mean, few.width) == (0.0, 1.0)
     assert (many.mean, many.width) == (pytest.approx(-0.5, abs=0.05), pytest.approx(0.7, abs=0.05))
-    wide = null_points(rows(20, 0.5, 1.5), n_features=4, repeats=1)[0]
+    wide = null_points(rows(20, 0.5, 1.5), n_features=4, repeats=1, folds=3)[0]
     assert wide.mean > 0
     assert wide.width > 1

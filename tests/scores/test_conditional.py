@@ -61,7 +61,8 @@ def test_the_decoder_says_what_an_event_of_that_mass_looks_like(trained):
     rows = told.decode(np.zeros((3, 1)), condition=masses)
     np.testing.assert_allclose(rows[:, 0], (masses - 2500) / 3000, atol=0.06)
     np.testing.assert_allclose(rows[:, 3], rows[0, 3], atol=0.1)
-    np.testing.assert_array_equal(told.decode([[0.0], [0.0]], condition=4000.0)[0], rows[1])
+    # as many rows: products of other shapes may differ in the last bit
+    np.testing.assert_array_equal(told.decode(np.zeros((3, 1)), condition=4000.0)[1], rows[1])
 
 
 def test_latent_scores_do_not_take_the_mass_and_the_error_does(trained):
