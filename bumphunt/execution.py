@@ -58,6 +58,11 @@ class Workers:
         """Return workers given as such, or as a number of local processes."""
         return given if isinstance(given, Workers) else cls(given)
 
+    def dismiss(self) -> None:
+        """End local processes that wait for work, so that other work has their memory; the next map starts new ones."""
+        if self.number > 1 and self.scheduler is None:
+            _POOL.dismiss()
+
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Result]]:
         """Share tasks out as :func:`parallel_map` does."""
         return parallel_map(function, tasks, workers=self.number, scheduler=self.scheduler)
@@ -154,7 +159,8 @@ def _pool_map(
     try:
         try:
             with _without_interrupts():
-                executor = get_reusable_executor(
+                executor = _POOL.take(
+                    get_reusable_executor,
                     max_workers=workers,
                     timeout=300,
                     initializer=_end_with_parent,
@@ -176,6 +182,37 @@ def _pool_map(
                 while True:
                     executor._work_ids.get_nowait()
             executor.shutdown(wait=True, kill_workers=True)
+        if executor is not None:
+            _POOL.give_back()
+
+
+class _Pool:
+    """The local processes, which wait for more work when theirs is done; threads of one program share them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._executor: Any = None
+        self._users = 0
+
+    def take(self, make: Callable[..., Any], **how: Any) -> Any:
+        with self._lock:
+            self._executor = make(**how)
+            self._users += 1
+            return self._executor
+
+    def give_back(self) -> None:
+        with self._lock:
+            self._users -= 1
+
+    def dismiss(self) -> None:
+        """End the processes, unless another thread has work for them."""
+        with self._lock:
+            if self._executor is not None and self._users == 0:
+                self._executor.shutdown(wait=True)
+                self._executor = None
+
+
+_POOL = _Pool()
 
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",

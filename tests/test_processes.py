@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from bumphunt.config import config_from_dict
 from bumphunt.errors import InputError
-from bumphunt.execution import parallel_map
+from bumphunt.events import drop_truth
+from bumphunt.execution import Workers, parallel_map
+from bumphunt.pipeline.hunt import hunt_events
 
 LIGHT = """
 searches: [cwola]
@@ -47,6 +50,42 @@ def exists(process):
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def process_of(task):
+    time.sleep(0.2)
+    return os.getpid()
+
+
+def test_workers_that_wait_can_be_dismissed_and_new_ones_come():
+    workers = Workers(2)
+    before = {found for _, found in workers.map(process_of, range(6))}
+    half_done = workers.map(process_of, range(2))
+    next(half_done)
+    workers.dismiss()  # not while there is work
+    assert all(map(exists, before))
+    list(half_done)
+    workers.dismiss()
+    assert not any(map(exists, before))
+    after = {found for _, found in workers.map(process_of, range(6))}
+    assert not before & after
+
+
+def test_workers_are_gone_while_networks_train(make_events, monkeypatch):
+    seen = []
+
+    def train(*_, **__):
+        seen.extend(exists(process) for process in processes)
+        raise RuntimeError("enough is seen")
+
+    processes = [found for _, found in Workers(2).map(process_of, range(6))]
+    monkeypatch.setattr("bumphunt.pipeline.hunt.run_cross_checks", train)
+    settings = {"cwola": {"repeats": 1, "folds": 2, "max_iter": 2}, "searches": ["cwola"]}
+    config = config_from_dict({**settings, "search": {"windows": [[3300, 3500], [3500, 3700]]}})
+    with pytest.raises(RuntimeError, match="enough is seen"):
+        hunt_events(drop_truth(make_events(3_000)), config, seed=1, workers=Workers(2))
+    assert seen
+    assert not any(seen)
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,8 @@ def hunt_events(
         if limit is not None:
             limit = replace(limit, selected=selected_limit(search, verdict))
             curve = limit_curve(search, verdict)
+    if config.vae.enabled or config.autoencoder.enabled:
+        workers.dismiss()  # networks train in this process and need more memory than the rest
     with clock.stage("cross_checks"):
         opinions, history = run_cross_checks(
             search.events, best.task, best.outcome, config, seed=seed, keep=keeper.keep
