@@ -6,8 +6,11 @@ loop that no signal ends. So libraries are told to be frugal before they are loa
 with the limit before it begins, and the buffers are taken while there is room.
 """
 
+import ctypes
 import os
+import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from pathlib import Path
 
 from bumphunt.errors import InputError
@@ -92,6 +95,17 @@ def take_buffers() -> None:
     square = np.ones((300, 300))  # large enough for every thread to take part
     np.dot(square, square)
     blas.dgemm(1.0, square, square)  # scipy has a library of its own
+
+
+def return_freed() -> None:
+    """Give memory that is free again back to the system, which allocators keep in case it is wanted soon.
+
+    Arrow keeps what it decoded a file into; the C library keeps columns that lie below others which are still held.
+    """
+    if "pyarrow" in sys.modules:
+        sys.modules["pyarrow"].default_memory_pool().release_unused()
+    with suppress(AttributeError, OSError, TypeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def check_free(needed: float) -> None:

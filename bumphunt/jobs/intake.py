@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bumphunt.address_space import take_buffers
+from bumphunt.address_space import return_freed, take_buffers
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, PreparedEvents, drop_truth, prepare_events, select_rows
@@ -141,6 +141,7 @@ def take_in(
     source = {**source, "n_events": len(blind), "content": content_digest(blind, columns)}
     if quality.simulated:
         source["simulation"] = True
+    return_freed()
     return Intake(events=blind, place=place, index=index, quality=quality, source=source)
 
 

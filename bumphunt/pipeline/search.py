@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from bumphunt.address_space import return_freed
 from bumphunt.config import AnalysisConfig
 from bumphunt.config.scores import check_settings
 from bumphunt.errors import InputError
@@ -146,6 +147,7 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
             f"no window between {mass_range(edges[0], edges[-1], ' and ')} GeV holds {settings.least_training} events "
             "in the region and in either sideband; give more events or wider windows"
         )
+    return_freed()
     inclusive = fit_spectrum(Spectrum.from_events(mjj, edges, sqrt_s=config.sqrt_s), family="auto")
     return Search(
         events=events,

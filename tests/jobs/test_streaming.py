@@ -120,3 +120,31 @@ def test_checking_events_needs_little_memory_beside_them(make_events):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 60 * len(events), "one column in double precision at a time, not all of them"
+
+
+def in_memory():
+    """Return the bytes that this process has of its own."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
+    return 1024 * int(line.split()[1])
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # smearing exchanges a few jets
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell memory in use")
+def test_what_reading_and_checking_took_goes_back_to_the_system(make_events, tmp_path):
+    few = make_events(5_000, label=False).astype("float32")
+    rng, paths = np.random.default_rng(3), []
+    for number in (1, 60):
+        table = pd.concat([few * np.float32(1 + rng.normal(0, 0.01)) for _ in range(number)], ignore_index=True)
+        table *= (1 + 0.01 * rng.standard_normal(table.shape)).astype(np.float32)
+        ratios = [name for name in table if name.startswith(("tau", "mass"))]
+        table[ratios] = table[ratios].clip(upper=1.0)
+        paths.append(tmp_path / f"{number}.parquet")
+        table.to_parquet(paths[-1])
+    del table
+    take_in(paths[0], SMALL)  # what is imported with the first file is not counted
+    before = in_memory()
+    taken = take_in(paths[1], SMALL)
+    held = in_memory() - before
+    size = int(taken.events.memory_usage(deep=True).sum()) + taken.place.nbytes
+    # 3.6 times as much was measured, 6.8 where nothing is given back
+    assert held < 5 * size, f"{held / 1e6:.0f} MB for {size / 1e6:.0f} MB of events"
