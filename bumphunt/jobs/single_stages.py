@@ -23,7 +23,8 @@ from bumphunt.sources.counts import looks_like_counts, read_counts
 from bumphunt.sources.root_histograms import read_root_histogram
 from bumphunt.spectrum.binning import searched_range
 from bumphunt.spectrum.families.registry import check_family
-from bumphunt.spectrum.spectrum import Spectrum
+from bumphunt.spectrum.histograms import Histogram, is_histogram
+from bumphunt.spectrum.spectrum import Spectrum, as_spectrum
 from bumphunt.table.weights import weight_columns, weight_numbers
 
 
@@ -93,16 +94,17 @@ def masses_in_window(
     return fit
 
 
-def read_spectrum(path: Events, *, config: AnalysisConfig | None = None) -> Spectrum:
-    """Read the spectrum that a file holds, or count its events in bins.
+def read_spectrum(path: Events | Histogram | Spectrum, *, config: AnalysisConfig | None = None) -> Spectrum:
+    """Read the spectrum that a file or a histogram holds, or count events in bins.
 
     Parameters
     ----------
-    path : path
+    path : path, DataFrame, histogram or Spectrum
         Counts as JSON or UHI (:func:`bumphunt.sources.counts.read_counts`; ``-`` is standard input), a histogram in a
-        ROOT file (``file.root:name``), or an events file. Events with weights make a spectrum with variances.
+        ROOT file (``file.root:name``), or an events file; or a table of events; or a UHI histogram or spectrum in
+        memory. Events with weights make a spectrum with variances.
     config : AnalysisConfig, optional
-        Its section ``search`` says how events are binned; it has the collision energy.
+        Its section ``search`` says how events are binned; it has the collision energy of all but a spectrum.
 
     Raises
     ------
@@ -110,6 +112,10 @@ def read_spectrum(path: Events, *, config: AnalysisConfig | None = None) -> Spec
         If the file cannot be read, or what it holds cannot be a spectrum.
     """
     config = config or AnalysisConfig()
+    if isinstance(path, Spectrum):
+        return path
+    if is_histogram(path):
+        return as_spectrum(path, sqrt_s=config.sqrt_s)
     single = path if isinstance(path, str | Path) else None
     try:
         histogram = None if single is None else read_root_histogram(single)
@@ -147,7 +153,7 @@ def read_spectrum(path: Events, *, config: AnalysisConfig | None = None) -> Spec
 
 
 def scan_file(
-    path: Events,
+    path: Events | Histogram | Spectrum,
     *,
     family: str = "auto",
     window: tuple[float, float] | None = None,
@@ -157,11 +163,11 @@ def scan_file(
     method: Literal["counting", "q0", "bumphunter"] = "counting",
     mode: Literal["excess", "deficit"] = "excess",
 ) -> ScanResult:
-    """Scan a spectrum, or the inclusive mjj spectrum of an events file.
+    """Scan a spectrum, or the inclusive mjj spectrum of events.
 
     Parameters
     ----------
-    path : path
+    path : path, DataFrame, histogram or Spectrum
         As in :func:`read_spectrum`.
     family, window, n_toys
         As in :func:`bumphunt.significance.spectrum_scan.scan_spectrum`.

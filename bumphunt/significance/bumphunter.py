@@ -18,6 +18,7 @@ from bumphunt.results import Result
 from bumphunt.results.rounding import mass_range
 from bumphunt.spectrum.batched import fit_many
 from bumphunt.spectrum.design import Design
+from bumphunt.spectrum.spectrum import UNSET, Spectrum, SpectrumLike, as_spectrum
 from bumphunt.statistics import SMALLEST_P, z_from_p
 
 FloatArray = npt.NDArray[np.float64]
@@ -182,8 +183,8 @@ def _from_tables(
 
 
 def bump_hunt(
-    counts: FloatArray,
-    edges: FloatArray,
+    counts: SpectrumLike,
+    edges: FloatArray | None = None,
     *,
     background: FloatArray | None = None,
     design: Design | None = None,
@@ -197,12 +198,13 @@ def bump_hunt(
 
     Parameters
     ----------
-    counts : array of shape (bins,)
-        Whole-numbered event counts.
-    edges : array of shape (bins + 1,)
-        Bin edges in GeV.
+    counts : Spectrum, array of shape (bins,) or histogram
+        A :class:`~bumphunt.spectrum.spectrum.Spectrum`, all bins of which are searched; or whole-numbered event counts;
+        or any UHI histogram with one axis in GeV. Contents with a common weight are searched as effective counts.
+    edges : array of shape (bins + 1,), optional
+        Bin edges in GeV, with an array of counts.
     background : array of shape (bins,), optional
-        A background known beforehand; or else give
+        A background known beforehand, in the units of the contents; or else give
     design : Design, optional
         a family (:func:`bumphunt.spectrum.design.make_design`) that is fitted to the data and again to every toy. A
         signal pulls such a fit up, which makes the answer cautious.
@@ -220,9 +222,12 @@ def bump_hunt(
     FitError
         If the background of the data cannot be fitted.
     InputError
-        If neither or both of background and family are given, or no window fits the spectrum.
+        If neither or both of background and family are given, the counts cannot be a spectrum, or no window fits it.
     """
-    counts, edges = np.asarray(counts, dtype=np.float64), np.asarray(edges, dtype=np.float64)
+    # no collision energy: the background is given, or has it in its design
+    given = as_spectrum(counts, edges, sqrt_s=UNSET if isinstance(counts, Spectrum) else None)
+    spectrum = given.effective()
+    counts, edges = spectrum.counts, spectrum.edges
     if (background is None) == (design is None):
         raise InputError("give either a known background or a family to fit, not both")
     if design is not None:
@@ -231,7 +236,7 @@ def bump_hunt(
             raise FitError("the background fit of the whole spectrum did not converge")
         known = fit.expected[0]
     else:
-        known = np.asarray(background, dtype=np.float64)
+        known = np.asarray(background, dtype=np.float64) / given.weight()
         if known.shape != counts.shape or not np.isfinite(known).all() or (known < 0).any():
             raise InputError(f"a background of {known.size} finite counts is needed for {counts.size} bins")
     places = windows(len(counts), widths=widths, step=step)

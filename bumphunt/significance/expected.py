@@ -14,6 +14,7 @@ from bumphunt.results.rounding import mass_range
 from bumphunt.significance.asymptotics import expected_discovery_z
 from bumphunt.significance.limits import expected_window_limits
 from bumphunt.spectrum.fit import fit_spectrum
+from bumphunt.spectrum.histograms import Histogram, is_histogram
 from bumphunt.spectrum.spectrum import UNSET, Energy, Spectrum, as_spectrum
 
 FloatArray = npt.NDArray[np.float64]
@@ -63,22 +64,31 @@ class ExpectedSignificance(Result):
         )
 
 
-def mask_counts(counts: FloatArray, window: BoolArray) -> FloatArray:
+def mask_counts(counts: FloatArray | Histogram | Spectrum, window: BoolArray) -> FloatArray:
     """Return counts with NaN in the window, the only form :func:`expected_significance` takes.
 
     Parameters
     ----------
-    counts : array of shape (bins,)
-        Event counts.
+    counts : array of shape (bins,), histogram or Spectrum
+        Event counts, or what holds them.
     window : bool array of shape (bins,)
         The bins to hide.
     """
-    hidden = np.array(counts, dtype=np.float64)
+    if is_histogram(counts):
+        counts = as_spectrum(counts, sqrt_s=None)
+    hidden = np.array(_unweighted(counts).counts if isinstance(counts, Spectrum) else counts, dtype=np.float64)
     hidden[window] = np.nan
     return hidden
 
 
-def blinded(counts: FloatArray, window: BoolArray) -> FloatArray:
+def _unweighted(spectrum: Spectrum) -> Spectrum:
+    # their common weight would be measured in the window as well, which nobody is to look into
+    if spectrum.variances is not None:
+        raise InputError("the contents are weighted; a blinded window needs counts: give the unweighted events")
+    return spectrum
+
+
+def blinded(counts: FloatArray | Histogram | Spectrum, window: BoolArray) -> FloatArray:
     """Return :func:`mask_counts`, whose old name this is for one release.
 
     Parameters
@@ -101,7 +111,7 @@ def expected_significance(
 @overload
 def expected_significance(
     counts: FloatArray,
-    edges: FloatArray,
+    edges: FloatArray | Histogram,
     *,
     window: BoolArray,
     masked: BoolArray | None = None,
@@ -111,7 +121,7 @@ def expected_significance(
 ) -> ExpectedSignificance: ...
 def expected_significance(
     counts: FloatArray,
-    edges: FloatArray | Spectrum,
+    edges: FloatArray | Histogram | Spectrum,
     *,
     window: BoolArray | None = None,
     masked: BoolArray | None = None,
@@ -125,10 +135,11 @@ def expected_significance(
     ----------
     counts : array of shape (bins,)
         Event counts with NaN in the window (:func:`mask_counts`); a number there is refused, so that nothing can leak.
-    edges : array of shape (bins + 1,), or Spectrum
-        Bin edges in GeV; or the spectrum, with window, masked bins and energy, whose own counts are not looked at.
+    edges : array of shape (bins + 1,), histogram or Spectrum
+        Bin edges in GeV, or a UHI histogram with them; or the spectrum, with window, masked bins and energy. Counts of
+        the two are not looked at.
     window : bool array of shape (bins,), optional
-        The blinded bins, with edges.
+        The blinded bins, with edges or a histogram.
     masked : bool array of shape (bins,), optional
         Bins left out of the fit, where wider than the window.
     n_signal : sequence of float
@@ -136,27 +147,28 @@ def expected_significance(
     family : str
         Background family.
     sqrt_s : float or None
-        Collision energy in GeV, with edges; 13 TeV where a user leaves it out.
+        Collision energy in GeV, with edges or a histogram; 13 TeV where a user leaves it out.
 
     Raises
     ------
     InputError
-        If the window's counts are given.
+        If the window's counts are given, or contents are weighted.
     FitError
         If the sidebands cannot be fitted.
     """
-    counts = np.asarray(counts, dtype=np.float64)
     if isinstance(edges, Spectrum):
         window = edges.window
     if window is None or not np.any(window):
         raise InputError("there is no window to hide; give the blinded bins as window")
-    if not np.isnan(counts[window]).all():
+    if is_histogram(counts) or not np.isnan((counts := np.asarray(counts, dtype=np.float64))[window]).all():
         raise InputError("the counts of a blinded window must be NaN; pass them through mask_counts(counts, window)")
     hidden = np.where(window, 0.0, counts)
+    left_out = window if masked is None else masked
+    if is_histogram(edges):
+        edges = as_spectrum(edges, masked=left_out, window=window, sqrt_s=sqrt_s)
     if isinstance(edges, Spectrum):
-        spectrum = edges.with_counts(hidden)
+        spectrum = _unweighted(edges).with_counts(hidden)
     else:
-        left_out = window if masked is None else masked
         spectrum = as_spectrum(hidden, edges, masked=left_out, window=window, sqrt_s=sqrt_s)
     fit = fit_spectrum(spectrum, family=family)
     strengths = np.asarray(n_signal, dtype=np.float64)

@@ -244,15 +244,14 @@ def _bump_hunt(
 ) -> ScanResult:
     chosen = resolve_family(spectrum, family=family)
     design = make_design(spectrum, family=chosen)
-    counts, edges = spectrum.counts, spectrum.edges
-    found = bump_hunt(counts, edges, design=design, widths=widths, n_toys=n_toys, rng=rng, mode=mode)
+    found = bump_hunt(spectrum, design=design, widths=widths, n_toys=n_toys, rng=rng, mode=mode)
     result = _around(spectrum, found.low, found.high, chosen)
     sign = "" if mode == "excess" else DEFICIT
     return ScanResult(
         windows=(replace(result, p_local=found.p_local, z_local=found.z_local, note=""),),
         best=0,
-        searched_low=float(edges[0]),
-        searched_high=float(edges[-1]),
+        searched_low=float(spectrum.edges[0]),
+        searched_high=float(spectrum.edges[-1]),
         p_local=found.p_local,
         z_local=found.z_local,
         p_global=found.p_global,

@@ -10,8 +10,9 @@ from scipy.special import betainc, ndtri
 from bumphunt.spectrum.batched import fit_many
 from bumphunt.spectrum.design import make_design
 from bumphunt.spectrum.functions import SQRT_S
+from bumphunt.spectrum.histograms import Histogram, is_histogram
 from bumphunt.spectrum.profiling import ENVELOPE, envelope_interval
-from bumphunt.spectrum.spectrum import UNSET, Energy, Spectrum, Unset
+from bumphunt.spectrum.spectrum import UNSET, Energy, Spectrum, Unset, as_spectrum
 from bumphunt.statistics import SMALLEST_P
 
 FloatArray = npt.NDArray[np.float64]
@@ -27,11 +28,11 @@ def throw(expected: FloatArray, *, n_toys: int, rng: np.random.Generator) -> Flo
 def window_z(counts: FloatArray, edges: Spectrum, *, family: str) -> FloatArray: ...
 @overload
 def window_z(
-    counts: FloatArray, edges: FloatArray, masked: BoolArray, *, family: str, sqrt_s: float | None
+    counts: FloatArray, edges: FloatArray | Histogram, masked: BoolArray, *, family: str, sqrt_s: float | None
 ) -> FloatArray: ...
 def window_z(
     counts: FloatArray,
-    edges: FloatArray | Spectrum,
+    edges: FloatArray | Histogram | Spectrum,
     masked: BoolArray | None = None,
     *,
     family: str,
@@ -43,14 +44,15 @@ def window_z(
     ----------
     counts : array of shape (toys, bins)
         Spectra.
-    edges : array of shape (bins + 1,), or Spectrum
-        Bin edges in GeV; or their spectrum, with window and collision energy, whose own counts are not looked at.
+    edges : array of shape (bins + 1,), histogram or Spectrum
+        Bin edges in GeV, or a UHI histogram with them; or their spectrum, with window and collision energy. Counts of
+        the two are not looked at.
     masked : bool array of shape (bins,), optional
-        The window, with edges.
+        The window, with edges or a histogram.
     family : str
         Background family with its kernel, if it has one, or ``envelope``.
     sqrt_s : float or None
-        Collision energy in GeV, with edges; 13 TeV where a user leaves it out.
+        Collision energy in GeV, with edges or a histogram; 13 TeV where a user leaves it out.
 
     Returns
     -------
@@ -60,6 +62,8 @@ def window_z(
     """
     if isinstance(edges, Spectrum):
         spectrum = edges
+    elif is_histogram(edges):
+        spectrum = as_spectrum(edges, masked=masked, sqrt_s=sqrt_s)
     else:
         energy = SQRT_S if isinstance(sqrt_s, Unset) else sqrt_s
         spectrum = Spectrum(counts=np.zeros(len(edges) - 1), edges=edges, masked=masked, sqrt_s=energy)  # type: ignore[arg-type]

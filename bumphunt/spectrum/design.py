@@ -10,7 +10,8 @@ from bumphunt.errors import InputError
 from bumphunt.spectrum.families.registry import parametric_family
 from bumphunt.spectrum.functions import SQRT_S, design_matrix
 from bumphunt.spectrum.gaussian_process import is_gaussian_process, parse_kernel, process_basis
-from bumphunt.spectrum.spectrum import UNSET, Energy, Spectrum, Unset
+from bumphunt.spectrum.histograms import Histogram, is_histogram
+from bumphunt.spectrum.spectrum import UNSET, Energy, Spectrum, Unset, as_spectrum
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -58,7 +59,7 @@ def make_design(
 ) -> Design: ...
 @overload
 def make_design(
-    edges: FloatArray,
+    edges: FloatArray | Histogram,
     *,
     family: str,
     masked: BoolArray | None = None,
@@ -66,7 +67,7 @@ def make_design(
     sqrt_s: float | None,
 ) -> Design: ...
 def make_design(
-    edges: FloatArray | Spectrum,
+    edges: FloatArray | Histogram | Spectrum,
     *,
     family: str,
     masked: BoolArray | None = None,
@@ -77,8 +78,8 @@ def make_design(
 
     Parameters
     ----------
-    edges : array of shape (bins + 1,), or Spectrum
-        Bin edges in GeV; a spectrum gives its masked bins and its collision energy as well.
+    edges : array of shape (bins + 1,), histogram or Spectrum
+        Bin edges in GeV, or a UHI histogram with them; a spectrum gives its masked bins and its collision energy too.
     family : str
         Name of a parametric family, or a Gaussian process with its kernel, ``gp(length,amplitude)``.
     masked : bool array of shape (bins,), optional
@@ -86,7 +87,7 @@ def make_design(
     merged : bool array of shape (bins,), optional
         Bins that enter the likelihood as one count, their sum; of a spectrum they are then not masked.
     sqrt_s : float or None
-        Collision energy in GeV, with edges; None where none is meant, 13 TeV where a user leaves it out.
+        Collision energy in GeV, with edges or a histogram; None where none is meant, 13 TeV where a user leaves it out.
 
     Raises
     ------
@@ -94,7 +95,9 @@ def make_design(
         If the edges or the family cannot be used, or too few bins are left.
     """
     energy = SQRT_S if isinstance(sqrt_s, Unset) else sqrt_s
-    if isinstance(edges, Spectrum):
+    if is_histogram(edges):
+        edges = as_spectrum(edges, sqrt_s=energy).edges
+    elif isinstance(edges, Spectrum):
         energy = edges.sqrt_s
         if masked is None:
             masked = edges.masked if merged is None else edges.masked & ~merged

@@ -5,17 +5,31 @@ a method, or only pairs of lower and upper end, one a bin. All are read; flow bi
 """
 
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import InputError
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs  # of typing itself from Python 3.13 on
+
 FloatArray = npt.NDArray[np.float64]
 
 
-def is_histogram(source: Any) -> bool:
+class Histogram(Protocol):
+    """What is asked of a histogram; ``kind`` and ``variances()`` are used where they are offered."""
+
+    @property
+    def axes(self) -> Any:
+        """The axes, in order."""
+
+    def values(self) -> Any:
+        """Return the contents of the bins."""
+
+
+def is_histogram(source: Any) -> "TypeIs[Histogram]":
     """Tell whether an object follows the protocol, by what it offers and not by its type."""
     return hasattr(source, "axes") and callable(getattr(source, "values", None))
 
