@@ -23,7 +23,8 @@ import vae_quality
 
 import bumphunt
 from bumphunt.plots import spectrum
-from bumphunt.plots.style import save, style
+from bumphunt.plots.style import style
+from bumphunt.report.figure_files import save
 from bumphunt.results import AnalysisResult, MassFit, Products, SpectrumFit
 
 RESULTS = Path("analysis/results")

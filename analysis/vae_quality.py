@@ -20,7 +20,8 @@ from origin import stamped
 
 import bumphunt
 from bumphunt.events import FEATURES
-from bumphunt.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, new_figure, save, styled
+from bumphunt.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, new_figure, styled
+from bumphunt.report.figure_files import save
 
 FRACTIONS = (0.1, 0.001)
 GOALS = {0.1: 0.85, 0.001: 0.80}

@@ -72,7 +72,8 @@ def _write(found: SignalLimits, folder: Path) -> None:
     if not (curves or planes):
         return
     from bumphunt.plots import limit_plane, limits
-    from bumphunt.plots.style import save, style
+    from bumphunt.plots.style import style
+    from bumphunt.report.figure_files import save
     from bumphunt.report.figures import status_text
 
     figures, status = folder / "figures", status_text(found, luminosity=found.luminosity)

@@ -14,8 +14,8 @@ from bumphunt.errors import InputError
 from bumphunt.masses.background_jets import background_jets
 from bumphunt.masses.constants import LOWEST_RATIO
 from bumphunt.masses.leave_one_out import Interpolation, leave_one_out
-from bumphunt.masses.responses import FORMAT
 from bumphunt.masses.signal_table import SUBSTRUCTURE, Masses, table_from
+from bumphunt.sources.response_files import FORMAT
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]

@@ -3,26 +3,20 @@
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.errors import InputError
-from bumphunt.files import file_sha256, reason
 from bumphunt.masses.background_jets import SHIPPED_JETS, BackgroundJets
 from bumphunt.masses.constants import RESPONSE_ERROR
 from bumphunt.masses.signal_table import SignalTable, load_signal, load_three_prongs, table_from
+from bumphunt.sources.response_files import not_a_response, read_arrays, version_of
 
 SHIPPED = "shipped"
 """Name of the response of the package."""
 TWO_PRONGS, THREE_PRONGS, AS_SIMULATED = "two prongs", "three prongs", "as simulated"
 """Hypotheses of the decay of each daughter; the last is that of a response of one's own."""
-FORMAT = "bumphunt response 1"
-"""What a file of one's own says it is."""
-LARGEST = 4_000_000_000
-"""Bytes of a file above which it is no response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,15 +98,7 @@ def response_named(name: str) -> Response:
     """
     if name == SHIPPED:
         return _shipped()
-    path = Path(name)
-    try:
-        state = path.stat()
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"masses.response: cannot read {name}: {reason(error) if isinstance(error, OSError) else error}; give "
-            f"'{SHIPPED}' or a file made by `bumphunt response`"
-        ) from error
-    return _read(name, state.st_size, state.st_mtime_ns)
+    return _read(name, version_of(name))
 
 
 @cache
@@ -127,22 +113,16 @@ def _shipped() -> Response:
 
 
 @cache
-def _read(name: str, size: int, _changed: int) -> Response:
-    foreign = f"{name} is no response; make one with `bumphunt response SIGNAL... --output FILE`"
-    if size > LARGEST:
-        raise InputError(foreign)
+def _read(name: str, _version: tuple[int, int]) -> Response:
+    content, sha256 = read_arrays(name)
     try:
-        with Path(name).open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            if str(stored["format"]) != FORMAT:
-                raise InputError(foreign)
-            content = {key: stored[key] for key in stored.files}
         table = table_from(content, varied=False)
         varied = table_from(content, varied=True) if bool(content["varied"].any()) else None
         jets = content.get("background_jets")
         background = None if jets is None else background_from(jets)
         errors = tuple(float(error) for error in json.loads(str(content["leave_one_out"]))["errors"])
-    except Exception as error:  # numpy and zipfile raise anything from KeyError to zlib.error on a damaged file
-        raise InputError(foreign) from error
+    except Exception as error:  # arrays that are missing, of another shape or kind raise anything
+        raise not_a_response(name) from error
     sound = (
         len(table) > 0
         and table.masses.shape[1:] == (3,)
@@ -151,13 +131,13 @@ def _read(name: str, size: int, _changed: int) -> Response:
         and bool((table.masses > 0).all())
     )
     if not sound:
-        raise InputError(foreign)
+        raise not_a_response(name)
     return Response(
         name=name,
         table=table,
         varied=varied,
         interpolation=errors,
-        sha256=file_sha256(Path(name)),
+        sha256=sha256,
         hypothesis=AS_SIMULATED,
         background=background,
     )

@@ -1,4 +1,4 @@
-"""The look of the report's figures, and how figures are made and saved; nothing here touches pyplot.
+"""The look of the report's figures, and how figures are made; nothing here touches pyplot.
 
 A plot takes the settings that are active when it is called, the user's. Who wants the look of the report draws inside
 :func:`style`, as the report does, whose files are therefore the same whatever the user's settings are. There, only the
@@ -8,8 +8,6 @@ font that matplotlib ships is used, so that a figure is the same on every machin
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
@@ -19,7 +17,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bumphunt.errors import InputError
-from bumphunt.files import write_atomically
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -152,33 +149,6 @@ def legend_above(figure: Figure, axes: Axes, *, own: bool, columns: int, drawn: 
         figure.legend(handles, names, loc="outside upper center", ncols=columns, fontsize="small", columnspacing=1.4)
     else:
         axes.legend(handles, names, loc="best", fontsize="x-small")
-
-
-def save(figure: Figure, stem: str | Path) -> tuple[Path, Path]:
-    """Write ``stem.pdf`` and ``stem.png``, byte for byte the same for the same figure.
-
-    Returns
-    -------
-    tuple of Path
-        The PDF and the PNG file. Each is complete or absent: written beside its target and renamed.
-    """
-    base = Path(stem)
-    base.parent.mkdir(parents=True, exist_ok=True)
-    # None leaves an entry out: no date, no name of the program's version
-    metadata: dict[str, dict[str, Any]] = {
-        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-        "png": {"Software": None},
-    }
-    written = []
-    with style():
-        # lay out once, for speed and so that both files agree
-        figure.draw_without_rendering()
-        figure.set_layout_engine(None)  # "none" would leave a placeholder, for which each file is drawn twice
-    for kind, entries in metadata.items():
-        target = base.with_name(f"{base.name}.{kind}")
-        with style():
-            written.append(write_atomically(target, partial(figure.savefig, format=kind, metadata=entries)))
-    return written[0], written[1]
 
 
 def plain(text: str) -> str:

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bumphunt import plots
-from bumphunt.plots.style import save, style
+from bumphunt.plots.style import style
+from bumphunt.report.figure_files import save
 from bumphunt.report.formats import count, fraction, interval, mass, mass_range, p_value, sigma
 from bumphunt.report.hover import spectrum_spots, window_spots
 from bumphunt.report.inline import Spot, svg

@@ -45,7 +45,7 @@ def svg(figure: Figure, name: str, *, description: str, hover: Sequence[tuple[Ax
     Parameters
     ----------
     figure : Figure
-        Laid out already, as :func:`bumphunt.plots.style.save` leaves it.
+        Laid out already, as :func:`bumphunt.report.figure_files.save` leaves it.
     name : str
         Prefix of all identifiers in it.
     description : str

@@ -23,11 +23,11 @@ from bumphunt.jobs.plan import freeze, load_plan
 from bumphunt.jobs.requests import RunOptions
 from bumphunt.jobs.run import run_analysis
 from bumphunt.jobs.single_stages import read_spectrum
-from bumphunt.masses.responses import FORMAT as RESPONSE_FORMAT
 from bumphunt.masses.responses import response_named
 from bumphunt.sources.counts import looks_like_counts, read_counts
 from bumphunt.sources.lhco import SLOTS, RawChunk, write_raw
 from bumphunt.sources.luminosity import certified_rows
+from bumphunt.sources.response_files import FORMAT as RESPONSE_FORMAT
 from bumphunt.sources.tabular import write_table
 from bumphunt.yaml_text import load_yaml_text
 

@@ -32,7 +32,8 @@ from bumphunt.plots import (
 )
 from bumphunt.plots.marks import draw_pulls, poisson_errors, tail_probability
 from bumphunt.plots.spectra import fitted_signal
-from bumphunt.plots.style import GREEN, save, style
+from bumphunt.plots.style import GREEN, style
+from bumphunt.report.figure_files import save
 from bumphunt.results import HypothesisMap, LimitCurve, ScanResult
 
 MASSES = np.linspace(3000.0, 4000.0, 6)
