@@ -2,6 +2,7 @@
 
 from bumphunt.table.columns import (
     COLUMNS,
+    DAUGHTERS,
     DIJET,
     FEATURES,
     IDENTIFIERS,
@@ -20,6 +21,7 @@ from bumphunt.table.weights import common_weight
 
 __all__ = [
     "COLUMNS",
+    "DAUGHTERS",
     "DIJET",
     "FEATURES",
     "IDENTIFIERS",

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bumphunt.events import exchange_jets
+from bumphunt.events import DAUGHTERS, exchange_jets
 from bumphunt.masses.constants import DETECTOR_PRIOR, JET_CORE, RESONANCE_CORE, TAU21_PRIOR, WIDTH_PRIOR
 from bumphunt.masses.resolution import from_nominal
 from bumphunt.masses.signal_table import Masses
@@ -44,8 +44,7 @@ class DrawnDetector:
         peaks = np.log(np.asarray(masses)) + _PEAK
         for name, factor, core, at in (
             ("mjj", self.log_k_z, RESONANCE_CORE, peaks[:1]),
-            ("mj1", self.log_k_j, JET_CORE, peaks[1:]),
-            ("mj2", self.log_k_j, JET_CORE, peaks[1:]),
+            *((jet, self.log_k_j, JET_CORE, peaks[1:]) for jet in DAUGHTERS),
         ):
             logs = np.log(np.maximum(changed[name].to_numpy(dtype=np.float64), 1e-3))
             offsets = logs[:, None] - at
@@ -54,7 +53,8 @@ class DrawnDetector:
             changed[name] = np.exp(at[nearest] + moved).astype(events[name].dtype)
         for name in ("tau21_1", "tau21_2"):
             changed[name] = np.clip(changed[name] * np.exp(self.log_tau21), 0.0, 1.0)
-        return exchange_jets(changed, (changed["mj2"] > changed["mj1"]).to_numpy())
+        heavier, lighter = (changed[jet].to_numpy() for jet in DAUGHTERS)
+        return exchange_jets(changed, lighter > heavier)
 
 
 def draw_detector(rng: np.random.Generator) -> DrawnDetector:

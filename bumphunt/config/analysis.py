@@ -23,6 +23,7 @@ from bumphunt.config.sections import (
     VaeConfig,
 )
 from bumphunt.config.sections import _as_list as as_list
+from bumphunt.table.columns import DAUGHTERS
 
 NO_FEATURES = ("label", "weight", "run", "event")
 """Columns that no score may see, whatever the final state: truth, weights, identifiers."""
@@ -36,7 +37,7 @@ class AnalysisConfig(Section):
 
     resonance: ResonanceConfig = Field(default_factory=ResonanceConfig)
     daughters: Pair | None = Field(
-        ("mj1", "mj2"), description="columns of the daughters' masses, heavier first; null: none, only the resonance"
+        DAUGHTERS, description="columns of the daughters' masses, heavier first; null: none, only the resonance"
     )
     features: Names | None = Field(
         None, description="columns for every score that names none of its own; null: those of the final state"
@@ -112,7 +113,7 @@ class AnalysisConfig(Section):
 
 
 def _is_dijet(resonance: ResonanceConfig | None, daughters: tuple[str, str] | None) -> bool:
-    return resonance is not None and resonance.column == "mjj" and daughters == ("mj1", "mj2")
+    return resonance is not None and resonance.column == "mjj" and daughters == DAUGHTERS
 
 
 def _searches_of(known: dict[str, Any]) -> list[Literal["cwola", "prior"]]:

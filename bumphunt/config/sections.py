@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from bumphunt.config.scores import score_named
 from bumphunt.errors import ConfigError
+from bumphunt.table.columns import DAUGHTERS
 
 
 def _as_tuple(value: Any) -> Any:
@@ -210,7 +211,7 @@ class MassesConfig(Section):
         description="simulated signal: shipped, or a file made by `bumphunt response`",
     )
     peak_scan_bins: dict[str, float] = Field(
-        {"mjj": 50.0, "mj1": 20.0, "mj2": 20.0}, description="bin widths of the peak scan in GeV"
+        {"mjj": 50.0, **dict.fromkeys(DAUGHTERS, 20.0)}, description="bin widths of the peak scan in GeV"
     )
     looser_cuts: Annotated[list[Fraction], BeforeValidator(_as_list), Field(max_length=50)] = Field(
         [0.05, 0.2], description="cuts tried for the mass fit alone where the others leave too little background"
@@ -222,7 +223,7 @@ class MassesConfig(Section):
     @field_validator("peak_scan_bins")
     @classmethod
     def _a_width_for_each(cls, widths: dict[str, float]) -> dict[str, float]:
-        needed = ("mjj", "mj1", "mj2")
+        needed = ("mjj", *DAUGHTERS)
         for name in widths:
             if name not in needed:
                 near = difflib.get_close_matches(name, needed, n=1)

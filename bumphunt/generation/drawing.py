@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import FitError, InputError
-from bumphunt.events import FloatArray
+from bumphunt.events import DAUGHTERS, FloatArray
 from bumphunt.generation.distributions import DistributionFit
 from bumphunt.generation.latent import IndependentVariables, LatentModel
 from bumphunt.results import BoolArray
@@ -157,15 +157,19 @@ def fold(unit: FloatArray) -> FloatArray:
     return np.asarray(np.clip(1.0 - np.abs(1.0 - np.abs(unit)), 0.0, 1.0))
 
 
-def heavier_first(rows: FloatArray, names: Sequence[str]) -> BoolArray:
-    """Return which rows have jet 1 at least as heavy as jet 2, as in every event table.
+def heavier_first(
+    rows: FloatArray, names: Sequence[str], *, daughters: tuple[str, str] | None = DAUGHTERS
+) -> BoolArray:
+    """Return which rows have daughter 1 at least as heavy as daughter 2, as in every event table.
 
     Parameters
     ----------
     rows : numpy.ndarray
         Shape (events, features).
     names : sequence of str
-        Their columns; without ``mj1`` and ``mj2`` among them every row passes.
+        Their columns; without both daughters among them every row passes.
+    daughters : pair of str, or None
+        Columns of the masses of the two, those of dijets by default; None where there are none.
 
     Examples
     --------
@@ -173,9 +177,10 @@ def heavier_first(rows: FloatArray, names: Sequence[str]) -> BoolArray:
     >>> heavier_first(np.array([[200.0, 100.0], [100.0, 200.0]]), ["mj1", "mj2"]).tolist()
     [True, False]
     """
-    if "mj1" not in names or "mj2" not in names:
+    if daughters is None or not set(daughters) <= set(names):
         return np.ones(len(rows), dtype=bool)
-    return np.asarray(rows[:, list(names).index("mj1")] >= rows[:, list(names).index("mj2")])
+    first, second = (list(names).index(name) for name in daughters)
+    return np.asarray(rows[:, first] >= rows[:, second])
 
 
 def _model(latent: DistributionFit | Sequence[DistributionFit] | LatentModel) -> LatentModel:

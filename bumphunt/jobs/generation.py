@@ -97,7 +97,7 @@ def generate_events(
     chosen = config or AnalysisConfig()
     table = _trained_on(path, chosen)
     if method == "mixture" and config is None:
-        n_features = len(feature_names(table, chosen.vae.features))
+        n_features = len(feature_names(table, chosen.vae.features or chosen.features))
         chosen = chosen.model_copy(update={"vae": generator_settings(n_features, len(table))})
     trained = train_vae(table, chosen, seed=seed)
     latent: DistributionFit | LatentMixture
@@ -116,7 +116,7 @@ def generate_events(
         n_events or len(table),
         residuals=residuals,
         uniform_margins=method == "mixture",
-        accept=(lambda drawn: heavier_first(drawn, names)) if method == "mixture" else None,
+        accept=(lambda drawn: heavier_first(drawn, names, daughters=chosen.daughters)) if method == "mixture" else None,
         rng=generator(seed, "generation"),
     )
     drawn = pd.DataFrame(rows, columns=names)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError, warn_user
-from bumphunt.events import common_weight
+from bumphunt.events import DAUGHTERS, common_weight
 from bumphunt.files import check_output_file, write_atomically
 from bumphunt.jobs.ingest import read_events
 from bumphunt.masses.leave_one_out import Interpolation
@@ -72,7 +72,7 @@ def make_response(
 
 
 def _together(background: Signal) -> pd.DataFrame:
-    tables = [_events(str(one))[["mjj", "mj1", "mj2"]] for one in locate(background)[0]]
+    tables = [_events(str(one))[["mjj", *DAUGHTERS]] for one in locate(background)[0]]
     return pd.concat(tables, ignore_index=True)
 
 

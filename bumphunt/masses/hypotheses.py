@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from bumphunt.errors import InputError
 from bumphunt.masses.response import jet_shape
 from bumphunt.masses.signal_table import SignalTable
+from bumphunt.table.columns import DAUGHTERS
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -136,7 +137,7 @@ def simulated_signal(
 
 def known_features(table: SignalTable) -> tuple[str, ...]:
     """Return the features that simulated signal has."""
-    return ("mj1", "mj2", *(f"{name}_{jet}" for name in table.observables for jet in (1, 2)))
+    return (*DAUGHTERS, *(f"{name}_{jet}" for name in table.observables for jet in (1, 2)))
 
 
 class MassShapes:

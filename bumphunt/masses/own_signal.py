@@ -14,7 +14,7 @@ from bumphunt.errors import InputError
 from bumphunt.masses.background_jets import background_jets
 from bumphunt.masses.constants import LOWEST_RATIO
 from bumphunt.masses.leave_one_out import Interpolation, leave_one_out
-from bumphunt.masses.signal_table import SUBSTRUCTURE, Masses, table_from
+from bumphunt.masses.signal_table import MASS_COLUMNS, SUBSTRUCTURE, Masses, table_from
 from bumphunt.sources.response_files import FORMAT
 
 FloatArray = npt.NDArray[np.float64]
@@ -215,7 +215,7 @@ def response_content(
 
 def _jets_of(background: pd.DataFrame) -> FloatArray:
     """Return the jet masses of background as eight numbers, between its lowest and highest percent of mjj."""
-    mjj, mj1, mj2 = (background[name].to_numpy(dtype=np.float64) for name in ("mjj", "mj1", "mj2"))
+    mjj, mj1, mj2 = (background[name].to_numpy(dtype=np.float64) for name in MASS_COLUMNS)
     low, high = np.quantile(mjj, [0.01, 0.99]).tolist() if len(mjj) else (0.0, 0.0)
     jets = background_jets(mjj, mj1, mj2, ends=(low, high))
     return np.array([*jets.heavier, *jets.lighter, *jets.ends])
@@ -238,7 +238,7 @@ def _accepted(rows: pd.DataFrame) -> float:
 
 def _columns(rows: pd.DataFrame, masses: Masses, observables: Sequence[str]) -> npt.NDArray[np.float32]:
     """Return log ratios and substructure of the jets of X and Y, shape (events, 3 + 2 observables)."""
-    mjj, mj1, mj2 = (rows[name].to_numpy(dtype=np.float64) for name in ("mjj", "mj1", "mj2"))
+    mjj, mj1, mj2 = (rows[name].to_numpy(dtype=np.float64) for name in MASS_COLUMNS)
     exchanged = jets_exchanged(mj1, mj2, masses)
     pair = np.where(exchanged, np.stack([mj2, mj1]), np.stack([mj1, mj2]))
     ratios = np.stack([mjj / masses[0], pair[0] / masses[1], pair[1] / masses[2]], axis=1)

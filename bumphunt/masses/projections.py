@@ -8,6 +8,7 @@ from bumphunt.masses.parameters import Parameters
 from bumphunt.results import Projection
 from bumphunt.spectrum.binning import count
 from bumphunt.spectrum.goodness import pearson_p_value
+from bumphunt.table.columns import DAUGHTERS
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -44,7 +45,8 @@ def projections(likelihood: Likelihood, at: Parameters) -> tuple[Projection, ...
             background=background,
         )
     ]
-    for axis, (name, data, drawn) in enumerate((("mj1", events.mj1, drawn_1), ("mj2", events.mj2, drawn_2))):
+    jets = zip(DAUGHTERS, (events.mj1, events.mj2), (drawn_1, drawn_2), strict=True)
+    for axis, (name, data, drawn) in enumerate(jets):
         reach = float(np.quantile(data[inside], 0.98)) if inside.any() else 0.0
         edges = np.linspace(0.0, max(reach, 1.4 * ordered[axis]), 31)
         found.append(
@@ -95,7 +97,7 @@ def goodness(parts: tuple[Projection, ...], likelihood: Likelihood, at: Paramete
     p_values = []
     for part in parts:
         expected = np.maximum(part.signal + part.background, 1e-9)
-        known = part.background.sum() / beside if part.variable in ("mj1", "mj2") else 0.0
+        known = part.background.sum() / beside if part.variable in DAUGHTERS else 0.0
         variance = expected + part.background * (width**2 - 1.0 + known) + part.signal / simulated
         p_values.append(pearson_p_value(part.counts, expected, variance=variance, n_parameters=2)[2])
     return min(1.0, len(p_values) * min(p_values))

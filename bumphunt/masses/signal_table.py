@@ -17,13 +17,16 @@ import numpy.typing as npt
 
 from bumphunt.files import write_atomically
 from bumphunt.masses.constants import LOWEST_RATIO
+from bumphunt.table.columns import DAUGHTERS
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Masses = tuple[float, float, float]
 
 SUBSTRUCTURE = ("tau21", "tau32", "massdrop")
-COLUMNS = ("mjj", "mj1", "mj2", *(f"{name}_{jet}" for name in SUBSTRUCTURE for jet in (1, 2)), "swapped")
+MASS_COLUMNS = ("mjj", *DAUGHTERS)
+"""Columns of the masses in an event table."""
+COLUMNS = (*MASS_COLUMNS, *(f"{name}_{jet}" for name in SUBSTRUCTURE for jet in (1, 2)), "swapped")
 """Columns of a simulated sample, in this order; ``swapped`` is 1 where jet 2 is that of X."""
 
 
@@ -64,7 +67,7 @@ class SignalTable:
     @property
     def columns(self) -> tuple[str, ...]:
         """What a table of these events has: masses and the observables of both jets."""
-        return ("mjj", "mj1", "mj2", *(f"{name}_{jet}" for name in self.observables for jet in (1, 2)))
+        return (*MASS_COLUMNS, *(f"{name}_{jet}" for name in self.observables for jet in (1, 2)))
 
     def nearest(self, masses: Masses) -> Masses:
         """Return the masses (GeV) nearest to the given ones at which a response is built: within a good half again."""

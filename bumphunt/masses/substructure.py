@@ -15,6 +15,7 @@ from bumphunt.masses.constants import FEWEST_FOR_TAU21, LARGEST_LOG_SCALE, TAU21
 from bumphunt.masses.interpolation import highest
 from bumphunt.masses.likelihood import Likelihood
 from bumphunt.masses.parameters import Parameters
+from bumphunt.masses.signal_table import MASS_COLUMNS
 from bumphunt.masses.yields import MassBox
 
 FloatArray = npt.NDArray[np.float64]
@@ -87,7 +88,7 @@ def _predictions(likelihood: Likelihood, at: Parameters, select: Select) -> tupl
     signal, events = likelihood.signal, likelihood.events
     masses, widening = at.masses, at.widening
     table = signal.draws.measured(signal.model, widening).table(masses)
-    mjj, mj1, mj2 = (table[name].to_numpy(dtype=np.float64) for name in ("mjj", "mj1", "mj2"))
+    mjj, mj1, mj2 = (table[name].to_numpy(dtype=np.float64) for name in MASS_COLUMNS)
     names = ["tau21_1", "tau21_2"]
     tau21 = table[names].to_numpy(dtype=np.float64)
     low, high = events.window

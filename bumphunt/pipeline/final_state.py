@@ -6,9 +6,9 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
-from bumphunt.events import FEATURES, FinalState
+from bumphunt.events import DAUGHTERS, FEATURES, FinalState
 
-CWOLA_FEATURES = ("mj1", "mj2", "tau21_1", "tau21_2")
+CWOLA_FEATURES = (*DAUGHTERS, "tau21_1", "tau21_2")
 """Features of the primary score for dijets where the config names none: few, so that rare signal is not drowned."""
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import FitError
+from bumphunt.events import DAUGHTERS
 from bumphunt.masses.checks import assumptions, mass_checks
 from bumphunt.masses.decays import fit_decays
 from bumphunt.masses.growth import MassGrowth
@@ -61,7 +62,7 @@ def estimate_masses(
         The fit and its cut, or neither if no cut can be fitted.
     """
     response = response_named(config.masses.response)
-    mj1, mj2 = (search.mass(name) for name in ("mj1", "mj2"))
+    mj1, mj2 = search.daughter_masses()
     masked = task.masked_bins(guard=config.search.guard_bins)
     bins = Spectrum(
         counts=search.inclusive.counts,
@@ -111,7 +112,7 @@ def _jet_scale(search: Search, masked: npt.NDArray[np.bool_], response: Response
     if response.background is None:
         return None
     beside = ~masked[np.clip(np.digitize(search.mjj, search.edges) - 1, 0, len(masked) - 1)]
-    mjj, mj1, mj2 = (mass[beside] for mass in (search.mjj, search.mass("mj1"), search.mass("mj2")))
+    mjj, mj1, mj2 = (mass[beside] for mass in (search.mjj, *search.daughter_masses()))
     return jet_mass_scale(mjj, mj1, mj2, known=response.background)
 
 
@@ -145,7 +146,7 @@ def masses_checked(
         Events in the file; those searched by default.
     """
     response = response_named(search.tasks[0].config.masses.response)
-    jet_ratio = float(np.median(search.mass("mj1") / search.mjj))
+    jet_ratio = float(np.median(search.daughter_masses()[0] / search.mjj))
     number = len(search.mjj) if n_events is None else n_events
     return (
         mass_checks(fit, n_events=number, jet_ratio=jet_ratio, table=response.of(fit.hypothesis)),
@@ -221,7 +222,7 @@ def describe_peaks(
     """
     if not is_dijet(config):
         return None, None
-    masses = {"mjj": search.mjj, "mj1": search.mass("mj1"), "mj2": search.mass("mj2")}
+    masses = dict(zip(("mjj", *DAUGHTERS), (search.mjj, *search.daughter_masses()), strict=True))
     region = task.window.signal_region(search.mjj)
     selected = outcome.selected(best.cut_fraction)
     inside, outside = selected & region, selected & ~region
@@ -235,7 +236,7 @@ def describe_peaks(
         take=default_take(best.n_observed),
         sideband=Sideband(
             score=score[beside],
-            variables={name: masses[name][beside] for name in ("mj1", "mj2")},
+            variables={name: masses[name][beside] for name in DAUGHTERS},
             scale=best.n_expected / max(int((selected & beside).sum()), 1),
         ),
         rng=generator(task.seed, "peak_scan"),
@@ -243,10 +244,11 @@ def describe_peaks(
     seed = seed_estimate(score[region], near, bin_widths=config.masses.peak_scan_bins)
     if seed is not None:
         peaks = replace(peaks, seed_mean=seed[0], seed_spread=seed[1])
+    heavier, lighter = search.daughter_masses()
     plane = JetPlane(
-        mj1_window=masses["mj1"][inside],
-        mj2_window=masses["mj2"][inside],
-        mj1_sideband=masses["mj1"][outside],
-        mj2_sideband=masses["mj2"][outside],
+        mj1_window=heavier[inside],
+        mj2_window=lighter[inside],
+        mj1_sideband=heavier[outside],
+        mj2_sideband=lighter[outside],
     )
     return peaks, plane

@@ -95,7 +95,7 @@ def train_vae(
 ) -> TrainedVae:
     """Train the VAE on all events, blind to mjj and to truth; ``prepared`` saves preparing its features again."""
     settings = config.vae
-    seen = prepared or unit_features(events, settings.features)
+    seen = prepared or unit_features(events, settings.features or config.features)
     model = VariationalAutoencoder(
         hidden=tuple(settings.hidden),
         latent_dim=settings.latent_dim,

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import NotSearchedError
-from bumphunt.events import BlindEvents
+from bumphunt.events import DAUGHTERS, BlindEvents
 from bumphunt.masses.hypotheses import MassShapes, cells, hypothesis_grid
 from bumphunt.pipeline.prior_search import PreparedPrior
 from bumphunt.pipeline.prior_windows import HypothesisTask, beside, inputs_of, sidebands_of
@@ -138,7 +138,7 @@ class WindowScores:
             If none has enough events near its masses.
         """
         probes, grid = self.scored(signal, folds), hypothesis_grid(self.task.reference)
-        medians = np.median(signal[["mj1", "mj2"]].to_numpy(dtype=np.float64), axis=0)
+        medians = np.median(signal[list(DAUGHTERS)].to_numpy(dtype=np.float64), axis=0)
         away = np.abs(np.log(grid / np.maximum(medians, 1.0))).max(axis=1)
         found: dict[Hypothesis, float] = {}
         refused = NotSearchedError("no hypothesis is near the model's masses")

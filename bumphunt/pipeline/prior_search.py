@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import InputError, NotSearchedError
-from bumphunt.events import BlindEvents, feature_matrix
+from bumphunt.events import DAUGHTERS, BlindEvents, feature_matrix
 from bumphunt.execution import ALONE, Workers
 from bumphunt.masses.hypotheses import (
     SimulatedSignal,
@@ -219,8 +219,8 @@ def what_it_sees(
             f"{table.masses[:, 0].max():.0f} GeV"
         )
     names = _shared_features(events, table, settings.features)
-    if names[:2] != ("mj1", "mj2"):
-        raise NotSearchedError("mj1 and mj2 are not among the features")
+    if names[:2] != DAUGHTERS:
+        raise NotSearchedError(f"{' and '.join(DAUGHTERS)} are not among the features")
     if len(events) < LEAST_EVENTS:
         raise NotSearchedError(
             f"it needs {LEAST_EVENTS} events between {edges[0]:.0f} and {edges[-1]:.0f} GeV, and here are {len(events)}"

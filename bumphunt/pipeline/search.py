@@ -55,9 +55,10 @@ class Search:
         """Return the same search with significances calibrated by another null."""
         return replace(self, tasks=tuple(replace(task, null=null) for task in self.tasks))
 
-    def mass(self, name: str) -> FloatArray:
-        """Return a mass column of the searched events in GeV."""
-        return self.events[name].to_numpy(dtype=np.float64)
+    def daughter_masses(self) -> tuple[FloatArray, FloatArray]:
+        """Return the masses of the two daughters of the searched events in GeV, by the columns that are configured."""
+        first, second = (self.events[name].to_numpy(dtype=np.float64) for name in self.tasks[0].config.daughters or ())
+        return first, second
 
     def summary(self) -> dict[str, float | int | str]:
         """Return what is searched, for the result file."""

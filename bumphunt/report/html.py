@@ -134,7 +134,7 @@ def render(
 
 def has_daughters(result: AnalysisResult) -> bool:
     """Tell whether the settings name daughters of the resonance, as those of dijets do."""
-    return result.config.get("daughters", ("mj1", "mj2")) is not None
+    return result.config.get("daughters", "of dijets") is not None
 
 
 def absences(result: AnalysisResult, products: Products) -> dict[str, str]:

@@ -66,8 +66,10 @@ COLUMNS: dict[str, Column] = {
     )
 }
 
+DAUGHTERS = ("mj1", "mj2")
+"""Masses of the two jets of a dijet, the heavier first."""
 REQUIRED = tuple(column.name for column in COLUMNS.values() if column.required)
-FEATURES = ("mj1", "mj2", *(f"{name}_{i}" for name in _SUBSTRUCTURE for i in (1, 2)))
+FEATURES = (*DAUGHTERS, *(f"{name}_{i}" for name in _SUBSTRUCTURE for i in (1, 2)))
 """The eight observables of Vaupotič's report, in the order written to files."""
 IDENTIFIERS = ("run", "event")
 _ALIASES = {
@@ -105,7 +107,7 @@ class FinalState:
     resonance: str = "mjj"
     unit: str = "GeV"
     label: str = "m_jj"
-    daughters: tuple[str, str] | None = ("mj1", "mj2")
+    daughters: tuple[str, str] | None = DAUGHTERS
     ordered: bool = True
     features: tuple[str, ...] = FEATURES
     columns: Mapping[str, Column] = field(default_factory=lambda: COLUMNS)

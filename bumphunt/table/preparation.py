@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.table.columns import DIJET, IDENTIFIERS, LABEL, Column, FinalState, closest_column
+from bumphunt.table.columns import DAUGHTERS, DIJET, IDENTIFIERS, LABEL, Column, FinalState, closest_column
 from bumphunt.table.mixed_units import rows_in_larger_unit
 from bumphunt.table.numbers import Numbers, same
 from bumphunt.table.quality import DataQuality
@@ -152,7 +152,7 @@ def check_events(table: pd.DataFrame, *, name: str = "events", max_bad_rows: flo
     return checked.set_axis(table.index[kept])
 
 
-def exchange_jets(table: pd.DataFrame, swap: BoolArray, *, daughters: tuple[str, str] = ("mj1", "mj2")) -> pd.DataFrame:
+def exchange_jets(table: pd.DataFrame, swap: BoolArray, *, daughters: tuple[str, str] = DAUGHTERS) -> pd.DataFrame:
     """Return the table with all columns of the two daughters exchanged in some rows.
 
     Parameters

@@ -79,3 +79,19 @@ def test_methods_say_what_they_need(box):
         generate_events(box, method="distribution", config=config_from_dict({"vae": {"latent_dim": 2}}))
     with pytest.raises(ConfigError, match="'flow'"):
         generate_events(box, method="flow")
+
+
+def test_drawn_daughters_of_other_names_come_heavier_first_too(table):
+    """A network of three epochs puts many of them in the other order, and those are drawn again."""
+    names = {"mjj": "m4l", "mj1": "mz1", "mj2": "mz2"}
+    config = config_from_dict(
+        {
+            "resonance": {"column": "m4l"},
+            "daughters": ["mz1", "mz2"],
+            "features": ["mz1", "mz2", "tau21_1"],
+            "vae": {"hidden": [16], "epochs": 3, "batch_size": 500, "latent_dim": 3},
+        }
+    )
+    drawn, _ = generate_events(table.rename(columns=names), n_events=2_000, config=config)
+    assert list(drawn.columns) == ["mz1", "mz2", "tau21_1"]
+    assert (drawn["mz1"] >= drawn["mz2"]).all()

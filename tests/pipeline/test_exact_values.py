@@ -140,8 +140,7 @@ def test_the_peak_scan_is_given_the_sidebands_in_the_measure_of_the_background(m
     low, high = window.sideband_low, window.sideband_high
     mjj = np.array([low, low + 1.0, window.low, 3_500.0, window.high, high - 1.0, high])
     chosen = np.array([True, True, True, True, False, True, True])
-    columns = {"mj1": np.arange(7.0), "mj2": np.arange(7.0) - 1.0}
-    search = SimpleNamespace(mjj=mjj, mass=columns.__getitem__)
+    search = SimpleNamespace(mjj=mjj, daughter_masses=lambda: (np.arange(7.0), np.arange(7.0) - 1.0))
     outcome = SimpleNamespace(selected=lambda cut: chosen, score=np.arange(7) / 10)
     seen = {}
 
