@@ -56,18 +56,17 @@ class MassGrowth:
         log_mass : array of shape (events,)
             Logarithm of the jet mass in GeV.
         """
-        along, at = np.log(mjj) - self.log_mjj, float(np.log(reference)) - self.log_mjj
+        along = np.clip(np.log(mjj) - self.log_mjj, -GROWTH_FARTHEST, GROWTH_FARTHEST)
+        at = float(np.clip(np.log(reference) - self.log_mjj, -GROWTH_FARTHEST, GROWTH_FARTHEST))
+        offset, slope, curvature = self._lines[axis]
+        both, squared = slope + 1j * curvature, along**2  # numpy interpolates both at once
         found = np.asarray(log_mass, dtype=np.float64)
         base = found
         for _ in range(4):  # on which line the jet lies depends on the line
-            base = found - self._rise(axis, base, along)
-        return np.asarray(base + self._rise(axis, base, at), dtype=np.float64)
-
-    def _rise(self, axis: int, base: FloatArray, along: npt.ArrayLike) -> FloatArray:
-        offset, slope, curvature = self._lines[axis]
-        step = np.clip(along, -GROWTH_FARTHEST, GROWTH_FARTHEST)
-        rise = step * np.interp(base, offset, slope) + step**2 * np.interp(base, offset, curvature)
-        return np.asarray(rise, dtype=np.float64)
+            here = np.interp(base, offset, both)
+            base = found - along * here.real - squared * here.imag
+        here = np.interp(base, offset, both)
+        return np.asarray(base + at * here.real + at**2 * here.imag, dtype=np.float64)
 
     def stretch(self, axis: int, mjj: FloatArray, log_mass: FloatArray, *, reference: float) -> FloatArray:
         """Return the derivative of :meth:`removed` by the log mass, shape (events,)."""

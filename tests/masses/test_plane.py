@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from bumphunt.masses.growth import MassGrowth, _smoothed
-from bumphunt.masses.plane import PlaneDensity
+from bumphunt.masses.plane import PlaneDensity, _smeared
 
 LOW, HIGH = 2_900.0, 6_000.0
 
@@ -64,3 +65,13 @@ def test_weights_take_events_away(events, growth):
 def test_neighbouring_slopes_are_averaged_and_the_ends_count_twice():
     assert _smoothed(np.array([0.0, 4.0, 8.0])).tolist() == [1.0, 4.0, 7.0]
     assert _smoothed(np.array([8.0, 0.0])).tolist() == [6.0, 2.0]
+
+
+@pytest.mark.parametrize("number", [30, 400])
+@pytest.mark.parametrize("width", [0.4, 3.0, 40.0])
+def test_kernels_are_those_of_the_slow_filter(number, width):
+    rng = np.random.default_rng(number)
+    cells, weights, table = rng.integers(0, 80, (number, 2)), rng.random(number), np.zeros((80, 80))
+    np.add.at(table, tuple(cells.T), weights)
+    slow = gaussian_filter(table, width, mode="constant", truncate=3.5)
+    np.testing.assert_allclose(_smeared(cells, weights, 80, width=width), slow, rtol=1e-12, atol=1e-14)
