@@ -6,7 +6,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # histogram boosting stalls when OpenMP threads spin
 export OMP_WAIT_POLICY := passive
 
-.PHONY: help install run test lint lock docs notebooks fidelity response null-experiments injections power reach limit-coverage nulls chaos fuzz mutants mass-stability test-kernels jet-mass-scale other-simulation fit-calibration real-spectra cwola-quality vae-quality figures studies paper benchmarks clean
+.PHONY: help install run test test-long lint lock docs notebooks fidelity response null-experiments injections power reach limit-coverage nulls chaos fuzz mutants mass-stability test-kernels jet-mass-scale other-simulation fit-calibration real-spectra cwola-quality vae-quality figures studies paper benchmarks clean
 .DEFAULT_GOAL := help
 
 help:  ## list the jobs
@@ -32,6 +32,9 @@ lint: install  ## style, types and import contracts
 
 test: lint  ## everything that has to pass, as CI runs it
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-long: install  ## tests that repeat what has statistics, studies and kills (15 minutes); not part of `make test`
+	$(BIN)/python -m pytest -m long --numprocesses 2 --dist loadfile
 
 notebooks: install  ## execute the tutorials and the gallery into out/tutorials (3 minutes)
 	$(BIN)/python docs/hooks/notebooks.py

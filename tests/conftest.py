@@ -1,7 +1,7 @@
 """What many tests share: where the development data lie, and event tables made in milliseconds."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -99,6 +99,14 @@ def lighten_prior(patch: pytest.MonkeyPatch) -> None:
 
     light = partial(prior_answer.PriorSettings, simulated=12_000, permutations=60, max_iter=25, min_samples_leaf=40)
     patch.setattr(prior_answer, "PriorSettings", light)
+
+
+@pytest.fixture(scope="module")
+def one_decay() -> Iterator[None]:
+    """Fit masses under one hypothesis, in half of the time: tau21 of made-up signal would ask for the others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bumphunt.masses.decays._doubtful", lambda fit: False)
+        yield
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ def failed(found):
     return {check.name for check in found.checks if not check.passed}
 
 
+@pytest.mark.long
 def test_the_yield_of_few_events_is_no_more_than_the_file_or_flagged(monkeypatch):
     """In these 40,000 the yield was once 30000 +50000 -32000 with green checks; masses are fitted here in any case."""
     monkeypatch.setattr("bumphunt.pipeline.verdict.EVIDENCE", -20.0)

@@ -13,12 +13,16 @@ STUDIES = (
     "mnist", "lhco_truth", "lhco_training", "generated", "blackbox", "classifiers", "monitor", "fitting", "compression",
 )  # fmt: skip
 
-pytestmark = pytest.mark.slow
-
 
 def studies(output, *options):
     command = [sys.executable, "-W", "ignore", "analysis/studies.py", "--quick", "--output", str(output), *options]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+
+
+def test_one_study_runs(tmp_path):
+    done = studies(tmp_path, "--only", "fitting")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert record(tmp_path, "fitting")["numbers"]
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +37,7 @@ def record(output, name):
     return json.loads((output / f"{name}.json").read_text("utf-8"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_leaves_numbers_and_figures(output, name):
     found = record(output, name)
@@ -44,12 +49,14 @@ def test_a_study_leaves_numbers_and_figures(output, name):
         assert (output / file).stat().st_size < 120_000, file
 
 
+@pytest.mark.long
 def test_every_figure_of_the_main_seed_has_its_counterpart(output):
     files = {path.stem for path in output.glob("*.png")}
     for number in range(1, 22):
         assert any(stem.startswith(f"fig{number:02d}") for stem in files), number
 
 
+@pytest.mark.long
 def test_what_is_up_to_date_is_left_alone(output):
     before = (output / "fitting.json").stat().st_mtime_ns
     begun = time.monotonic()
@@ -63,6 +70,7 @@ def test_what_is_up_to_date_is_left_alone(output):
     assert record(output, "fitting")["seed"] == 2
 
 
+@pytest.mark.long
 def test_numbers_say_what_the_documents_say(output):
     generated = record(output, "generated")["numbers"]["closeness"]
     assert generated["report, best fit"]["auc"] > 0.95, "events on a curve are told from real ones"
@@ -78,7 +86,7 @@ def test_numbers_say_what_the_documents_say(output):
     assert record(output, "mnist")["numbers"]["kl_only_distance_from_normal"][0] < 0.1
 
 
-def test_an_unknown_study_is_refused(output):
-    done = studies(output, "--only", "nonsense")
+def test_an_unknown_study_is_refused(tmp_path):
+    done = studies(tmp_path, "--only", "nonsense")
     assert done.returncode == 1
     assert "no study 'nonsense'" in done.stderr

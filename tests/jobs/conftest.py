@@ -5,6 +5,11 @@ from typing import Any
 import pytest
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_hypothesis(one_decay: None) -> None:
+    """No test of jobs is about what daughters decay to."""
+
+
 @pytest.fixture(scope="session")
 def light_hunt() -> dict[str, Any]:
     """A configuration as plain data; not to be changed."""

@@ -114,6 +114,7 @@ def refits_per_second():
     return len(toys) / (time.process_time() - start)
 
 
+@pytest.mark.long
 def test_a_real_run_costs_what_is_foretold(events, tmp_path):
     """Within the factor that the dry run names, in the speed of this machine at this hour."""
     config = {

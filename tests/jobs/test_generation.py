@@ -49,6 +49,7 @@ def test_one_latent_variable_gives_events_of_the_right_kind(box, table, two_dist
     )
 
 
+@pytest.mark.long
 def test_a_mixture_comes_much_closer_and_keeps_the_correlations(box, table, two_distributions):
     settings = config_from_dict({"vae": {**TRAINED, "latent_dim": 4, "zeta": 5000.0}})
     line = config_from_dict({"vae": {**TRAINED, "zeta": 5000.0}})

@@ -220,6 +220,7 @@ def test_boxes_of_calibrate_hold_both_searches(both, repeated):
     assert searches_of(results[1:2], kind="subsample", config=config, seed=1).prior == {}
 
 
+@pytest.mark.long
 def test_a_stopped_run_repeats_no_search(table, tmp_path, monkeypatch):
     path, out = tmp_path / "box.parquet", tmp_path / "out"
     table.to_parquet(path)

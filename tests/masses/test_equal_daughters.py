@@ -80,7 +80,7 @@ def test_daughters_far_apart_cannot_be_one_mass(table, signal, background):
     assert rise_when_equal(likelihood, minimise(likelihood, at)) > 10 * RESOLVED
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_equal_daughters_are_covered(table, signal, background):
     rng, masses = np.random.default_rng(1), (3_600.0, 350.0, 350.0)
     fits = [fit_masses(experiment(signal, background, rng, masses=masses, n_signal=200), table=table) for _ in range(6)]

@@ -85,7 +85,7 @@ def test_limits_along_the_mass_hold_for_simulated_signal_and_those_on_a_gaussian
     assert found["gaussian", "CLs+b"][1] < 0.90
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_limit_of_the_best_window_holds_for_simulated_signal(truth, shapes):
     """The background is fitted without the window, and so with the signal's tails in its sidebands."""
     window = window_on_grid(EDGES, 3_300.0, 3_710.0, sideband=9)

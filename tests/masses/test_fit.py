@@ -69,7 +69,7 @@ def fits(table, signal, background):
     return [fit_masses(experiment(signal, background, rng), table=table) for _ in range(16)]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_pulls_of_masses_and_number(fits):
     found = pulls(fits, (*MASSES, 80.0))
     # the mean of 16 pulls has an error of 0.25
@@ -78,7 +78,7 @@ def test_pulls_of_masses_and_number(fits):
     assert (np.abs(found) < 1).mean() == pytest.approx(0.68, abs=0.14)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_a_fit_says_hangs_together(fits):
     for fit in fits:
         assert fit.m_x.value >= fit.m_y.value

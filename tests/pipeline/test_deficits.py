@@ -18,6 +18,8 @@ CONFIG = {
     "limit": {"enabled": False},
 }
 
+pytestmark = pytest.mark.usefixtures("one_decay")
+
 
 @pytest.fixture(scope="module")
 def table(make_events):

@@ -27,6 +27,8 @@ ALONE = {
     "features": ["mj1", "mj2", "tau21_1", "tau21_2"],
 }
 
+pytestmark = pytest.mark.usefixtures("one_decay")
+
 
 @pytest.fixture(scope="module")
 def table(make_events):

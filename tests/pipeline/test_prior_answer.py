@@ -59,6 +59,8 @@ CHEAP: dict[str, Any] = {
     "limit": {"enabled": False},
 }
 
+pytestmark = pytest.mark.usefixtures("one_decay")
+
 
 @pytest.fixture(scope="module", autouse=True)
 def light() -> Any:

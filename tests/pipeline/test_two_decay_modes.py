@@ -65,6 +65,7 @@ def test_the_dijet_mode_is_seen_in_the_spectrum(box):
     assert found.z_local > 2.5
 
 
+@pytest.mark.long
 def test_no_masses_of_daughters_are_claimed(box):
     settings = {
         "searches": ["cwola"],

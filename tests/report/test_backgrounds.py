@@ -21,6 +21,8 @@ LIGHT = {
     "limit": {"enabled": False},
 }
 
+pytestmark = pytest.mark.usefixtures("one_decay")
+
 
 @pytest.fixture(scope="module")
 def stored(make_events: Any) -> tuple[AnalysisResult, Products]:
