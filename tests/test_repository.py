@@ -169,7 +169,7 @@ def test_every_import_is_a_dependency():
     extras = project()["optional-dependencies"]
     used = ("simulation", "root", "dask", "publish", "onnx")
     wanted = [*project()["dependencies"], *(requirement for extra in used for requirement in extras[extra])]
-    arrive_with = {"pillow": "matplotlib", "onnx": "onnxmltools"}
+    arrive_with = {"pillow": "matplotlib", "onnx": "onnxmltools", "typing-extensions": "pydantic"}
     for name, parent in arrive_with.items():
         assert name in {distribution(requirement) for requirement in importlib.metadata.requires(parent)}
     names = [*arrive_with, *map(distribution, wanted)]
