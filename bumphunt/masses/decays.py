@@ -8,9 +8,10 @@ import numpy as np
 from bumphunt.errors import FitError
 from bumphunt.masses.acceptance import Select
 from bumphunt.masses.constants import DOUBTFUL_P_VALUE, DOUBTFUL_SCALE_PULL, TAU21_PRIOR
-from bumphunt.masses.fit import fit_masses
+from bumphunt.masses.fit import fit_masses, objective_at_its_scale
 from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.responses import Response
+from bumphunt.masses.signal_table import SignalTable
 from bumphunt.results import Interval, MassFit
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def fit_decays(events: SelectedEvents, response: Response, *, select: Select | N
     ]
     if select is None or not response.others or not _doubtful(fits[0]):
         return fits[0]
+    tables = {response.hypothesis: response.table, **dict(response.others)}
     for name, table in response.others:
         try:
             fits.append(
@@ -65,6 +67,8 @@ def fit_decays(events: SelectedEvents, response: Response, *, select: Select | N
             )
         except FitError as error:
             logger.info("mass fit with %s: %s", name, error)
+    if len(fits) > 1:
+        fits = _at_their_scales(events, fits, tables, select)
     return profiled(fits)
 
 
@@ -88,6 +92,21 @@ def profiled(fits: list[MassFit]) -> MassFit:
                 n_signal=_union(best.n_signal, other.n_signal, part),
             )
     return replace(best, hypotheses=behind)
+
+
+def _at_their_scales(
+    events: SelectedEvents, fits: list[MassFit], tables: dict[str, SignalTable], select: Select
+) -> list[MassFit]:
+    """Return the fits, compared with tau21 in what the cut keeps as it is in what it costs; answers stay.
+
+    A hypothesis that is charged for a scale, but described by the cut as if there were none, may win by what it is not.
+    """
+    try:
+        found = [objective_at_its_scale(events, fit, table=tables[fit.hypothesis], select=select) for fit in fits]
+    except FitError as error:
+        logger.info("mass fit at the scale of tau21: %s", error)
+        return fits
+    return [replace(fit, objective=value) for fit, value in zip(fits, found, strict=True)]
 
 
 def _doubtful(fit: MassFit) -> bool:

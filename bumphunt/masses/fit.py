@@ -37,7 +37,7 @@ from bumphunt.masses.profile import (
 from bumphunt.masses.projections import goodness, projections
 from bumphunt.masses.signal_table import Masses, SignalTable
 from bumphunt.masses.starts import starting_points
-from bumphunt.masses.substructure import Tau21Scale, tau21_scale
+from bumphunt.masses.substructure import Tau21Scale, at_scale, tau21_scale
 from bumphunt.masses.systematics import Fitted, Shift, detector_shift, relative_errors
 from bumphunt.results import Interval, MassFit
 
@@ -110,9 +110,7 @@ def fit_masses(
             f"{int(outside.sum())} selected events in the sidebands are too few to estimate the background "
             f"under the masses; at least {MINIMUM_SIDEBAND} are needed: use a looser cut"
         )
-    plane = PlaneDensity(
-        events.mjj[outside], events.mj1[outside], events.mj2[outside], growth=events.growth, reference=events.centre
-    )
+    plane = _plane(events)
 
     def signal_at(masses: Masses) -> SelectedSignal:
         return selected_signal(table, table.nearest(masses), ends=events.range, select=select, growth=events.growth)
@@ -141,7 +139,37 @@ def fit_masses(
         hypothesis=hypothesis,
         objective=best.value + cost,
         tau21_compared=scale is not None and scale.compared,
+        tau21_pull=float(np.sqrt(cost)),
     )
+
+
+def objective_at_its_scale(events: SelectedEvents, fit: MassFit, *, table: SignalTable, select: Select) -> float:
+    """Return the objective of a fit when what the cut keeps is that of tau21 at the scale the fit is charged for.
+
+    Simulated as it is, signal of another decay passes a cut in a few places only, which crowd as the selected events
+    do; scaled until its tau21 is that of the data, it passes elsewhere too.
+
+    Raises
+    ------
+    FitError
+        If that fit does not converge.
+    """
+    scaled = at_scale(select, fit.tau21_scale)
+
+    def signal_at(masses: Masses) -> SelectedSignal:
+        return selected_signal(table, table.nearest(masses), ends=events.range, select=scaled, growth=events.growth)
+
+    start = fit.m_resonance.value, fit.m_x.value, fit.m_y.value
+    found = _converged(events, _plane(events), start, signal_at, known=[])
+    if found is None:
+        raise FitError("the mass fit did not converge")
+    return found.value + fit.tau21_pull**2
+
+
+def _plane(events: SelectedEvents) -> PlaneDensity:
+    """Return the density of background's jet masses, from the events beside the window."""
+    beside = [mass[events.outside] for mass in (events.mjj, events.mj1, events.mj2)]
+    return PlaneDensity(*beside, growth=events.growth, reference=events.centre)
 
 
 def _with_intervals(fit: _Fit, interpolation: tuple[float, ...]) -> tuple[_Fit, Curvature, dict[str, Errors]]:

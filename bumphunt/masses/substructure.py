@@ -6,6 +6,7 @@ that brings them together corrects the efficiency.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +19,12 @@ from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.signal_table import MASS_COLUMNS
 from bumphunt.masses.yields import MassBox
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FloatArray = npt.NDArray[np.float64]
 
-
+_NAMES = ["tau21_1", "tau21_2"]
 _SCALES = np.linspace(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE, 5)
 _FINE = np.linspace(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE, 801)
 
@@ -83,14 +87,22 @@ def tau21_scale(likelihood: Likelihood, at: Parameters, select: Select) -> Tau21
     )
 
 
+def at_scale(select: Select, scale: float) -> Select:
+    """Return the selection as it is for signal whose tau21 is ``scale`` times that of simulation."""
+
+    def scaled(table: "pd.DataFrame") -> FloatArray:
+        return select(table.assign(**{name: np.clip(scale * table[name], 1e-3, 1.0) for name in _NAMES}))
+
+    return scaled
+
+
 def _predictions(likelihood: Likelihood, at: Parameters, select: Select) -> tuple[FloatArray, FloatArray]:
     """Return mean log tau21 of selected signal in the box, and the part selected, for each of the scales."""
     signal, events = likelihood.signal, likelihood.events
     masses, widening = at.masses, at.widening
     table = signal.draws.measured(signal.model, widening).table(masses)
     mjj, mj1, mj2 = (table[name].to_numpy(dtype=np.float64) for name in MASS_COLUMNS)
-    names = ["tau21_1", "tau21_2"]
-    tau21 = table[names].to_numpy(dtype=np.float64)
+    tau21 = table[_NAMES].to_numpy(dtype=np.float64)
     low, high = events.window
     box = MassBox(masses=masses, widths=TAU21_BOX)
     inside = box.holds(mj1, mj2, signal.model) & (mjj >= low) & (mjj < high)
@@ -98,7 +110,7 @@ def _predictions(likelihood: Likelihood, at: Parameters, select: Select) -> tupl
     means, efficiencies = [], []
     for log_scale in _SCALES:
         scaled = np.clip(tau21 * np.exp(log_scale), 1e-3, 1.0)
-        table[names] = scaled
+        table[_NAMES] = scaled
         passed = np.asarray(select(table), dtype=np.float64)
         weight = passed * inside
         means.append(float((weight * _mean_log(scaled.T)).sum() / max(weight.sum(), 1e-9)))

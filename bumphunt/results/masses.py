@@ -133,6 +133,7 @@ class MassFit(Result):
     is behind the best one in it. ``jet_scale`` compares jet masses of background with simulation; what it has as
     ``applied`` has been taken out of m_x and m_y, and :attr:`as_measured` still holds it. ``over_plain`` is twice the
     log likelihood above that of signal whose daughters, one or both, are plain jets without a peak in their mass.
+    ``tau21_pull`` is how far tau21 of the signal lies from simulation, in errors of the data and of what is assumed.
     """
 
     m_resonance: Interval
@@ -162,6 +163,7 @@ class MassFit(Result):
     hypotheses: dict[str, float] | None = None
     jet_scale: JetMassScale | None = None
     over_plain: float | None = None
+    tau21_pull: float = 0.0
 
     @property
     def as_measured(self) -> tuple[float, float, float]:

@@ -58,6 +58,7 @@ def test_signal_like_the_response_passes_every_check(fit, table):
         ({"n_signal": Interval(value=0.0, low=0.0, high=110.0, stat_low=0.0, stat_high=110.0)}, "yield_significance"),
         ({"over_plain": 8.0}, "daughters_peak"),
         ({"tau21_scale": 1.49}, "tau21_scale"),
+        ({"tau21_scale": 0.82, "tau21_pull": 3.8}, "tau21_scale"),
         ({"tau21_scale": 0.67}, "tau21_scale"),
         ({"log_widths": np.array([0.0, 0.69])}, "resolutions"),
         ({"n_signal_box": interval(300.0, 30.0)}, "box_yield_agrees"),

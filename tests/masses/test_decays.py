@@ -8,9 +8,11 @@ import pytest
 from bumphunt.masses.acceptance import draw_signal
 from bumphunt.masses.constants import TAU21_PRIOR
 from bumphunt.masses.decays import fit_decays, profiled
+from bumphunt.masses.fit import fit_masses
 from bumphunt.masses.response import signal_model
 from bumphunt.masses.responses import response_named
 from bumphunt.masses.signal_table import load_three_prongs
+from bumphunt.masses.substructure import at_scale
 from bumphunt.results import Interval
 
 from .test_fit import EDGES, MASSES, as_selected
@@ -58,6 +60,15 @@ def test_three_prongs_are_found_to_be_three(background):
 def test_two_prongs_stay_two(tried):
     assert tried.hypothesis == "two prongs"
     assert tried.hypotheses["three prongs"] > 4.0
+
+
+def test_decays_are_compared_at_the_scale_they_are_charged_for(tried, background, table):
+    events = experiment(table, background)
+    events = replace(events, tau21=1.12 * events.tau21)
+    again = fit_masses(events, table=table, select=at_scale(select, tried.tau21_scale))
+    expected = again.objective - again.tau21_pull**2 + tried.tau21_pull**2
+    as_simulated = fit_masses(events, table=table, select=select).objective
+    assert abs(tried.objective - expected) < 0.3 * abs(as_simulated - expected)
 
 
 def test_a_hypothesis_nearly_as_good_widens_the_interval(tried):
