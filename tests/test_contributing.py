@@ -1,5 +1,6 @@
 """The worked examples of CONTRIBUTING and the documentation: their code is run as it is printed there."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -172,12 +173,22 @@ def test_a_flat_layout(monkeypatch, tmp_path):
     assert recognition.identify(path) == "numpy"
 
 
-def test_a_final_state():
+def test_a_final_state(make_events):
+    """Its printed configuration is enough to search a table."""
     [text] = blocks("A final state", "yaml")
+    assert len(text.splitlines()) <= 15
     config = config_from_dict(yaml.safe_load(text))
     state = final_state_of(config)
     assert state.required == ("m4l", "mz1", "mz2")
     assert score_features(config, pd.DataFrame()) == ["mz1", "mz2", "pt4l"]
+    light = {**LIGHT, **yaml.safe_load(text), "limit": {"enabled": False}}
+    names = {"mjj": "m4l", "mj1": "mz1", "mj2": "mz2", "tau21_1": "pt4l"}
+    table = make_events(8_000, signal=120, seed=4, label=False).rename(columns=names)
+    found = bumphunt.hunt(table, config=light)
+    assert found.answers.z_global > 3
+    assert found.answers.m_resonance.value == pytest.approx(3_500, rel=0.03)
+    with pytest.raises(bumphunt.InputError, match="mz2"):
+        bumphunt.hunt(table.drop(columns="mz2"), config=light)
 
 
 def test_the_dimuon_configuration_is_short_and_its_keys_exist():
@@ -241,10 +252,15 @@ LIGHT = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md", "docs/tutorials/fifteen_lines.ipynb"])
 def test_the_first_example_in_python_runs(page, make_events, monkeypatch, tmp_path, capsys):
-    [code, *_] = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.M | re.S)
-    assert len(code.splitlines()) <= 16
+    text = (ROOT / page).read_text("utf-8")
+    if page.endswith(".ipynb"):
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        code = "\n".join("".join(cell["source"]) for cell in cells)
+    else:
+        [code, *_] = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    assert len([line for line in code.splitlines() if line]) <= 15
     table, hunt = make_events(12_000, signal=150), bumphunt.hunt
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
@@ -252,7 +268,7 @@ def test_the_first_example_in_python_runs(page, make_events, monkeypatch, tmp_pa
 
     monkeypatch.setattr("bumphunt.report.html.write_report", lambda *args, **kwargs: None)  # has tests of its own
     monkeypatch.setattr(pd, "read_parquet", lambda path: table)
-    monkeypatch.setattr(bumphunt, "hunt", lambda events, workers: hunt(events, config=LIGHT))
+    monkeypatch.setattr(bumphunt, "hunt", lambda events, **given: hunt(events, config=LIGHT))
     names: dict[str, object] = {}
     exec(compile(code, page, "exec"), names)
     assert len(names["found"].scores) == len(table)
@@ -260,10 +276,11 @@ def test_the_first_example_in_python_runs(page, make_events, monkeypatch, tmp_pa
     assert re.findall(r"^(?:import|from) (bumphunt\S*)", code, re.M) == ["bumphunt"], "no import of a room"
     written = [path.name for path in tmp_path.iterdir()]
     assert written == re.findall(r"save\(\"(\w+)\"\)", code), "nothing is written but what is asked for"
-    if page == "docs/python.md":  # a newcomer's way: events, hunt, axes of one's own, masses, limit
+    if page != "README.md":  # a newcomer's way: events, hunt, axes of one's own, masses, limit
         said = capsys.readouterr().out
         assert str(names["found"].mass_fit.m_x) in said
         assert re.search(r"\d events at \d+\S* GeV", said)
+        assert "save" not in code
         assert all(ax.has_data() for ax in (names["spectrum"], names["residuals"], names["scan"]))
 
 
