@@ -15,6 +15,8 @@ LABELS = {
     "mj1": "Heavier jet mass $m_{j1}$ [GeV]",
     "mj2": "Lighter jet mass $m_{j2}$ [GeV]",
 }
+MASSES = tuple(LABELS)
+"""Masses of a dijet as results name them: the resonance, the heavier and the lighter jet."""
 LOWEST = 1e-6
 PULL_RANGE = 8.0
 """Standard deviations that a panel of pulls shows at most."""

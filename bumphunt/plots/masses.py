@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, to_rgba
 from matplotlib.figure import Figure
 
-from bumphunt.plots.marks import draw_counts, draw_pulls, label, per_bin, poisson_errors, status_label
+from bumphunt.plots.marks import MASSES, draw_counts, draw_pulls, label, per_bin, poisson_errors, status_label
 from bumphunt.plots.style import (
     BLACK,
     BLUE,
@@ -136,7 +136,7 @@ def _by_rows(ax: Sequence[Axes] | None) -> Sequence[Axes] | None:
 
 
 def _intervals(fit: MassFit) -> dict[str, Interval]:
-    return {"mjj": fit.m_resonance, "mj1": fit.m_x, "mj2": fit.m_y}
+    return dict(zip(MASSES, (fit.m_resonance, fit.m_x, fit.m_y), strict=True))
 
 
 def _limit(axes: Axes, shown: np.ndarray, modes: np.ndarray) -> None:
@@ -169,11 +169,8 @@ def mass_fit(result: MassFit, *, ax: Sequence[Axes] | None = None, status: str =
     """
     fit, n = result, max(len(result.projections), 1)
     figure, rows, below = _projection_panels(ax, n)
-    masses: dict[str, tuple[str, Interval]] = {
-        "mjj": ("$m_{res}$", fit.m_resonance),
-        "mj1": ("$m_X$", fit.m_x),
-        "mj2": ("$m_Y$", fit.m_y),
-    }
+    symbols = dict(zip(MASSES, ("$m_{res}$", "$m_X$", "$m_Y$"), strict=True))
+    masses = {name: (symbols[name], interval) for name, interval in _intervals(fit).items()}
     for i, (axes, projection) in enumerate(zip(rows, fit.projections, strict=False)):
         edges, total = projection.edges, projection.background + projection.signal
         axes.stairs(total, edges, baseline=projection.background, fill=True, color=ORANGE, alpha=0.75, label="Signal")
@@ -277,8 +274,8 @@ def plane(
         axes.plot([0, max(right, top)], [0, max(right, top)], color=GREY, linewidth=0.8, label="Equal masses")
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
-    axes.set_xlabel(label("mj1"))
-    axes.set_ylabel(label("mj2"))
+    axes.set_xlabel(label(MASSES[1]))
+    axes.set_ylabel(label(MASSES[2]))
     legend_above(figure, axes, own=ax is None, columns=2)
     status_label(axes, status)
     return figure, axes

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bumphunt.plots.marks import THIN, draw_counts, draw_pulls, mass_axis, per_bin, spans, status_label
+from bumphunt.plots.marks import MASSES, THIN, draw_counts, draw_pulls, mass_axis, per_bin, spans, status_label
 from bumphunt.plots.style import BLUE, ORANGE, RED, headroom, panels, plain
 from bumphunt.results import DIJET_MASS, FloatArray, MassFit, SpectrumFit
 
@@ -117,7 +117,7 @@ def fitted_signal(fit: SpectrumFit, mass_fit: MassFit) -> FloatArray | None:
         Events per bin, NaN outside the range of the mass fit; None where the fit has no projection on the searched
         mass or the window no excess.
     """
-    projection = next((one for one in mass_fit.projections if one.variable not in ("mj1", "mj2")), None)
+    projection = next((one for one in mass_fit.projections if one.variable not in MASSES[1:]), None)
     excess = float(fit.counts[fit.window].sum()) - fit.window_expected
     if projection is None or not excess > 0.0 or not projection.signal.sum() > 0.0:
         return None
