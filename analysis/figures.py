@@ -52,6 +52,7 @@ def selected_spectrum(folder: Path) -> dict[str, Any]:
         "z_local": best.z_local,
         "search": result.answers.search,
         "z_global": result.answers.z_global,
+        "of_the_finder": best is products.scan.best_window,
         "fit": best.fit.to_dict(),
         "mass_fit": products.mass_fit.to_dict() if given and products.mass_fit is not None else None,
     }
@@ -59,12 +60,12 @@ def selected_spectrum(folder: Path) -> dict[str, Any]:
 
 def draw_selected(stored: dict[str, Any], path: Path) -> None:
     """Draw the selected spectrum of the black box."""
-    # masses are fitted to what the finder selected; the spectrum is of the search that learns from the data alone
-    other = stored["mass_fit"] is None or stored.get("search", "cwola") != "cwola"
-    mass_fit = None if other else MassFit.from_dict(stored["mass_fit"])
+    # masses are fitted to what the finder selected, and the spectrum may be of the other search
+    own = stored["mass_fit"] is not None and stored["of_the_finder"]
+    mass_fit = MassFit.from_dict(stored["mass_fit"]) if own else None
     with style():
         figure, _ = spectrum(
-            SpectrumFit.from_dict(stored["fit"]), title=f"{100 * stored['cut_fraction']:g} % most anomalous events",
+            SpectrumFit.from_dict(stored["fit"]), title=f"{100 * stored['cut_fraction']:.2g} % most anomalous events",
             status="Simulation, 13 TeV", mass_fit=mass_fit,
         )  # fmt: skip
     _, picture = save(figure, path.with_suffix(""))

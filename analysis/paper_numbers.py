@@ -307,7 +307,7 @@ def comparison_table(found: Results) -> str:
     if box:
         rows.append(
             [
-                "this package, first search",
+                "this package, both searches",
                 "black box of this repository",
                 "global significance",
                 f"{box['z_global']:.1f} σ",
