@@ -5,9 +5,9 @@
 Boxes are drawn without replacement from the 1.3 million simulated background events of the shipped samples and never
 permuted; boxes of 100 thousand share 8 % of their events on average. Each line of ``analysis/results/nulls.jsonl``
 holds the uncalibrated significances of all windows and cuts, and how they are correlated by the events they share.
-``--surface`` makes of them the shipped surface of means and widths, from the boxes of even number of every set of ten
-or more; the others, which it has not seen, test it. Lines of before hold no correlation; there it is taken from how
-windows overlap, which two measured neighbours confirm (:func:`by_overlap`).
+``--surface`` makes of them the shipped surface of means and widths, from the boxes of even number of every set of
+twenty or more; the others, which it has not seen, test it. Lines of before hold no correlation; there it is taken from
+how windows overlap, which two measured neighbours confirm (:func:`by_overlap`).
 """
 
 import argparse
@@ -38,8 +38,8 @@ from bumphunt.statistics import p_from_z, z_from_p
 
 RAW = {"search": {"null_width": 1.0}}
 EIGHT = ["mj1", "mj2", "tau21_1", "tau21_2", "tau32_1", "tau32_2", "massdrop_1", "massdrop_2"]
-LEAST_BOXES = 10
-"""Boxes of a set from which it is a part of the surface."""
+LEAST_BOXES = 20
+"""Boxes of a set from which it is a part of the surface: six boxes of even number know a width to 10 to 20 %."""
 GLOBAL_DRAWS = 1000
 """Draws a trial for the global significance of a box."""
 SAME_CHOICE, NESTED = 0.125, 0.32

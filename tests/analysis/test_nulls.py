@@ -52,13 +52,13 @@ def test_errors_are_those_of_boxes_drawn_anew(nulls: ModuleType) -> None:
         assert width == pytest.approx((2 * number) ** -0.5, rel=0.3)
 
 
-def test_a_surface_has_every_set_of_ten_boxes_and_its_folds(nulls: ModuleType) -> None:
-    own = lines(10) + lines(11, seed=2, set="two_folds") + lines(9, seed=3, set="eight_features", n_features=8)
+def test_a_surface_has_every_set_of_twenty_boxes_and_its_folds(nulls: ModuleType) -> None:
+    own = lines(20) + lines(21, seed=2, set="two_folds") + lines(19, seed=3, set="eight_features", n_features=8)
     made_of = nulls.of_surface(own)
     assert {line["set"] for line in made_of} == {"default", "two_folds"}
     assert all(line["number"] % 2 == 0 for line in made_of)
     points = nulls.surface(made_of)
-    assert {(point.folds, point.n_boxes) for point in points} == {(3, 5), (2, 6)}
+    assert {(point.folds, point.n_boxes) for point in points} == {(3, 10), (2, 11)}
     assert len(points) == 2 * 2 * 3
     # two windows a box, independent here: more is known than from one a box
     assert all(point.width_error < point.width / (2 * point.n_boxes) ** 0.5 for point in points)

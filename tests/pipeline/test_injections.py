@@ -153,5 +153,5 @@ def test_mean_of_the_null_is_the_measured_one():
     lines = (Path(__file__).resolve().parents[2] / "analysis/results/nulls.jsonl").read_text("utf-8").splitlines()
     found = [json.loads(line) for line in lines]
     z = [row[2] for line in found if line["set"] == "default" for row in line["found"] if row[1] < 1.0]
-    # forty boxes of a dozen windows that overlap: the mean is known to about 0.1
+    # a hundred boxes of a dozen windows that overlap: the mean is known to 0.05
     assert np.mean(z) == pytest.approx(signal_limit.NULL_MEAN, abs=0.1)

@@ -99,6 +99,16 @@ def test_it_names_settings_of_the_training_that_it_was_not_measured_with():
     assert both.unlike(other) == (), "its settings are those of the search itself"
 
 
+def test_the_shipped_surface_says_where_boxes_were_too_few():
+    """Eight features and two folds have too few boxes; 20 and 100 thousand events have enough."""
+    shipped, usual = shipped_surface(), AnalysisConfig().cwola
+    at = {"cut_fraction": 0.01, "repeats": 32}
+    assert all(shipped.inside(**at, n_window=n_window, n_features=4) for n_window in (400, 3_000, 13_000))
+    assert not shipped.inside(**at, n_window=3_000, n_features=8)
+    assert shipped.unlike(usual.model_copy(update={"folds": 2})) == ("cwola.folds: 2",)
+    assert min(point.n_boxes for point in shipped.points) >= 10
+
+
 def test_folds_are_an_axis_where_they_were_measured():
     null = Null(method="m", points=(point(width=1.2), replace(point(width=1.8), folds=2)))
     here = {"n_window": 10_000.0, "cut_fraction": 0.01, "n_features": 4, "repeats": 32}
