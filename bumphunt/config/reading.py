@@ -55,7 +55,8 @@ def config_from_dict(data: Any, *, name: str = "config") -> AnalysisConfig:
         If a key is unknown, with the closest known one, or a value unusable.
     """
     if not isinstance(data, dict):
-        raise ConfigError(f"{name}: expected sections such as 'search:', found {type(data).__name__}")
+        remedy = f"; for a file, give load_config({data[:80]!r})" if isinstance(data, str) and "\n" not in data else ""
+        raise ConfigError(f"{name}: expected sections such as 'search:', found {type(data).__name__}{remedy}")
     try:
         return AnalysisConfig.model_validate(data)
     except ValidationError as error:

@@ -74,6 +74,10 @@ def _read(path: Path, kind: type[R], *, remedy: str = REMEDY) -> R:
         data = json.loads(text)
         if not isinstance(data, dict):
             raise TypeError(f"holds a {type(data).__name__}, not an object")
+        if data.get("blind") is True:
+            raise InputError(
+                f"{path} is of a blinded run, of which there is no report; go on with `bumphunt run --resume`"
+            )
         result = kind.from_dict(data)
     except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({as_line(error, length=200)}); {remedy}") from error

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+import bumphunt
 from bumphunt.cli import main
+from bumphunt.errors import InputError
 
 RUN = ("run", "events.parquet", "--output", "out")
 CONFIGURED = (*RUN, "--config", "my.yaml")
@@ -193,6 +195,17 @@ def test_a_spectrum(here: Path, name: str) -> None:
     text, words = SPECTRA[name]
     Path("counts.json").write_text(text, "utf-8")
     refused(("scan", "counts.json"), *words)
+
+
+def test_the_report_of_a_blinded_run(here: Path) -> None:
+    Path("out").mkdir()
+    Path("out/result.json").write_text(json.dumps({"schema_version": "2", "blind": True}), "utf-8")
+    refused(("report", "out"), "blinded", "--resume")
+
+
+def test_the_name_of_a_file_for_a_configuration(here: Path) -> None:
+    with pytest.raises(InputError, match=r"load_config\('my.yaml'\)"):
+        bumphunt.hunt("events.parquet", config="my.yaml")  # type: ignore[arg-type]
 
 
 def test_there_are_ninety() -> None:
