@@ -5,6 +5,7 @@ import importlib
 import json
 import math
 import re
+import typing
 
 import numpy as np
 import pytest
@@ -319,3 +320,14 @@ def test_a_mass_fit_survives_json():
         p_value=0.4,
     )
     assert_same(fit, MassFit.from_dict(json.loads(json.dumps(fit.to_dict()))))
+
+
+def test_arrays_are_known_by_a_type_alias_as_numpy_2_5_has_it():
+    extensions = pytest.importorskip("typing_extensions")
+    from bumphunt.results.codec import _rebuild
+
+    kind = typing.TypeVar("kind", bound=np.generic)
+    alias = extensions.TypeAliasType("NDArray", np.ndarray[tuple[typing.Any, ...], np.dtype[kind]], type_params=(kind,))
+    found = _rebuild("z", alias[np.float64], [1, None])
+    assert found.dtype == np.float64
+    assert np.isnan(found[1])

@@ -66,6 +66,8 @@ def _rebuild(name: str, hint: Any, value: Any) -> Any:
     if hint is Any:
         return value
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hasattr(origin, "__value__"):  # numpy 2.5 names arrays by a type alias
+        return _rebuild(name, origin.__value__[arguments], value)
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
