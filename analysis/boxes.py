@@ -4,6 +4,7 @@ A line says which commit, configuration and seed made it; what a study has alrea
 """
 
 import hashlib
+import importlib
 import json
 import os
 import subprocess
@@ -71,7 +72,19 @@ def grow(
     names = [*key, "commit", "config", "seed"]
     done = {tuple(line.get(name) for name in names) for line in read(path)}
     todo = [task for task in tasks if tuple({**task, **origin}.get(name) for name in names) not in done]
-    for index, found in parallel_map(function, todo, workers=workers):
+    for index, found in parallel_map(_importable(function), todo, workers=workers):
         plain = {name: value for name, value in todo[index].items() if not name.startswith("_")}
         append(path, {**plain, **origin, **found})
         print(f"{path.name}: {index + 1} of {len(todo)}: {json.dumps({**plain, **found})[:200]}", flush=True)
+
+
+def _importable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of the script that runs as one of the module it is.
+
+    A worker process finds neither what a script has cached nor anything else by the name ``__main__``.
+    """
+    if function.__module__ != "__main__":
+        return function
+    module = importlib.import_module(Path(sys.modules["__main__"].__file__ or "").stem)
+    found: Callable[..., Any] = getattr(module, function.__name__)
+    return found
