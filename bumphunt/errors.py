@@ -4,6 +4,7 @@ The command line turns every :class:`InputError` into one line and exit status 2
 fault of the program and exits with 1.
 """
 
+import operator
 import re
 import sys
 import warnings
@@ -112,3 +113,25 @@ def as_line(text: object, *, length: int = MESSAGE_LENGTH) -> str:
     tail = (length - 8) * 2 // 5
     head = length - 8 - tail
     return f"{line[:head].rstrip()} [...] {line[-tail:].lstrip()}"
+
+
+def whole_number(value: object, name: str, *, least: int) -> int:
+    """Return what was given as a whole number.
+
+    Raises
+    ------
+    InputError
+        If it is none (a text, a fraction, True) or below ``least``.
+
+    Examples
+    --------
+    >>> whole_number(3, "workers", least=1)
+    3
+    """
+    try:
+        number = operator.index(value)  # type: ignore[arg-type] # what cannot be one is what is looked for
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or number < least:
+        raise InputError(f"{name} is {value!r:.60}; give a whole number of at least {least}")
+    return number

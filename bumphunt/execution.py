@@ -15,7 +15,7 @@ from queue import Empty
 from typing import Any, TypeVar
 
 from bumphunt.address_space import take_buffers
-from bumphunt.errors import InputError, MissingExtraError, as_line
+from bumphunt.errors import InputError, MissingExtraError, as_line, whole_number
 from bumphunt.files import reason
 from bumphunt.parcels import Parcels, on_disk, packed, run_parcel
 
@@ -52,6 +52,9 @@ class Workers:
     number: int = 1
     scheduler: str | None = None
     progress: bool = False
+
+    def __post_init__(self) -> None:
+        whole_number(self.number, "workers", least=1)
 
     @classmethod
     def of(cls, given: "int | Workers") -> "Workers":
@@ -96,8 +99,7 @@ def parallel_map(
         Address of a Dask scheduler (``tcp://host:8786``); takes the place of local processes. A task
         whose worker dies is run again elsewhere.
     """
-    if workers < 1:
-        raise InputError(f"workers is {workers}; give at least 1")
+    workers = whole_number(workers, "workers", least=1)
     if scheduler is not None:
         yield from _dask_map(function, tasks, scheduler)
     elif workers == 1 or len(tasks) <= 1:

@@ -218,3 +218,17 @@ def test_every_reconstruction_loss_of_the_config_is_one_the_network_has():
 def test_wide_windows_are_wider_and_beside_automatic_ones(search, words):
     with pytest.raises(ConfigError, match=words):
         config_from_dict({"search": search})
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"features": ["mj1", "mj2", "mj1"]}, "features: mj1 is named 2 times; name each column once"),
+        ({"cwola": {"features": ["mj1", "mj1"]}}, "cwola.features: mj1 is named 2 times"),
+        ({"seed": 3}, "seed is no setting: give --seed on the command line, or seed= in Python"),
+        ({"workers": 2}, "workers is no setting: give --workers"),
+        ({"plan": "any", "hash": "any"}, "this is a frozen plan: give it as --frozen"),
+    ],
+)
+def test_what_belongs_elsewhere_or_is_named_twice_is_told(data, said):
+    assert refused(data).startswith(f"my.yaml: {said}")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -48,3 +49,19 @@ def test_a_warning_names_the_line_of_the_user_and_no_file_of_the_package() -> No
     with pytest.warns(UserWarning, match="read as 0") as caught:
         bumphunt.events.check_events(table)
     assert {Path(each.filename).name for each in caught} == {"test_errors.py"}
+
+
+@pytest.mark.parametrize(("value", "shown"), [("two", "'two'"), (1.5, "1.5"), (True, "True"), (None, "None"), (0, "0")])
+def test_what_is_no_whole_number_is_refused_in_a_line(value, shown):
+    with pytest.raises(errors.InputError, match=f"^workers is {shown}; give a whole number of at least 1$"):
+        errors.whole_number(value, "workers", least=1)
+
+
+def test_a_search_refuses_a_seed_and_workers_that_are_no_numbers(make_events):
+    for wrong in ({"seed": None}, {"seed": 1.5}, {"workers": "two"}, {"workers": 0}):
+        with pytest.raises(errors.InputError, match="give a whole number"):
+            bumphunt.hunt(make_events(10), **wrong)
+
+
+def test_numpy_s_numbers_are_numbers():
+    assert errors.whole_number(np.int64(3), "seed", least=0) == 3

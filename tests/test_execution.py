@@ -20,7 +20,7 @@ def fail(task):
 
 @pytest.mark.parametrize("workers", [0, -3])
 def test_too_few_workers(workers):
-    with pytest.raises(InputError, match=f"workers is {workers}; give at least 1"):
+    with pytest.raises(InputError, match=f"workers is {workers}; give a whole number of at least 1"):
         list(parallel_map(draw, [(1, 1)], workers=workers))
 
 

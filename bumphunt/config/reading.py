@@ -70,6 +70,8 @@ PLAIN = {
     "bool_type": "should be true or false",
 }
 """What pydantic says in terms of Python, in those of YAML."""
+OPTIONS = ("seed", "workers", "scheduler", "output", "resume", "calibration")
+"""What people look for among the settings and what belongs to a single run."""
 
 
 def _told(problem: Any) -> str:
@@ -77,9 +79,14 @@ def _told(problem: Any) -> str:
     parts = [str(part) for part in problem["loc"] if not str(part).startswith(("function-", "list[", "tuple["))]
     place, found = ".".join(parts) or "config", problem["input"]
     if problem["type"] == "extra_forbidden":
+        if place in OPTIONS:
+            return f"{place} is no setting: give --{place} on the command line, or {place}= in Python"
+        if place == "plan":
+            return "this is a frozen plan: give it as --frozen"
         return f"{place}: unknown key{_closest(parts)}"
     if problem["type"] == "value_error":
-        return str(problem["ctx"]["error"])
+        told = str(problem["ctx"]["error"])
+        return told if told.startswith(parts[0] if parts else "") else f"{place}: {told}"
     text = PLAIN.get(problem["type"]) or problem["msg"].removeprefix("Input ").replace("valid ", "")
     if problem["type"] in ("list_type", "tuple_type") and not parts[-1].isdigit():
         text += f", as in '{parts[-1]}: [{found if isinstance(found, int | float | str) else '...'}]'"

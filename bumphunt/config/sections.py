@@ -6,7 +6,7 @@ A number that is not finite, or absurdly large, is refused here and not met late
 import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from bumphunt.config.scores import score_named
 from bumphunt.errors import ConfigError
@@ -22,6 +22,13 @@ def _as_list(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def _each_once(names: list[str]) -> list[str]:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is named {names.count(name)} times; name each column once")
+    return names
+
+
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Mass = Annotated[float, Field(gt=0.0, lt=1e6)]
 Positive = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -34,7 +41,9 @@ Windows = Annotated[list[Window], BeforeValidator(_as_list), Field(min_length=1,
 Strengths = Annotated[
     list[Annotated[float, Field(ge=0.0, le=1e7)]], BeforeValidator(_as_list), Field(min_length=2, max_length=100)
 ]
-Names = Annotated[list[Name], BeforeValidator(_as_list), Field(min_length=1, max_length=1000)]
+Names = Annotated[
+    list[Name], BeforeValidator(_as_list), Field(min_length=1, max_length=1000), AfterValidator(_each_once)
+]
 Widths = Annotated[list[Few], BeforeValidator(_as_list), Field(min_length=1, max_length=50)]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bumphunt.config import AnalysisConfig, config_from_dict
-from bumphunt.errors import InputError
+from bumphunt.errors import InputError, whole_number
 from bumphunt.execution import Workers
 from bumphunt.table.preparation import MAX_BAD_ROWS
 
@@ -97,8 +97,7 @@ class Request:
         InputError
             If settings, seed and options cannot go together.
         """
-        if seed < 0:
-            raise InputError(f"seed is {seed}; give a number of at least 0")
+        seed = whole_number(seed, "seed", least=0)
         asked = cls(config=as_config(config), seed=seed, workers=Workers.of(workers), options=options or RunOptions())
         asked.options.check(asked.config)
         return asked

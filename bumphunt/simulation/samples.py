@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bumphunt.errors import InputError, as_line, warn_user
+from bumphunt.errors import InputError, as_line, warn_user, whole_number
 from bumphunt.events import FEATURES, LABEL
 from bumphunt.execution import Workers
 from bumphunt.features.substructure import DEFINITION
@@ -70,8 +70,7 @@ def simulate_sample(output: str | Path, sample: Sample | None = None, *, seed: i
     """
     output, workers, sample = Path(output), Workers.of(workers), sample or Sample()
     sample.check()
-    if seed < 0:
-        raise InputError(f"seed is {seed}; give 0 or more")
+    seed = whole_number(seed, "seed", least=0)
     check_output_file(output)
     if not sample.raw:
         writer_for(output)  # a bad name should be refused before the work, not after
