@@ -2,7 +2,6 @@
 
 from bumphunt.table.columns import (
     COLUMNS,
-    DAUGHTERS,
     DIJET,
     FEATURES,
     IDENTIFIERS,
@@ -13,6 +12,7 @@ from bumphunt.table.columns import (
     Column,
     FinalState,
 )
+from bumphunt.table.names import DAUGHTERS
 from bumphunt.table.preparation import PreparedEvents, check_events, exchange_jets, prepare_events
 from bumphunt.table.quality import DataQuality
 from bumphunt.table.selection import select_rows

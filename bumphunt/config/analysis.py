@@ -23,7 +23,7 @@ from bumphunt.config.sections import (
     VaeConfig,
 )
 from bumphunt.config.sections import _as_list as as_list
-from bumphunt.table.columns import DAUGHTERS
+from bumphunt.table.names import DAUGHTERS
 
 NO_FEATURES = ("label", "weight", "run", "event")
 """Columns that no score may see, whatever the final state: truth, weights, identifiers."""

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bumphunt.config.scores import score_named
 from bumphunt.errors import ConfigError
-from bumphunt.table.columns import DAUGHTERS
+from bumphunt.table.names import DAUGHTERS
 
 
 def _as_tuple(value: Any) -> Any:

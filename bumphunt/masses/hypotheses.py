@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from bumphunt.errors import InputError
 from bumphunt.masses.response import jet_shape
 from bumphunt.masses.signal_table import SignalTable
-from bumphunt.table.columns import DAUGHTERS
+from bumphunt.table.names import DAUGHTERS
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -8,7 +8,7 @@ from bumphunt.masses.parameters import Parameters
 from bumphunt.results import Projection
 from bumphunt.spectrum.binning import count
 from bumphunt.spectrum.goodness import pearson_p_value
-from bumphunt.table.columns import DAUGHTERS
+from bumphunt.table.names import DAUGHTERS
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from bumphunt.files import write_atomically
 from bumphunt.masses.constants import LOWEST_RATIO
-from bumphunt.table.columns import DAUGHTERS
+from bumphunt.table.names import DAUGHTERS
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bumphunt.table.names import DAUGHTERS
+
 LABEL = "label"
 """Optional truth, 1 signal and 0 background. A search drops it unread, whatever it holds."""
 
@@ -66,8 +68,6 @@ COLUMNS: dict[str, Column] = {
     )
 }
 
-DAUGHTERS = ("mj1", "mj2")
-"""Masses of the two jets of a dijet, the heavier first."""
 REQUIRED = tuple(column.name for column in COLUMNS.values() if column.required)
 FEATURES = (*DAUGHTERS, *(f"{name}_{i}" for name in _SUBSTRUCTURE for i in (1, 2)))
 """The eight observables of Vaupotič's report, in the order written to files."""

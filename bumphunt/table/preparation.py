@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from bumphunt.errors import InputError
-from bumphunt.table.columns import DAUGHTERS, DIJET, IDENTIFIERS, LABEL, Column, FinalState, closest_column
+from bumphunt.table.columns import DIJET, IDENTIFIERS, LABEL, Column, FinalState, closest_column
 from bumphunt.table.mixed_units import rows_in_larger_unit
+from bumphunt.table.names import DAUGHTERS
 from bumphunt.table.numbers import Numbers, same
 from bumphunt.table.quality import DataQuality
 from bumphunt.table.weights import common_weight, unknown_weights, weight_sentence

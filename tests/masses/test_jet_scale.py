@@ -152,7 +152,7 @@ def test_events_of_the_window_do_not_take_part(shipped):
     masked = (edges[:-1] >= 3_500.0) & (edges[1:] <= 4_000.0)
     inside = (mjj > 3_500) & (mjj < 4_000)
     mj1[inside], mj2[inside] = 500.0, 400.0
-    search = SimpleNamespace(mjj=mjj, edges=edges, mass={"mj1": mj1, "mj2": mj2}.get)
+    search = SimpleNamespace(mjj=mjj, edges=edges, daughter_masses=lambda: (mj1, mj2))
     shipped_response = response_named("shipped")
     assert abs(_jet_scale(search, masked, shipped_response).log_scale) < 0.02
     assert abs(_jet_scale(search, np.zeros(41, dtype=bool), shipped_response).log_scale) > 0.05
