@@ -68,7 +68,8 @@ def read_ledger(path: str | Path) -> list[Look]:
 
 def _sound(look: Look) -> Look:
     words, z = (look.events, look.request, look.when, look.status), look.z_global
-    if not all(isinstance(word, str) for word in words) or isinstance(z, bool) or not math.isfinite(z):
+    whole = isinstance(look.seed, int) and not isinstance(look.seed, bool)
+    if not all(isinstance(word, str) for word in words) or not whole or isinstance(z, bool) or not math.isfinite(z):
         raise ValueError(f"no look: {look!r:.100}")
     return look
 

@@ -63,3 +63,11 @@ def test_a_request_is_known_by_its_settings_not_by_its_file():
     request = {"seed": 1, "config": {"cwola": {"folds": 5}}, "events": "x"}
     assert request_key(request) == request_key(json.loads(json.dumps({**request, "events": "y"})))
     assert request_key(request) != request_key({**request, "seed": 2})
+
+
+@pytest.mark.parametrize("seed", ["1e999", "1.5", "true", "[1]", "null"])
+def test_a_seed_that_is_none_makes_a_ledger_unreadable(tmp_path, seed):
+    row = f'{{"events": "a", "request": "b", "when": "", "seed": {seed}, "status": "none", "z_global": 1.0}}'
+    (tmp_path / "looks.json").write_text(f'{{"looks": [{row}]}}')
+    with pytest.raises(InputError, match="no readable ledger of looks"):
+        record_look(tmp_path / "looks.json", events="a", request="c", seed=1, answers=EVIDENCE)
