@@ -244,7 +244,7 @@ def describe_peaks(
     seed = seed_estimate(score[region], near, bin_widths=config.masses.peak_scan_bins)
     if seed is not None:
         peaks = replace(peaks, seed_mean=seed[0], seed_spread=seed[1])
-    heavier, lighter = search.daughter_masses()
+    heavier, lighter = (masses[name] for name in DAUGHTERS)
     plane = JetPlane(
         mj1_window=heavier[inside],
         mj2_window=lighter[inside],
