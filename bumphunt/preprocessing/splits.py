@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bumphunt.errors import ConfigError, InputError
-from bumphunt.results.rounding import mass_range
+from bumphunt.results.rounding import empty_window, mass_range
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -133,11 +133,7 @@ def window_on_grid(edges: FloatArray, low: float, high: float, *, sideband: int)
     """
     first, last = (int(np.argmin(np.abs(edges - mass))) for mass in (low, high))
     if not low < high or last <= first:
-        hint = " (is it in TeV?)" if edges[0] <= 1e3 * low < 1e3 * high <= edges[-1] else ""
-        raise InputError(
-            f"the window {low:g}-{high:g} GeV holds no bin{hint}; "
-            f"give low < high between {mass_range(edges[0], edges[-1], ' and ')} GeV, the searched range"
-        )
+        raise InputError(empty_window(low, high, edges[0], edges[-1]))
     if first < 1 or last > len(edges) - 2:
         side = "below" if first < 1 else "above"
         raise InputError(

@@ -47,3 +47,21 @@ def mass_range(low: float, high: float, to: str = "-") -> str:
     ('3300-3700', '9.34 to 9.58')
     """
     return f"{mass_text(low)}{to}{mass_text(high)}"
+
+
+def empty_window(low: float, high: float, first: float, last: float) -> str:
+    """Return what to say of a window that holds no bin of those from ``first`` to ``last`` GeV.
+
+    Examples
+    --------
+    >>> empty_window(3.3, 3.7, 3000.0, 6000.0)
+    'the window 3.3-3.7 GeV holds no bin (is it in TeV?); give low < high between 3000 and 6000 GeV, the searched range'
+    """
+    hint = ""
+    for unit, factor in (("TeV", 1e3), ("MeV", 1e-3)):
+        if first <= factor * low < factor * high <= last:
+            hint = f" (is it in {unit}?)"
+    return (
+        f"the window {low:g}-{high:g} GeV holds no bin{hint}; "
+        f"give low < high between {mass_range(first, last, ' and ')} GeV, the searched range"
+    )

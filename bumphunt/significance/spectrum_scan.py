@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import InputError
 from bumphunt.results import ScanResult, WindowResult
+from bumphunt.results.rounding import empty_window
 from bumphunt.significance.bumphunter import bump_hunt
 from bumphunt.significance.checks import neighbourhood_of
 from bumphunt.significance.likelihood_scan import RESOLUTION, likelihood_scan
@@ -281,10 +282,7 @@ def _window_bins(edges: FloatArray, window: tuple[float, float]) -> BoolArray:
     centres = 0.5 * (edges[:-1] + edges[1:])
     masked = np.asarray((centres > window[0]) & (centres < window[1]), dtype=np.bool_)
     if not masked.any():
-        raise InputError(
-            f"the window {window[0]:g}-{window[1]:g} GeV holds no bin; "
-            f"the edges run from {edges[0]:g} to {edges[-1]:g} GeV"
-        )
+        raise InputError(empty_window(*window, edges[0], edges[-1]))
     if masked[0] or masked[-1]:
         raise InputError(
             f"the window {window[0]:g}-{window[1]:g} GeV has no sideband on one side; "

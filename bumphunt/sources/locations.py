@@ -2,6 +2,7 @@
 
 import glob
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bumphunt.errors import InputError
@@ -71,6 +72,11 @@ def _expanded(source: str | Path, notes: list[str]) -> list[tuple[Path, str | No
 
 
 def _in_folder(folder: Path, notes: list[str]) -> list[Path]:
+    if _is_of_a_run(folder):  # whose candidates.csv would be read as events
+        raise InputError(
+            f"{folder}: is the output of a run; give the events (`bumphunt scan` takes counts as JSON, too), or draw "
+            f"its report again with `bumphunt report {folder}`"
+        )
     files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith((".", "_")))
     wanted = [file for file in files if file.suffix.lower() in SUFFIXES]
     others = [file.name for file in files if file not in wanted]
@@ -82,3 +88,9 @@ def _in_folder(folder: Path, notes: list[str]) -> list[Path]:
     if others:
         notes.append(f"{folder}: not read: {', '.join(others[:5])}{' and others' if len(others) > 5 else ''}")
     return wanted
+
+
+def _is_of_a_run(folder: Path) -> bool:
+    with suppress(OSError, UnicodeDecodeError), (folder / "result.json").open(encoding="utf-8") as stream:
+        return '"schema_version"' in stream.read(200)
+    return False

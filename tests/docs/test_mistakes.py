@@ -135,6 +135,8 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "folder for a file": (("score", "events.parquet", "--output", "out", *WINDOW), ("out",)),
     "no workers": ((*RUN, "--workers", "0"), ("--workers",)),
     "negative seed": ((*RUN, "--seed", "-1"), ("--seed",)),
+    "window in TeV of a scan": (("scan", "events.parquet", "--window", "3.3", "3.7"), ("3.3-3.7", "TeV", "low < high")),
+    "window in MeV": (("scan", "events.parquet", "--window", "33e5", "37e5"), ("MeV",)),
     "window in TeV": (("masses", "events.parquet", "--window", "3.3", "3.7"), ("TeV",)),
     "one end of a window": (("masses", "events.parquet", "--window", "3300"), ("--window",)),
     "window outside": (("masses", "events.parquet", "--window", "9000", "9500"), ("9000",)),
@@ -201,6 +203,17 @@ def test_the_report_of_a_blinded_run(here: Path) -> None:
     Path("out").mkdir()
     Path("out/result.json").write_text(json.dumps({"schema_version": "2", "blind": True}), "utf-8")
     refused(("report", "out"), "blinded", "--resume")
+
+
+@pytest.mark.parametrize("verb", ["scan", "run"])
+def test_the_folder_of_a_run_for_events(here: Path, verb: str) -> None:
+    Path("done").mkdir()
+    Path("done/result.json").write_text(json.dumps({"schema_version": "2"}), "utf-8")
+    Path("done/candidates.csv").write_text(
+        "mjj,mj1,mj2\n3500.0,500.0,100.0\n", "utf-8"
+    )  # which are no events to search
+    output = ("--output", "out") if verb == "run" else ()
+    refused((verb, "done", *output), "done: is the output of a run", "give the events", "`bumphunt report done`")
 
 
 def test_the_name_of_a_file_for_a_configuration(here: Path) -> None:
