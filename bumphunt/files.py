@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 PART_SUFFIX = ".part"
 """In the name of every temporary file, so that one left by a killed process is known for what it is."""
+ADDRESS = re.compile(r"(https?|ftp|roots?|xroots?|s3|gs|hdfs|davs?|doi):/", re.IGNORECASE)
+"""How an address on a network begins; a :class:`pathlib.Path` of one has lost its second stroke."""
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> Path:
@@ -265,3 +268,12 @@ def make_folder(folder: str | Path) -> Path:
     except OSError as error:
         raise InputError(f"cannot make the folder {folder}: {reason(error)}; choose another one") from error
     return folder
+
+
+def refuse_address(path: str | Path) -> None:
+    """Raise :class:`InputError` if a path is an address on a network, which no file is read from or written to."""
+    if ADDRESS.match(str(path)):
+        raise InputError(
+            f"{path} is an address, and files are read from and written to disk only; give a path there (download "
+            "events first: the public samples with `bumphunt fetch NAME`)"
+        )

@@ -27,6 +27,7 @@ from bumphunt.cli.group import (
     show_written,
     workers_option,
 )
+from bumphunt.cli.values import WholeNumber
 from bumphunt.errors import InputError
 
 if TYPE_CHECKING:
@@ -142,9 +143,7 @@ def show_config(as_json: bool) -> None:
 @main.command()
 @click.argument("pool", type=path_type)
 @output_folder_option
-@click.option(
-    "--null", type=click.IntRange(0, MOST_REPEATS), default=20, show_default=True, help="Boxes without signal."
-)
+@click.option("--null", type=WholeNumber(0, MOST_REPEATS), default=20, show_default=True, help="Boxes without signal.")
 @click.option(
     "--masses",
     nargs=3,
@@ -154,17 +153,15 @@ def show_config(as_json: bool) -> None:
     help="Inject signal of these masses; repeatable.",
 )
 @click.option(
-    "--signal", type=click.IntRange(1, MOST_EVENTS), default=300, show_default=True, help="Signal events in a box."
+    "--signal", type=WholeNumber(1, MOST_EVENTS), default=300, show_default=True, help="Signal events in a box."
 )
 @click.option(
-    "--repeats", type=click.IntRange(1, MOST_REPEATS), default=1, show_default=True, help="Boxes for each --masses."
+    "--repeats", type=WholeNumber(1, MOST_REPEATS), default=1, show_default=True, help="Boxes for each --masses."
 )
-@click.option(
-    "--size", type=click.IntRange(1, MOST_EVENTS), default=100_000, show_default=True, help="Events in a box."
-)
+@click.option("--size", type=WholeNumber(1, MOST_EVENTS), default=100_000, show_default=True, help="Events in a box.")
 @click.option(
     "--detectors",
-    type=click.IntRange(0, MOST_REPEATS),
+    type=WholeNumber(0, MOST_REPEATS),
     default=0,
     show_default=True,
     help="Detectors drawn from the prior of the systematic errors for each --masses; 0: the nominal one.",

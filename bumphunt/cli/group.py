@@ -8,7 +8,6 @@ Heavy libraries are loaded inside the verbs, so that ``--help`` stays quick.
 import errno
 import json
 import logging
-import math
 import os
 import signal
 import sys
@@ -23,6 +22,7 @@ import click
 
 from bumphunt import __version__
 from bumphunt.address_space import check_room, take_buffers
+from bumphunt.cli.values import GivenPath, Number, WholeNumber
 from bumphunt.errors import BumphuntError, InputError, as_line
 from bumphunt.files import reason
 
@@ -43,31 +43,10 @@ STATUSES = {
 """Exit statuses, as the documentation lists them."""
 
 
-class _GivenPath(click.Path):
-    """A path; an empty one is a variable that was not set, not the current folder."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path, or refuse an empty one."""
-        if not str(value).strip():
-            self.fail("the path is empty.", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class Number(click.FloatRange):
-    """A number in a range; click's own lets nan through."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return a finite number, or refuse it."""
-        number: float = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is no finite number.", param, ctx)
-        return number
-
-
 MOST_EVENTS, MOST_REPEATS, MOST_WORKERS = 1_000_000_000, 1_000_000, 4_096
 """More than anybody can mean: a slip of the hand ends in a line, and not in memory that runs out after hours."""
 
-path_type = _GivenPath(path_type=Path)
+path_type = GivenPath(path_type=Path)
 positive = Number(min=0, min_open=True)
 events_argument = click.argument("events", type=path_type, nargs=-1, required=True, metavar="EVENTS...")
 bad_rows_option = click.option(
@@ -84,7 +63,7 @@ output_file_option = click.option(
     "--output", type=path_type, required=True, metavar="FILE", help="File to write; its ending says in which format."
 )
 seed_option = click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True, help="Seed of the run."
+    "--seed", type=WholeNumber(0, 2**63 - 1), default=1, show_default=True, help="Seed of the run."
 )
 config_option = click.option("--config", "config_path", type=path_type, help="YAML; see `bumphunt config`.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
@@ -92,7 +71,7 @@ window_option = click.option(
     "--window", nargs=2, type=positive, required=True, metavar="LOW HIGH", help="Signal region in GeV."
 )
 workers_option = click.option(
-    "--workers", type=click.IntRange(1, MOST_WORKERS), default=1, show_default=True, help="Local processes."
+    "--workers", type=WholeNumber(1, MOST_WORKERS), default=1, show_default=True, help="Local processes."
 )
 scheduler_option = click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler, instead of local processes.")
 
@@ -178,7 +157,25 @@ def _termination() -> Iterator[None]:
 
 
 class _Verb(click.Command):
-    """A verb that is refused where the address space is too small for its libraries."""
+    """A verb that knows what a misused option wants, and is refused where its libraries find no room."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            letter = error.option_name.lstrip("-")
+            if len(letter) > 1:
+                raise
+            # click knows of near names, and a letter is near to none; what must be given is likely meant
+            fitting = [each for each in self.params if each.opts[0].startswith(f"--{letter}")]
+            names = sorted(each.opts[0] for each in [each for each in fitting if each.required] or fitting)
+            told = f"{error.message} Did you mean {' or '.join(names)}?" if names else error.message
+            raise click.NoSuchOption(error.option_name, told, ctx=ctx) from error
+        except click.BadOptionUsage as error:
+            told, wanted = error.message, [each for each in self.params if error.option_name in each.opts]
+            if wanted and wanted[0].nargs > 1:
+                told += f" Give them with blanks between: {error.option_name} {wanted[0].metavar}."
+            raise click.BadOptionUsage(error.option_name, told, ctx=ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         if self.name != "config":

@@ -19,6 +19,7 @@ from bumphunt.cli.group import (
     show_progress,
     workers_option,
 )
+from bumphunt.cli.values import WholeNumber
 
 
 @main.command()
@@ -37,7 +38,7 @@ from bumphunt.cli.group import (
 @click.option("--acceptance", type=positive, help="Part of produced signal that SIGNAL holds.  [default: 1]")
 @click.option(
     "--windows",
-    type=click.IntRange(1, 1_000),
+    type=WholeNumber(1, 1_000),
     default=1,
     show_default=True,
     help="Windows to look into, those with most of the signal.",

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from bumphunt.cli.group import MOST_EVENTS, json_option, main, output_file_option, path_type
+from bumphunt.cli.values import WholeNumber
 
 
 @main.command()
@@ -14,7 +15,7 @@ from bumphunt.cli.group import MOST_EVENTS, json_option, main, output_file_optio
 @click.option("--varied", type=path_type, multiple=True, help="Signal of another detector, at some of the masses.")
 @click.option("--background", type=path_type, multiple=True, help="Background, to compare jet masses of data with.")
 @click.option(
-    "--events", type=click.IntRange(1, MOST_EVENTS), default=5000, show_default=True, help="Events kept of each point."
+    "--events", type=WholeNumber(1, MOST_EVENTS), default=5000, show_default=True, help="Events kept of each point."
 )
 @json_option
 def response(

@@ -8,7 +8,6 @@ import click
 
 from bumphunt.cli.group import (
     MOST_EVENTS,
-    Number,
     json_option,
     main,
     output_file_option,
@@ -20,6 +19,7 @@ from bumphunt.cli.group import (
     show_written,
     workers_option,
 )
+from bumphunt.cli.values import Number, WholeNumber
 from bumphunt.errors import InputError
 
 
@@ -30,10 +30,10 @@ from bumphunt.errors import InputError
     type=click.Choice(["lhco-rnd", "blackbox-like", "empty-box", "shifted", "blackbox3-like"]),
     help="A known sample.",
 )
-@click.option("--background", type=click.IntRange(0, MOST_EVENTS), help="QCD events after the trigger.")
-@click.option("--signal", type=click.IntRange(0, MOST_EVENTS), help="Signal events after the trigger.")
+@click.option("--background", type=WholeNumber(0, MOST_EVENTS), help="QCD events after the trigger.")
+@click.option("--signal", type=WholeNumber(0, MOST_EVENTS), help="Signal events after the trigger.")
 @click.option("--masses", nargs=3, type=positive, metavar="MZ MX MY", help="Masses of Z', X and Y in GeV.")
-@click.option("--prongs", type=click.IntRange(2, 3), default=2, show_default=True, help="Quarks in a daughter's decay.")
+@click.option("--prongs", type=WholeNumber(2, 3), default=2, show_default=True, help="Quarks in a daughter's decay.")
 @click.option(
     "--widths",
     nargs=3,

@@ -23,6 +23,7 @@ from bumphunt.cli.group import (
     window_option,
     workers_option,
 )
+from bumphunt.cli.values import WholeNumber
 from bumphunt.errors import InputError
 
 
@@ -90,7 +91,7 @@ def score(
 @click.option("--deficit", is_flag=True, help="Look for a deficit (bumphunter only).")
 @click.option(
     "--toys",
-    type=click.IntRange(100, 10_000_000),
+    type=WholeNumber(100, 10_000_000),
     default=1000,
     show_default=True,
     help="Toys for the global p-value.",
@@ -161,7 +162,7 @@ def masses(
 @main.command()
 @events_argument
 @output_file_option
-@click.option("--number", type=click.IntRange(1, MOST_EVENTS), help="Events to draw; as many as trained on otherwise.")
+@click.option("--number", type=WholeNumber(1, MOST_EVENTS), help="Events to draw; as many as trained on otherwise.")
 @click.option(
     "--method",
     type=click.Choice(["mixture", "distribution"]),

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from bumphunt.config.analysis import AnalysisConfig
 from bumphunt.config.sections import Section
 from bumphunt.errors import ConfigError
+from bumphunt.files import reason
 from bumphunt.yaml_text import load_yaml_text
 
 MAX_BYTES = 1_000_000
@@ -42,7 +43,11 @@ def read_text(path: str | Path) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is no text; give a configuration in YAML, as `bumphunt config` prints it") from error
-    except (OSError, ValueError) as error:
+    except IsADirectoryError as error:
+        raise ConfigError(f"cannot read the config {path}: it is a folder; give a YAML file") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read the config {path}: {reason(error)}; check the path") from error
+    except ValueError as error:  # a path with a null byte
         raise ConfigError(f"cannot read the config {path}: {error}") from error
 
 
@@ -68,6 +73,7 @@ PLAIN = {
     "tuple_type": "should be a list",
     "model_type": "should be a section with keys of its own",
     "bool_type": "should be true or false",
+    "too_short": "holds too few entries; leave the key out for its default",
 }
 """What pydantic says in terms of Python, in those of YAML."""
 OPTIONS = ("seed", "workers", "scheduler", "output", "resume", "calibration")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bumphunt.errors import InputError
 from bumphunt.events import REQUIRED
+from bumphunt.files import refuse_address
 
 SIMULATION = "simulation"
 """Key under which simulated files say how they were made."""
@@ -54,6 +55,7 @@ class Reading:
 
 def existing_file(path: str | Path) -> Path:
     """Return the path, after making sure that it is a file with something in it."""
+    refuse_address(path)
     path = Path(path)
     try:
         if not path.exists():

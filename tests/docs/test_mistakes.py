@@ -113,6 +113,7 @@ CONFIGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "truth for the autoencoder": ("vae: {features: [label]}", ("label", "cannot be a feature")),
     "no repeats": ("cwola: {repeats: 0}", ("cwola.repeats",)),
     "a number for a switch": ("vae: {enabled: 2}", ("vae.enabled", "true or false")),
+    "no features": ("features: []", ("features", "leave the key out")),
     "no response there": ("masses: {response: nothing.npz}", ("nothing.npz",)),
 }
 
@@ -134,13 +135,45 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "output is a file": (("run", "events.parquet", "--output", "events.parquet"), ("is a file",)),
     "folder for a file": (("score", "events.parquet", "--output", "out", *WINDOW), ("out",)),
     "no workers": ((*RUN, "--workers", "0"), ("--workers",)),
-    "negative seed": ((*RUN, "--seed", "-1"), ("--seed",)),
+    "negative seed": ((*RUN, "--seed", "-1"), ("--seed", "-1 is too small", "a whole number of at least 0")),
+    "seed in words": ((*RUN, "--seed", "x"), ("'x' is no whole number", "give a whole number of at least 0")),
+    "toys as a float": (("scan", "events.parquet", "--toys", "1e4"), ("'1e4' is no whole number", "write 10000")),
+    "thousands with a comma": (("scan", "events.parquet", "--toys", "10,000"), ("write 10000",)),
+    "decimal comma": (("scan", "events.parquet", "--luminosity", "139,5"), ("'139,5'", "write 139.5")),
+    "per cent": ((*RUN, "--max-bad-rows", "5%"), ("'5%' is no number", "write 0.05")),
+    "too many bad rows": ((*RUN, "--max-bad-rows", "5"), ("5 is too large", "below 1")),
+    "not finite": (("scan", "events.parquet", "--luminosity", "inf"), ("no finite number",)),
+    "short option": (("run", "events.parquet", "-o", "out"), ("'-o'", "Did you mean --output?")),
+    "short option of two": ((*RUN, "-c", "my.yaml"), ("'-c'", "--calibration or --config")),
+    "short option of none": ((*RUN, "-q"), ("'-q'",)),
+    "option for a path": (
+        ("run", "events.parquet", "--output", "--resume"),
+        (
+            "--output",
+            "'--resume' is the next",
+        ),
+    ),
+    "window with a comma": (("scan", "events.parquet", "--window", "3300,3700"), ("blanks", "--window LOW HIGH")),
+    "masses with commas": (
+        ("simulate", "--masses", "3500,500,100", "--output", "x.parquet", "--signal", "5"),
+        ("'3500,500,100' is no number", "blanks between them: --masses MZ MX MY"),
+    ),
+    "two masses": (
+        ("limits", "events.parquet", "--masses", "3500", "500", "--output", "out"),
+        ("3 numbers", "--masses MZ MX MY"),
+    ),
+    "switch with a value": ((*RUN, "--blind=yes"), ("--blind", "`bumphunt run --help`")),
+    "address on the web": (("run", "https://zenodo.org/x.h5", "--output", "out"), ("https://", "disk", "fetch")),
+    "address of a store": (("limits", "events.parquet", "s3://a/b.h5", "--output", "out"), ("s3://a/b.h5", "disk")),
+    "address of a tree": (("scan", "root://eos.cern.ch//x.root:tree"), ("root://eos.cern.ch//x.root:tree", "disk")),
+    "address for the output": (("run", "events.parquet", "--output", "s3://a/out"), ("s3://a/out", "disk")),
     "window in TeV of a scan": (("scan", "events.parquet", "--window", "3.3", "3.7"), ("3.3-3.7", "TeV", "low < high")),
     "window in MeV": (("scan", "events.parquet", "--window", "33e5", "37e5"), ("MeV",)),
     "window in TeV": (("masses", "events.parquet", "--window", "3.3", "3.7"), ("TeV",)),
     "one end of a window": (("masses", "events.parquet", "--window", "3300"), ("--window",)),
     "window outside": (("masses", "events.parquet", "--window", "9000", "9500"), ("9000",)),
-    "config is no file": ((*RUN, "--config", "my.yml"), ("my.yml",)),
+    "config is no file": ((*RUN, "--config", "my.yml"), ("my.yml", "no such file", "check the path")),
+    "config is a folder": ((*RUN, "--config", "."), ("the config .:", "is a folder", "YAML file")),
     "unknown family": (("scan", "events.parquet", "--family", "dijet33"), ("dijet33", "did you mean 'dijet3'")),
     "unknown sample": (("fetch", "lhco-rnd-feature"), ("lhco-rnd-feature", "did you mean 'lhco-rnd-features'")),
     "report of nothing": (("report", "out"), ("out",)),
@@ -219,6 +252,12 @@ def test_the_folder_of_a_run_for_events(here: Path, verb: str) -> None:
 def test_the_name_of_a_file_for_a_configuration(here: Path) -> None:
     with pytest.raises(InputError, match=r"load_config\('my.yaml'\)"):
         bumphunt.hunt("events.parquet", config="my.yaml")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("address", ["https://zenodo.org/x.h5", Path("https://zenodo.org/x.h5")])
+def test_an_address_in_python(address: str | Path) -> None:
+    with pytest.raises(InputError, match="is an address"):
+        bumphunt.hunt(address)
 
 
 def test_there_are_ninety() -> None:
