@@ -41,12 +41,19 @@ def subsample_box(pool: BlindEvents, *, size: int, rng: np.random.Generator) -> 
     InputError
         If the pool is smaller than the box.
     """
-    if size > len(pool):
-        raise InputError(f"a box of {size} events cannot be drawn from a pool of {len(pool)}; give more events")
+    check_size(size, len(pool))
     if size > LARGEST_OVERLAP * len(pool) and size < len(pool):
         logger.warning("boxes of %d events from a pool of %d share %.0f %%", size, len(pool), 100 * size / len(pool))
     chosen = rng.choice(len(pool), size=size, replace=False)
     return BlindEvents(pool.iloc[chosen].reset_index(drop=True))
+
+
+def check_size(size: int, n_pool: int) -> None:
+    """Raise :class:`InputError` if a pool is smaller than a box that is to be drawn from it."""
+    if size > n_pool:
+        raise InputError(
+            f"a box of {size} events cannot be drawn from a pool of {n_pool}; give more events or a smaller --size"
+        )
 
 
 def smooth_box(

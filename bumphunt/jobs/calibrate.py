@@ -9,12 +9,13 @@ import pandas as pd
 
 from bumphunt.calibration.drawn_detector import draw_detector
 from bumphunt.calibration.experiments import ExperimentResult
+from bumphunt.calibration.pseudo_data import check_size
 from bumphunt.calibration.summary import Calibration, searches_of, summarise_injections, summarise_null
 from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.execution import Workers
 from bumphunt.files import write_json
-from bumphunt.jobs.experiments import Experiment, Injection, Source, run_experiments
+from bumphunt.jobs.experiments import Experiment, Injection, Source, events_of, run_experiments
 from bumphunt.jobs.requests import Request
 from bumphunt.jobs.store import output_folder
 from bumphunt.keywords import gathered
@@ -61,17 +62,29 @@ class CalibrationPlan:
     detectors: int = 0
 
     def check(self) -> None:
-        """Refuse a plan of nothing.
+        """Refuse what cannot be made, before any of it is.
 
         Raises
         ------
         InputError
-            If a number cannot be, or nothing is asked for.
+            If a number or mass cannot be, or nothing is asked for.
         """
         if min(self.null, self.detectors) < 0 or min(self.repeats, self.n_signal, self.size) < 1:
             raise InputError("null and detectors must not be negative, and repeats, n_signal and size at least 1")
         if self.null == 0 and not self.points:
             raise InputError("nothing to calibrate; give boxes without signal (--null) or masses of signal (--masses)")
+        from bumphunt.simulation.request import Sample
+
+        for point in self.points:
+            Sample(signal=self.made, masses=point).check()
+        if self.points and self.n_signal > self.size:
+            raise InputError(
+                f"{self.n_signal} signal events (--signal) are more than the {self.size} of a box (--size); give fewer"
+            )
+        if self.points and self.n_signal > self.made:
+            raise InputError(
+                f"{self.n_signal} signal events a box cannot be drawn from signal_events = {self.made}; simulate more"
+            )
 
     @property
     def made(self) -> int:
@@ -114,6 +127,10 @@ def calibrate(
     plan, asked = plan or CalibrationPlan(), Request.of(config, seed, workers)
     plan.check()
     with output_folder(output) as folder:
+        # what cannot be read or is too small is refused before signal is simulated for minutes
+        n_pool = len(events_of(str(pool), asked.config))
+        if plan.source == "subsample":
+            check_size(plan.size, n_pool)
         injections = _injections(plan, asked, folder)
 
         def experiments(chosen: Sequence[Injection | None], first: int) -> list[Experiment]:

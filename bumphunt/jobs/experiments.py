@@ -63,8 +63,7 @@ class Experiment:
 def run_experiment(experiment: Experiment) -> ExperimentResult:
     """Draw the box of an experiment and analyse it as ``bumphunt run`` would, without report and cross-checks."""
     rng = generator(experiment.seed, "box", experiment.number)
-    settings = experiment.config.model_dump_json()
-    pool = _events(experiment.pool, settings)
+    pool = events_of(experiment.pool, experiment.config)
     box = (
         subsample_box(pool, size=experiment.size, rng=rng)
         if experiment.source == "subsample"
@@ -72,7 +71,7 @@ def run_experiment(experiment: Experiment) -> ExperimentResult:
     )
     injection = experiment.injection
     if injection is not None:
-        box = with_signal(box, _events(injection.events, settings), number=injection.n_signal, rng=rng)
+        box = with_signal(box, events_of(injection.events, experiment.config), number=injection.n_signal, rng=rng)
     return analyse_box(
         box,
         config=experiment.config,
@@ -83,9 +82,14 @@ def run_experiment(experiment: Experiment) -> ExperimentResult:
     )
 
 
+def events_of(path: str, config: AnalysisConfig) -> BlindEvents:
+    """Return the events that boxes are made of, read once a process and configuration."""
+    return _events(path, config.model_dump_json())
+
+
 @lru_cache(maxsize=32)
 def _events(path: str, settings: str) -> BlindEvents:
-    """Read events once a process and configuration (as JSON, to be hashed), truth and copies dropped."""
+    """Read events, truth and copies dropped; the configuration is JSON, to be hashed."""
     return take_in(path, AnalysisConfig.model_validate_json(settings), networks=False).events
 
 

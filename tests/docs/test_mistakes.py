@@ -17,6 +17,7 @@ from bumphunt.errors import InputError
 RUN = ("run", "events.parquet", "--output", "out")
 CONFIGURED = (*RUN, "--config", "my.yaml")
 WINDOW = ("--window", "3300", "3700")
+INJECTED = ("calibrate", "--null", "0", "--masses", "3500", "500", "100", "--output", "out")
 
 
 def spectrum(counts: list[float], edges: list[float]) -> str:
@@ -202,7 +203,13 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "score without a window": (("score", "events.parquet", "--output", "x.parquet"), ("--window", "--models")),
     "no models": (("score", "events.parquet", "--models", "out", "--output", "x.parquet"), ("--save-models",)),
     "data for signal": (("response", "events.parquet", "--output", "r.npz"), ("simulated signal alone",)),
-    "pool is missing": (("calibrate", "pool.parquet", "--output", "out"), ("pool.parquet",)),
+    "pool is missing": ((*INJECTED, "pool.parquet"), ("pool.parquet", "no such file")),
+    "pool too small": ((*INJECTED, "events.parquet"), ("a box of 100000", "a pool of 2000", "--size")),
+    "more signal than events": (
+        (*INJECTED, "events.parquet", "--signal", "900", "--size", "800"),
+        ("900 signal events (--signal)", "800 of a box (--size)"),
+    ),
+    "second masses in TeV": ((*INJECTED, "events.parquet", "--masses", "3.5", "0.5", "0.1"), ("TeV", "give GeV")),
 }
 
 
@@ -210,6 +217,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 def test_a_command(here: Path, name: str) -> None:
     arguments, words = COMMANDS[name]
     refused(arguments, *words)
+    assert not Path("out").exists()
 
 
 SPECTRA: dict[str, tuple[str, tuple[str, ...]]] = {
