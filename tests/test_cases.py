@@ -238,9 +238,11 @@ def test_small_masses_are_no_other_unit(table, kind):
 
 
 def test_what_is_no_table_is_refused():
-    for events in (None, 5, np.ones((3, 3)), [pd.DataFrame()]):
+    for events in (None, 5, np.ones((3, 3)), [5]):
         with pytest.raises(InputError, match="neither a DataFrame nor a path"):
             bumphunt.hunt(events)
+    with pytest.raises(InputError, match=r"several DataFrames .* pandas\.concat"):
+        bumphunt.hunt([pd.DataFrame(), pd.DataFrame()])
 
 
 def test_few_events_get_safe_advice(table):

@@ -99,6 +99,8 @@ def take_in(
         for item in given:
             if not isinstance(item, str | Path):
                 kind = type(item).__name__
+                if isinstance(item, pd.DataFrame):
+                    raise InputError("events: several DataFrames are given; give one, joined by pandas.concat(...)")
                 raise InputError(f"events: {kind} is neither a DataFrame nor a path, nor several paths")
         name = name_of(events)
         prepared = ingest_events(

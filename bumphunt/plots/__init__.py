@@ -10,6 +10,8 @@ from typing import Any
 
 import lazy_loader
 
+from bumphunt.plots.given import checked
+
 _RENAMED = {"jet_plane": "plane", "false_alarm_rates": "null_rates"}
 """Names of version 0.1, and what they are called now; they work for one release."""
 
@@ -25,4 +27,7 @@ def __getattr__(name: str) -> Any:
             DeprecationWarning,
             stacklevel=2,
         )
-    return _attached(_RENAMED.get(name, name))
+    name = _RENAMED.get(name, name)
+    plot = checked(_attached(name))
+    globals()[name] = plot  # where lazy_loader has put the plain one
+    return plot
