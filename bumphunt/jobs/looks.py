@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bumphunt.errors import InputError
-from bumphunt.files import make_folder, write_json
+from bumphunt.files import check_output_folder, make_folder, write_json
 from bumphunt.results import Answers
 
 logger = logging.getLogger(__name__)
@@ -64,6 +64,21 @@ def read_ledger(path: str | Path) -> list[Look]:
         raise InputError(
             f"{path} is no readable ledger of looks ({type(error).__name__}); restore it, or move it away to begin anew"
         ) from error
+
+
+def check_ledger(path: str | Path) -> None:
+    """Make sure that a look can be recorded in a ledger: before the search, not after.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_ledger`; also if the ledger is a folder, or in one that cannot be written to.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"the ledger of looks {path} is a folder; give a file, which is made if missing")
+    check_output_folder(path.parent)
+    read_ledger(path)
 
 
 def _sound(look: Look) -> Look:

@@ -9,7 +9,7 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.execution import Workers
 from bumphunt.jobs.hunt import Hunt, hunt_and_keep
-from bumphunt.jobs.looks import LEDGER, Look, record_look, request_key, sentence
+from bumphunt.jobs.looks import LEDGER, Look, check_ledger, record_look, request_key, sentence
 from bumphunt.jobs.models import MODELS, check_onnx
 from bumphunt.jobs.models import save_models as write_models
 from bumphunt.jobs.own_calibration import request_of
@@ -73,6 +73,8 @@ def run_analysis(
     calibrated = request_of(how.calibration)
     opened = output_folder(output, resume=how.resume, overwrite=how.overwrite)
     with opened as folder, run_bar(shown=asked.workers.progress) as bar:
+        for ledger in _ledgers(folder, asked):
+            check_ledger(ledger)
         keepers: list[RunKeeper] = []
 
         def keeper(source: dict[str, Any]) -> RunKeeper:
@@ -107,13 +109,17 @@ def _trained_selection(findings: Findings, *, threads: int) -> FrozenSelection:
     return FrozenSelection.of(findings.search, task, best=result.cut_fraction, threads=threads)
 
 
+def _ledgers(folder: Path, asked: Request) -> list[Path]:
+    own = asked.options.ledger
+    return [folder / LEDGER, *([] if own is None else [Path(own)])]
+
+
 def _looks(found: Hunt, folder: Path, asked: Request) -> dict[str, Any]:
     """Note this look at the events, and return what is known of others."""
-    source, ledger = found.result.input, asked.options.ledger
+    source = found.result.input
     key = request_key(request(source, asked.config, asked.seed))
-    ledgers = [folder / LEDGER, *([] if ledger is None else [Path(ledger)])]
     others: dict[str, Look] = {}
-    for path in ledgers:
+    for path in _ledgers(folder, asked):
         looks = record_look(path, events=source["content"], request=key, seed=asked.seed, answers=found.answers)
         others |= {look.request: look for look in looks}
     before = tuple(sorted(others.values(), key=lambda look: look.when))
