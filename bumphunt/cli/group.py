@@ -203,7 +203,9 @@ class _Commands(click.Group):
             path = error.ctx.command_path if error.ctx is not None else "bumphunt"
             words = path.removeprefix("python -m ").split()
             command = " ".join(["bumphunt", *words[1:]])  # however the program was started
-            click.echo(f"bumphunt: {as_line(error.format_message())} See `{command} --help`.", err=True)
+            told = as_line(error.format_message())
+            stop = "" if told.endswith((".", "?")) else "."
+            click.echo(f"bumphunt: {told}{stop} See `{command} --help`.", err=True)
             sys.exit(MISTAKE)
         except click.Abort:
             _end("interrupted", INTERRUPTED)

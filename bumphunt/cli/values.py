@@ -1,6 +1,7 @@
 """Types of what options and arguments are given; what they refuse, they refuse in plain words."""
 
 import math
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -68,7 +69,7 @@ def _remedy(kind: Number | WholeNumber, text: str, param: click.Parameter | None
         return f"give {param.nargs} numbers with blanks between them: {param.opts[0]} {param.metavar}"
     with suppress(ValueError):
         if isinstance(kind, WholeNumber):
-            meant = float(text.replace(",", ""))
+            meant = float(text.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+", text) else text)
             return f"write {meant:.0f}" if meant.is_integer() else _lowest(kind)
         return f"write {float(text[:-1]) / 100 if text.endswith('%') else float(text.replace(',', '.')):g}"
     return _lowest(kind)

@@ -30,6 +30,8 @@ def load_config(path: str | Path) -> AnalysisConfig:
     ConfigError
         If the file cannot be read, is not YAML, or holds an unknown or unusable value.
     """
+    if not isinstance(path, str | Path):
+        raise ConfigError(f"load_config reads a file, found {type(path).__name__}; plain data go to config_from_dict")
     return config_from_dict(load_yaml_text(read_text(path), name=str(path)) or {}, name=str(path))
 
 
@@ -60,7 +62,8 @@ def config_from_dict(data: Any, *, name: str = "config") -> AnalysisConfig:
         If a key is unknown, with the closest known one, or a value unusable.
     """
     if not isinstance(data, dict):
-        remedy = f"; for a file, give load_config({data[:80]!r})" if isinstance(data, str) and "\n" not in data else ""
+        of_file = isinstance(data, str | Path) and "\n" not in str(data)
+        remedy = f"; for a file, give load_config({str(data)[:80]!r})" if of_file else ""
         raise ConfigError(f"{name}: expected sections such as 'search:', found {type(data).__name__}{remedy}")
     try:
         return AnalysisConfig.model_validate(data)
@@ -95,7 +98,8 @@ def _told(problem: Any) -> str:
         return told if told.startswith(parts[0] if parts else "") else f"{place}: {told}"
     text = PLAIN.get(problem["type"]) or problem["msg"].removeprefix("Input ").replace("valid ", "")
     if problem["type"] in ("list_type", "tuple_type") and not parts[-1].isdigit():
-        text += f", as in '{parts[-1]}: [{found if isinstance(found, int | float | str) else '...'}]'"
+        example = "[3300, 3700]" if parts[-1] == "windows" else found if isinstance(found, int | float | str) else "..."
+        text += f", as in '{parts[-1]}: [{example}]'"
     told = f"{place}: {text} (found {_short(found)})"
     if isinstance(found, str) and "string" not in problem["type"] and _is_number(found):
         told += f"; YAML takes {found} for text, write {float(found):g}"

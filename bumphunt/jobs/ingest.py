@@ -20,7 +20,7 @@ from bumphunt.jobs.pairing import PAIRED, read_pairs
 from bumphunt.keywords import gathered
 from bumphunt.pipeline.final_state import CWOLA_FEATURES, is_dijet
 from bumphunt.sources.layouts import Kind, Reading
-from bumphunt.sources.locations import Sources, locate
+from bumphunt.sources.locations import Sources, locate, paths_given
 from bumphunt.sources.recognition import locate_kind
 from bumphunt.table.preparation import MAX_BAD_ROWS
 
@@ -206,7 +206,7 @@ def write_features(raw: Sources, output: str | Path, *, workers: int | Workers =
 @contextmanager
 def _from_standard_input(sources: Sources) -> Iterator[Sources]:
     """Keep standard input in a file while it is read, because parquet begins at its end."""
-    given = [sources] if isinstance(sources, str | Path) else list(sources)
+    given = paths_given(sources)
     if STANDARD_INPUT not in map(str, given):
         yield sources
         return

@@ -21,6 +21,7 @@ from bumphunt.pipeline.final_state import content_columns, final_state_of
 from bumphunt.preprocessing.altered import find_altered
 from bumphunt.preprocessing.content import content_digest
 from bumphunt.preprocessing.duplicates import find_copies
+from bumphunt.sources.locations import paths_given
 from bumphunt.table.quality import DataQuality
 
 DEFAULT = RunOptions()
@@ -93,15 +94,7 @@ def take_in(
         name, n_given, index = "events", len(events), events.index
         prepared = _prepared(events, options, used_columns=used, max_bad_rows=options.max_bad_rows, final_state=state)
     else:
-        given: Any = (
-            [events] if isinstance(events, str | Path) or not isinstance(events, Sequence) else events
-        )  # of any type, from Python
-        for item in given:
-            if not isinstance(item, str | Path):
-                kind = type(item).__name__
-                if isinstance(item, pd.DataFrame):
-                    raise InputError("events: several DataFrames are given; give one, joined by pandas.concat(...)")
-                raise InputError(f"events: {kind} is neither a DataFrame nor a path, nor several paths")
+        paths_given(events)
         name = name_of(events)
         prepared = ingest_events(
             events,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -302,6 +303,8 @@ def _given(signals: Signal | Sequence[Signal], options: LimitOptions) -> list[Si
     """Return all models that are asked for, or refuse what makes no sense before anything is read."""
     options.check()
     several = [signals] if isinstance(signals, pd.DataFrame | str | Path) else list(signals)
+    if any(isinstance(point, Real) for point in options.masses):
+        raise InputError(f"masses is {options.masses!r:.60}; give a list of points, as in [(3500, 500, 100)]")
     found = [*several, *(tuple(point) for point in options.masses)]
     if not found:
         raise InputError("no signal is given; name files of simulated events, or masses (m_resonance, m_x, m_y) in GeV")

@@ -58,6 +58,8 @@ def read_counts(path: str | Path) -> Contents:
     """
     try:
         text = sys.stdin.buffer.read() if str(path) == STANDARD_INPUT else Path(path).read_bytes()
+        if not text.strip():
+            raise InputError(f"{'standard input' if str(path) == STANDARD_INPUT else path} is empty; {_HINT}")
         data = json.loads(text.decode("utf-8"))
     except RecursionError as error:
         raise InputError(f"{path}: cannot be read as JSON (nested too deeply); {_HINT}") from error
@@ -68,7 +70,8 @@ def read_counts(path: str | Path) -> Contents:
             raise TypeError(f"the outermost value is a {type(data).__name__}")
         return _uhi(data) if "axes" in data else _plain(data)
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
-        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        said = str(error)[:200]
+        reason = f"there is no {said}" if isinstance(error, KeyError) else f"{type(error).__name__}: {said}"
         raise InputError(f"{path}: no spectrum found ({reason}); {_HINT}") from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

@@ -4,6 +4,9 @@ import glob
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from bumphunt.errors import InputError
 from bumphunt.events import REQUIRED
@@ -31,7 +34,7 @@ def locate(sources: Sources, *, required: tuple[str, ...] = REQUIRED) -> tuple[t
     InputError
         If a file does not exist, nothing fits a pattern, or a folder holds no events files.
     """
-    given = [sources] if isinstance(sources, str | Path) else list(sources)
+    given = paths_given(sources)
     if not given:
         raise InputError("no events files are given; give at least one path")
     found: dict[tuple[Path, str | None], Location] = {}
@@ -43,6 +46,22 @@ def locate(sources: Sources, *, required: tuple[str, ...] = REQUIRED) -> tuple[t
                 notes.append(f"{path} is given twice and read once")
             found.setdefault(key, Location(path=path, member=member, required=required))
     return tuple(sorted(found.values(), key=_order)), tuple(dict.fromkeys(notes))
+
+
+def paths_given(sources: Any) -> list[str | Path]:
+    """Return one path or several as a list; what else may come from Python is refused."""
+    several = isinstance(sources, Sequence) and not isinstance(sources, str)
+    given = list(sources) if several else [sources]
+    for item in given:
+        if isinstance(item, pd.DataFrame):
+            remedy = "one, joined by pandas.concat(...)" if several else "a path here"
+            raise InputError(
+                f"events: {'several DataFrames are' if several else 'a DataFrame is'} given; give {remedy}"
+            )
+        if not isinstance(item, str | Path):
+            kind = type(item).__name__
+            raise InputError(f"events: {kind} is neither a DataFrame nor a path, nor several paths")
+    return given
 
 
 def _order(location: Location) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bumphunt.errors import InputError
-from bumphunt.sources.layouts import one_line
+from bumphunt.files import reason
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ def fetch(name: str, *, cache: str | Path | None = None, base_url: str | None = 
             return _retrieve(url, target, size=size, wanted=_sum(entry.sha256, md5), progress=progress)
     except OSError as error:
         raise InputError(
-            f"{url}: cannot be kept in {folder} ({one_line(error)}); check the folder, or set {CACHE_VARIABLE}"
+            f"{url}: cannot be kept in {folder} ({reason(error)}); check the folder, or set {CACHE_VARIABLE}"
         ) from error
 
 

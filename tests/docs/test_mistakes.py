@@ -13,6 +13,7 @@ from click.testing import CliRunner
 import bumphunt
 from bumphunt.cli import main
 from bumphunt.errors import InputError
+from bumphunt.jobs.limits import LimitOptions
 
 RUN = ("run", "events.parquet", "--output", "out")
 CONFIGURED = (*RUN, "--config", "my.yaml")
@@ -84,6 +85,7 @@ CONFIGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "TeV": ("search: {low: 3}", ("search.low", "TeV")),
     "reversed window": ("search: {windows: [[3700, 3300]]}", ("3700 must be below 3300",)),
     "one window without a list": ("search: {windows: [3300, 3700]}", ("search.windows",)),
+    "a window as a text": ("search: {windows: 3300-3700}", ("'windows: [[3300, 3700]]'",)),
     "percent": ("search: {cut_fractions: [1, 5]}", ("search.cut_fractions",)),
     "words for a number": ("cwola: {folds: three}", ("cwola.folds", "three")),
     "1e3 as YAML reads it": ("search: {low: 3e3}", ("search.low", "3000")),
@@ -140,6 +142,11 @@ COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "seed in words": ((*RUN, "--seed", "x"), ("'x' is no whole number", "give a whole number of at least 0")),
     "toys as a float": (("scan", "events.parquet", "--toys", "1e4"), ("'1e4' is no whole number", "write 10000")),
     "thousands with a comma": (("scan", "events.parquet", "--toys", "10,000"), ("write 10000",)),
+    "numbers with a comma": ((*RUN, "--workers", "3,4"), ("'3,4'", "a whole number of at least 1")),
+    "ledger is a folder": ((*RUN, "--ledger", "."), ("ledger", "is a folder")),
+    "empty standard input": (("scan", "-"), ("standard input is empty", "counts")),
+    "too many arguments": (("report", "out", "more"), ("(more). See",)),
+    "cache is a file": (("fetch", "lhco-rnd-features", "--cache", "events.parquet"), ("events.parquet (file exists)",)),
     "decimal comma": (("scan", "events.parquet", "--luminosity", "139,5"), ("'139,5'", "write 139.5")),
     "per cent": ((*RUN, "--max-bad-rows", "5%"), ("'5%' is no number", "write 0.05")),
     "too many bad rows": ((*RUN, "--max-bad-rows", "5"), ("5 is too large", "below 1")),
@@ -227,7 +234,7 @@ SPECTRA: dict[str, tuple[str, tuple[str, ...]]] = {
         spectrum([count / 137.5 for count in COUNTS], EDGES),
         ("unscaled",),
     ),
-    "no counts": (json.dumps({"edges": EDGES}), ("counts",)),
+    "no counts": (json.dumps({"edges": EDGES}), ("there is no 'counts'",)),
     "cut off": (spectrum(COUNTS, EDGES)[:-9], ("JSON",)),
     "negative": (spectrum([-1.0, *COUNTS[1:]], EDGES), ("negative",)),
 }
@@ -260,6 +267,19 @@ def test_the_folder_of_a_run_for_events(here: Path, verb: str) -> None:
 def test_the_name_of_a_file_for_a_configuration(here: Path) -> None:
     with pytest.raises(InputError, match=r"load_config\('my.yaml'\)"):
         bumphunt.hunt("events.parquet", config="my.yaml")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [None, pd.DataFrame()], ids=["nothing", "a table"])
+def test_what_is_no_file_in_python(given: Any) -> None:
+    with pytest.raises(InputError, match="neither a DataFrame nor a path" if given is None else "give a path here"):
+        bumphunt.read_events(given)
+    with pytest.raises(InputError, match="load_config reads a file, found"):
+        bumphunt.load_config(given)
+
+
+def test_one_point_for_a_list_of_masses(here: Path) -> None:
+    with pytest.raises(InputError, match=r"give a list of points, as in \[\(3500, 500, 100\)\]"):
+        bumphunt.limits("events.parquet", options=LimitOptions(masses=(3500, 500, 100)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("address", ["https://zenodo.org/x.h5", Path("https://zenodo.org/x.h5")])

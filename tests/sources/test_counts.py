@@ -158,7 +158,9 @@ def test_what_is_no_spectrum_is_refused_in_one_line(tmp_path, data, message):
     assert "\n" not in text
 
 
-@pytest.mark.parametrize(("text", "message"), [("", "cannot be read as JSON"), ("[1, 2, 3]", "no spectrum found")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("", "is empty"), ("{", "cannot be read as JSON"), ("[1, 2, 3]", "no spectrum found")]
+)
 def test_json_without_names_is_refused(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
         read_counts(written(tmp_path, text))
