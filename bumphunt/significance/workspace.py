@@ -19,6 +19,7 @@ import numpy.typing as npt
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import SpectrumFit, UpperLimit, WindowResult
 from bumphunt.results.rounding import mass_text
+from bumphunt.significance.asymptotic import AsymptoticTests
 from bumphunt.spectrum.families.registry import parametric_family
 from bumphunt.spectrum.functions import design_matrix, gaussian_fractions
 
@@ -189,13 +190,11 @@ def resonance_signal(edges: FloatArray, *, mass: float, width: float) -> FloatAr
 def discovery_p_value(workspace: dict[str, Any]) -> tuple[float, float]:
     """Return the asymptotic p-value of q0 and the best-fit number of signal events (arXiv:1007.1727, eq. 12, 52)."""
     with _pyhf() as pyhf:
-        model, data = _open(pyhf, workspace)
         try:
-            p_value = float(pyhf.infer.hypotest(0.0, data, model, test_stat="q0"))
-            best = float(pyhf.infer.mle.fit(data, model)[model.config.poi_index])
+            tests = AsymptoticTests(pyhf, *_open(pyhf, workspace))
         except pyhf.exceptions.FailedMinimization as error:
             raise FitError("pyhf could not fit the workspace of the best window") from error
-    return p_value, best * EVENTS_PER_MU
+    return tests.discovery(), tests.best * EVENTS_PER_MU
 
 
 def upper_limit(workspace: dict[str, Any], *, mass: float, width: float, level: float = 0.05) -> UpperLimit:
@@ -211,41 +210,19 @@ def upper_limit(workspace: dict[str, Any], *, mass: float, width: float, level: 
         One minus the confidence level.
     """
     with _pyhf() as pyhf:
-        model, data = _open(pyhf, workspace)
         try:
-            _, high = model.config.suggested_bounds()[model.config.poi_index]
-            low = _lower_end(pyhf, data, model, high)
-            observed, expected = pyhf.infer.intervals.upper_limits.toms748_scan(
-                data, model, low, high, level=level, rtol=1e-4
-            )
+            tests = AsymptoticTests(pyhf, *_open(pyhf, workspace))
+            observed, expected = tests.limits(level)
         except (pyhf.exceptions.FailedMinimization, ValueError) as error:
             raise FitError(f"pyhf found no upper limit at {mass_text(mass)} GeV ({error})") from error
-    p_value, best = discovery_p_value(workspace)
     return UpperLimit(
-        n_signal_95=float(observed) * EVENTS_PER_MU,
+        n_signal_95=observed * EVENTS_PER_MU,
         mass=mass,
         width=width * mass,
-        expected=np.array([float(value) for value in expected]) * EVENTS_PER_MU,
-        q0_p_value=p_value,
-        best_fit=best,
+        expected=expected * EVENTS_PER_MU,
+        q0_p_value=tests.discovery(),
+        best_fit=tests.best * EVENTS_PER_MU,
     )
-
-
-LOWER_ENDS = (1e-4, 1e-3, 1e-2)
-"""Where the search for a limit may begin, in parts of the largest signal strength."""
-
-
-def _lower_end(pyhf: Any, data: Any, model: Any, high: float) -> float:
-    """Return a small signal strength at which CLs is a number.
-
-    At zero both statistics vanish; near it the likelihoods of large counts differ by less than their rounding, and a
-    difference below zero has no root.
-    """
-    for part in LOWER_ENDS[:-1]:
-        observed, expected = pyhf.infer.hypotest(part * high, data, model, return_expected_set=True)
-        if np.isfinite([float(value) for value in (observed, *expected)]).all():
-            return part * high
-    return LOWER_ENDS[-1] * high
 
 
 def _open(pyhf: Any, workspace: dict[str, Any]) -> tuple[Any, Any]:

@@ -162,6 +162,24 @@ def test_the_limit_of_many_events_is_that_of_toys():
     )
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize(("total", "excess", "error"), [(20_000, 150.0, 0.2), (500, 0.0, 0.0), (30, 8.0, 0.2)])
+def test_the_limit_its_band_and_q0_are_those_of_pyhf_with_fits_of_its_own(pyhf, total, excess, error):
+    counts = np.random.default_rng(4).poisson(truth(total)).astype(float)
+    masked = np.arange(BINS) // 3 == 2
+    fit = fit_spectrum(counts + excess * masked / 3, EDGES, family="dijet3", masked=masked)
+    signal = resonance_signal(EDGES, mass=3_900.0, width=0.03)
+    workspace = build_workspace(fit, signal, channel="mjj", efficiency_error=error)
+    found = upper_limit(workspace, mass=3_900.0, width=0.03)
+    opened = pyhf.Workspace(workspace)
+    model = opened.model()
+    data, high = opened.data(model), model.config.suggested_bounds()[model.config.poi_index][1]
+    slow = pyhf.infer.intervals.upper_limits.toms748_scan(data, model, 0.002 * high, high, rtol=1e-5)
+    assert found.n_signal_95 == pytest.approx(float(slow[0]) * EVENTS_PER_MU, rel=1e-3)
+    np.testing.assert_allclose(found.expected, np.array(slow[1], dtype=float) * EVENTS_PER_MU, rtol=1e-3)
+    assert found.q0_p_value == pytest.approx(float(pyhf.infer.hypotest(0.0, data, model, test_stat="q0")), abs=1e-3)
+
+
 def test_limits_grow_with_the_excess_and_with_ignorance():
     signal = resonance_signal(EDGES, mass=float(0.5 * (EDGES[6] + EDGES[9])), width=0.03)
     limits = [
