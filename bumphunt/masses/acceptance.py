@@ -23,7 +23,7 @@ from bumphunt.masses.constants import (
     JET_CORE,
     RESONANCE_CORE,
 )
-from bumphunt.masses.growth import MassGrowth
+from bumphunt.masses.growth import MassGrowth, TabulatedGrowth
 from bumphunt.masses.resolution import from_nominal
 from bumphunt.masses.response import SignalModel, containment
 from bumphunt.masses.signal_table import Masses
@@ -121,6 +121,8 @@ class Acceptance:
         Lines of equal quantile in background, along which a cut moves with mjj.
     reference : float
         The mjj at which the plane is tabulated, GeV.
+    ends : (float, float)
+        Range of mjj, GeV, that :meth:`mean_over` is asked for.
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class Acceptance:
         *,
         growth: MassGrowth,
         reference: float,
+        ends: tuple[float, float],
     ) -> None:
         self._growth, self._reference = growth, reference
         points = self._places(mjj, mj1, mj2)
@@ -149,6 +152,7 @@ class Acceptance:
             prior = ACCEPTANCE_PRIOR * (ACCEPTANCE_CELL / kernel) ** 2 / (4.0 * np.pi)
             found = (sums + prior * found) / (near + prior)
         self._table = np.maximum(found, 1e-6)
+        self._tabulated = TabulatedGrowth(growth, reference=reference, ends=ends)
 
     def scaled(self, factor: float) -> "Acceptance":
         """Return the same acceptance times a factor."""
@@ -158,9 +162,17 @@ class Acceptance:
 
     def __call__(self, mjj: FloatArray, mj1: FloatArray, mj2: FloatArray) -> FloatArray:
         """Return the probability at each event's masses (GeV), shape (events,)."""
-        places = (self._places(mjj, mj1, mj2) - np.array(self._origin)[:, None]) / ACCEPTANCE_CELL
+        return self._at(self._places(mjj, mj1, mj2))
+
+    def mean_over(self, log_mjj: FloatArray, log_1: FloatArray, log_2: FloatArray, *, weight: FloatArray) -> float:
+        """Return the mean of weights times probabilities at the logarithms of masses in GeV, shape (points,) each."""
+        places = [self._tabulated.removed(axis, log_mjj, log_mass) for axis, log_mass in enumerate((log_1, log_2))]
+        return float((self._at(np.stack(places)) * weight).mean())
+
+    def _at(self, places: FloatArray) -> FloatArray:
+        cells = (places - np.array(self._origin)[:, None]) / ACCEPTANCE_CELL
         # the table as coefficients of cubic splines: positive, and smooth where linear interpolation has kinks
-        found = map_coordinates(self._table, places, order=3, prefilter=False, mode="nearest")
+        found = map_coordinates(self._table, cells, order=3, prefilter=False, mode="nearest")
         return np.asarray(found, dtype=np.float64)
 
     def _places(self, mjj: FloatArray, mj1: FloatArray, mj2: FloatArray) -> FloatArray:

@@ -74,7 +74,10 @@ LEAST_VARIANCE = 0.1
 SEPARATIONS = 8
 """Steps of expectation-maximisation that take signal's tails off the sidebands; the numbers settle within them."""
 QUANTILES = 40
-"""Quantiles of each jet's mass over which signal is summed."""
+"""Quantiles of each jet's mass over which plain jets are summed."""
+POINTS = 4096
+"""Points in both jets' masses and mjj over which signal is summed: changes with masses and resolutions are right to
+a thousandth."""
 
 # --- The response
 
@@ -139,6 +142,8 @@ GROWTH_BEYOND = 3.0
 """How far, in log mass, the outermost lines are continued in parallel."""
 GROWTH_FARTHEST = 0.5
 """Largest distance in log mjj along which masses are moved by the parabolas."""
+GROWTH_STEP = 0.02
+"""Step, in log mjj and log mass, of tables of moved masses."""
 GROWTH_POWERS = (0.5, 0.3)
 """Growth of the heavier and the lighter jet mass as powers of mjj where there are no events to learn it from."""
 

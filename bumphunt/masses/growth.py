@@ -7,7 +7,8 @@ is therefore what it keeps in the window once the jet masses are moved along the
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.masses.constants import GROWTH_BEYOND, GROWTH_FARTHEST, GROWTH_POWERS, GROWTH_SLICES
+from bumphunt.masses.constants import GROWTH_BEYOND, GROWTH_FARTHEST, GROWTH_POWERS, GROWTH_SLICES, GROWTH_STEP
+from bumphunt.masses.interpolation import bilinear_table
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -72,6 +73,31 @@ class MassGrowth:
         """Return the derivative of :meth:`removed` by the log mass, shape (events,)."""
         ahead, behind = (self.removed(axis, mjj, log_mass + step, reference=reference) for step in (0.02, -0.02))
         return np.asarray((ahead - behind) / 0.04, dtype=np.float64)
+
+
+class TabulatedGrowth:
+    """What :meth:`MassGrowth.removed` returns, read off a table: ten times faster, for sums over many points.
+
+    Parameters
+    ----------
+    growth : MassGrowth
+        Lines of equal quantile.
+    reference : float
+        The mjj that jets are moved to, GeV.
+    ends : (float, float)
+        Range of mjj, GeV; beyond it, the table stands still.
+    """
+
+    def __init__(self, growth: MassGrowth, *, reference: float, ends: tuple[float, float]) -> None:
+        low, high = np.log(max(ends[0], 1.0)), np.log(ends[1])
+        along, masses = (np.arange(first, high + 2.0 * GROWTH_STEP, GROWTH_STEP) for first in (low, 0.0))
+        mjj, log_mass = (part.ravel() for part in np.meshgrid(np.exp(along), masses, indexing="ij"))
+        tables = (growth.removed(axis, mjj, log_mass, reference=reference) for axis in (0, 1))
+        self._tables = [bilinear_table((along, masses), table.reshape(len(along), -1)) for table in tables]
+
+    def removed(self, axis: int, log_mjj: FloatArray, log_mass: FloatArray) -> FloatArray:
+        """Return the log mass that a jet would have at the reference, from the logarithms of both masses in GeV."""
+        return self._tables[axis](log_mjj, log_mass)
 
 
 def _smoothed(slope: FloatArray) -> FloatArray:

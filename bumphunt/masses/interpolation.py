@@ -56,6 +56,55 @@ def smooth_table(grid: FloatArray, values: FloatArray) -> SmoothTable:
     return SmoothTable(first=float(grid[0]), step=step, coefficients=np.ascontiguousarray(spline.c.T))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BilinearTable:
+    """Values between the points of two evenly spaced grids, constant beyond their ends.
+
+    ``coefficients`` (cells, 4) of 1, x, y and xy in each cell, rows of ``columns`` cells along y.
+    """
+
+    first: tuple[float, float]
+    step: tuple[float, float]
+    rows: int
+    columns: int
+    coefficients: FloatArray
+
+    def __call__(self, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Return the interpolated values at the points (x, y)."""
+        places = (x - self.first[0]) / self.step[0], (y - self.first[1]) / self.step[1]
+        along, across = (
+            np.minimum(np.maximum(place, 0.0), cells - 1e-9)
+            for place, cells in zip(places, (self.rows, self.columns), strict=True)
+        )
+        row, column = along.astype(np.intp), across.astype(np.intp)
+        found = self.coefficients.take(row * self.columns + column, axis=0)
+        along, across = along - row, across - column
+        return np.asarray(
+            found[:, 0] + along * found[:, 1] + across * (found[:, 2] + along * found[:, 3]), dtype=np.float64
+        )
+
+
+def bilinear_table(grids: tuple[FloatArray, FloatArray], values: FloatArray) -> BilinearTable:
+    """Return the interpolation of ``values`` (x, y) on two evenly spaced grids.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> table = bilinear_table((np.arange(3.0), np.arange(3.0)), np.outer(np.arange(3.0), np.arange(3.0)))
+    >>> table(np.array([1.5, 9.0]), np.array([0.5, 1.5])).round(6).tolist()
+    [0.75, 3.0]
+    """
+    low, ahead, across = values[:-1, :-1], np.diff(values, axis=0)[:, :-1], np.diff(values, axis=1)[:-1]
+    mixed = np.diff(np.diff(values, axis=0), axis=1)
+    return BilinearTable(
+        first=(float(grids[0][0]), float(grids[1][0])),
+        step=(float(grids[0][1] - grids[0][0]), float(grids[1][1] - grids[1][0])),
+        rows=low.shape[0],
+        columns=low.shape[1],
+        coefficients=np.stack([low, ahead, across, mixed], axis=2).reshape(-1, 4),
+    )
+
+
 def deposited(values: FloatArray, weights: FloatArray, grid: FloatArray) -> FloatArray:
     """Return the weights shared between the two neighbouring points of an even grid, shape of ``grid``.
 

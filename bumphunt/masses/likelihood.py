@@ -11,7 +11,7 @@ from bumphunt.masses.constants import SEPARATIONS, WIDTH_PRIOR
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.plane import MassSpectrum, PlaneDensity
-from bumphunt.masses.quadrature import jet_pairs
+from bumphunt.masses.quadrature import JetPairs, jet_pairs, mjj_of_pairs
 from bumphunt.masses.response import SignalModel, signal_model
 from bumphunt.masses.signal_table import Masses, SignalTable
 from bumphunt.results import SpectrumFit
@@ -77,20 +77,23 @@ class SelectedSignal:
     draws: SignalDraws
     acceptance: Acceptance | None
     ends: tuple[float, float]
+    _pairs: dict[float, JetPairs] = field(default_factory=dict, init=False, repr=False)
 
     def efficiency(self, masses: Masses, widening: tuple[float, float] = (1.0, 1.0)) -> float:
         """Return the part of signal that is selected, in the range of mjj: the integral of the selected density.
 
-        It is summed over quantiles of both jets' masses, so that it changes smoothly with the parameters, and holds
-        as far from the masses of the model as the density itself: a likelihood whose density and number of events
-        go apart has false minima where they do.
+        It is summed over quantiles of both jets' masses and of mjj, so that it changes smoothly with the parameters,
+        and holds as far from the masses of the model as the density itself: a likelihood whose density and number of
+        events go apart has false minima where they do.
         """
-        pairs = jet_pairs(self.model, widening=widening[1])
-        within = self.model.range_probability(pairs.pull, pairs.contained, masses[0], self.ends, widening[0])
+        if widening[1] not in self._pairs:  # most steps of a minimiser leave the resolution of jet masses as it is
+            self._pairs.clear()
+            self._pairs[widening[1]] = jet_pairs(self.model, widening=widening[1])
+        pairs = self._pairs[widening[1]]
+        log_mjj, weight = mjj_of_pairs(self.model, pairs, masses[0], ends=self.ends, widening=widening[0])
         if self.acceptance is None:
-            return float(within.mean())
-        mjj = masses[0] * np.exp(pairs.pull + self.model.contained.mode)
-        return float((within * self.acceptance(mjj, *pairs.jet_masses(masses))).mean())
+            return float(weight.mean())
+        return self.acceptance.mean_over(log_mjj, *pairs.log_masses(masses), weight=weight)
 
 
 def selected_signal(
@@ -125,7 +128,7 @@ def selected_signal(
         return SelectedSignal(model=model, draws=draws, acceptance=None, ends=ends)
     passed = passed_by(select, draws, masses)
     mjj, (mj1, mj2) = masses[0] * np.exp(draws.log_resonance), draws.jet_masses(masses)
-    acceptance = Acceptance(mjj, mj1, mj2, passed, growth=growth or MassGrowth(), reference=masses[0])
+    acceptance = Acceptance(mjj, mj1, mj2, passed, growth=growth or MassGrowth(), reference=masses[0], ends=ends)
     # what the cut does to mjj beyond what the jet masses tell: it is read off the events that pass
     kept = passed / acceptance(mjj, mj1, mj2)
     model = model.with_residuals(draws.log_resonance - draws.pull, np.minimum(kept, 5.0) + 1e-3, draws.contained)

@@ -314,12 +314,13 @@ class SignalModel:
             pair = self.heavy.shape.widened(ratio_x, widening[1]) + self.light.shape.widened(ratio_y, widening[1])
             contained = containment(ratio_x) * containment(ratio_y)
             pull = self.heavy.pull_at(ratio_x) + self.light.pull_at(ratio_y)
-            residual, derivative = self._unwidened(log_mjj - log_z - pull, widening[0])
+            residual, derivative = self.unwidened(log_mjj - log_z - pull, widening[0])
             inner, outer = np.exp(self.contained.log_at(residual)), np.exp(self.uncontained.log_at(residual))
             total += np.exp(pair) * (outer + contained * (inner - outer)) * derivative
         return total
 
-    def _unwidened(self, log_ratio: FloatArray, widening: float) -> tuple[FloatArray, FloatArray]:
+    def unwidened(self, log_ratio: FloatArray, widening: float) -> tuple[FloatArray, FloatArray]:
+        """Return log mjj/m_resonance less pulls in the nominal detector, and by how much it stretches densities."""
         offset, derivative = to_nominal(log_ratio - self.contained.mode, widening, RESONANCE_CORE)
         return self.contained.mode + offset, derivative
 
@@ -341,7 +342,7 @@ class SignalModel:
         self, ratio: float, pull: FloatArray, contained: FloatArray, widening: float = 1.0
     ) -> FloatArray:
         """Return the probability of mjj below ``ratio`` times m_resonance, given what the jets do, shape (events,)."""
-        at = self._unwidened(np.log(ratio) - pull, widening)[0]
+        at = self.unwidened(np.log(ratio) - pull, widening)[0]
         return contained * self.contained.below(at) + (1.0 - contained) * self.uncontained.below(at)
 
 

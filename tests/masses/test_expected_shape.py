@@ -59,7 +59,7 @@ def test_no_signal_whose_daughters_jets_hold_has_a_weaker_limit(m_resonance):
     design = make_design(edges, **FIT)
     limits = expected_spectrum_limits(np.tile(counts, (len(pairs), 1)), design, signal)[:, 2]
     assert pairs[limits.argmax()] == pytest.approx((top, top))
-    assert limits.max() > 1.2 * np.median(limits)
+    assert limits.max() > 1.15 * np.median(limits)
 
 
 def test_outside_the_simulated_resonances_nothing_is_known():
