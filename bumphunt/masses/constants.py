@@ -44,6 +44,8 @@ BLUNTEST = 0.7
 
 RESPONSE_SPACING = (0.016, 0.032, 0.032)
 """Spacings, in log mass, of the lattice of masses for which responses are prepared: a third of what changes them."""
+SHARED_RESPONSE = 0.13
+"""Difference of two daughters, in log mass, up to which both have the response of their mean: one and a half widths."""
 HYSTERESIS = 0.75
 """How far, in spacings, masses move from their place of the lattice before another is taken; half would be a tie."""
 MAX_ROUNDS = 5

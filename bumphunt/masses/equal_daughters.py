@@ -11,6 +11,8 @@ squared.
 import numpy as np
 import numpy.typing as npt
 
+from bumphunt.masses.constants import SHARED_RESPONSE
+from bumphunt.masses.signal_table import Masses
 from bumphunt.results import Interval
 
 FloatArray = npt.NDArray[np.float64]
@@ -18,6 +20,27 @@ FloatArray = npt.NDArray[np.float64]
 RESOLVED = 9.0
 """Rise of twice the negative log likelihood for equal daughters, three errors of d squared, from which they are two for
 certain, and profiles stand as they are."""
+
+
+def with_shared_response(masses: Masses) -> Masses:
+    """Return the masses (GeV) at which a response is prepared: one for both daughters where peaks lie in one another.
+
+    With responses of their own a likelihood would not be even: of its two minima with the daughters exchanged, that
+    one is deeper which suits the difference of both responses, be it the one where each daughter is described by what
+    was prepared for the other.
+
+    Examples
+    --------
+    >>> with_shared_response((4400.0, 200.0, 182.0))
+    (4400.0, 190.78784028338913, 190.78784028338913)
+    >>> with_shared_response((4400.0, 200.0, 150.0))
+    (4400.0, 200.0, 150.0)
+    """
+    m_resonance, m_x, m_y = masses
+    if abs(float(np.log(m_x / m_y))) > SHARED_RESPONSE:
+        return masses
+    middle = float(np.sqrt(m_x * m_y))
+    return m_resonance, middle, middle
 
 
 def inner_end(half: float, rise: float, mean_error: float) -> float:

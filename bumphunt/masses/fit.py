@@ -20,7 +20,7 @@ from bumphunt.masses.constants import (
     RESPONSE_SPACING,
     SECOND_WITHIN,
 )
-from bumphunt.masses.equal_daughters import RESOLVED, ordered
+from bumphunt.masses.equal_daughters import RESOLVED, ordered, with_shared_response
 from bumphunt.masses.likelihood import Likelihood, SelectedEvents, SelectedSignal, selected_signal
 from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.plain_jets import peaks_over_plain
@@ -231,7 +231,8 @@ def _converged(
 ) -> _Fit | None:
     """Minimise, move the response to the masses found, and minimise again until they stay; None if they are known."""
     place = _place(start)
-    likelihood = Likelihood(events, plane, signal_at(place))
+    prepared = with_shared_response(place)
+    likelihood = Likelihood(events, plane, signal_at(prepared))
     excess = max(float(events.in_window.sum()) - events.spectrum.window_expected, 3.0)
     efficiency = max(likelihood.signal.efficiency(start), 1e-4)
     at = Parameters(*start, excess / efficiency, len(events.mjj) - excess, 0.0, 0.0, 0.0)
@@ -242,12 +243,13 @@ def _converged(
             return None
         moved = np.abs(np.subtract(at.log_scale_parameters, origin.log_scale_parameters))
         settled = bool((moved < 0.5 * np.array(LOG_PARAMETER_RANGE)).all())
-        place, before = _place(at.masses, before=place), place
-        if attempt == MAX_ROUNDS - 1 or (attempt > 0 and settled and place == before):
+        place = _place(at.masses, before=place)
+        prepared, before = with_shared_response(place), prepared
+        if attempt == MAX_ROUNDS - 1 or (attempt > 0 and settled and prepared == before):
             break
         # the tails of signal lie in the sidebands as well, where they must not count as background
         cleaned, density, at = likelihood.separated(at)
-        signal = likelihood.signal if place == before else signal_at(place)
+        signal = likelihood.signal if prepared == before else signal_at(prepared)
         likelihood = Likelihood(cleaned, density, signal)
     _check_numbers(likelihood, at)
     return _Fit(minuit=minuit, likelihood=likelihood)

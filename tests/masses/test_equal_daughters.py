@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bumphunt.masses.equal_daughters import RESOLVED, inner_end, ordered
+from bumphunt.masses.equal_daughters import RESOLVED, inner_end, ordered, with_shared_response
 from bumphunt.masses.fit import fit_masses
 from bumphunt.masses.likelihood import Likelihood, selected_signal
 from bumphunt.masses.parameters import Parameters
@@ -88,3 +88,21 @@ def test_equal_daughters_are_covered(table, signal, background):
         assert fit.m_x.stat_low < fit.m_y.stat_high or fit.m_x.value > fit.m_y.value
     covered = [found.stat_low <= 350.0 <= found.stat_high for fit in fits for found in (fit.m_x, fit.m_y)]
     assert sum(covered) >= 7
+
+
+def test_exchanging_two_near_daughters_changes_nothing(table, signal, background):
+    masses = (3_530.0, 210.0, 190.0)
+    events = experiment(signal, background, np.random.default_rng(3), masses=masses, n_signal=200)
+    outside = events.outside
+    plane = PlaneDensity(
+        events.mjj[outside], events.mj1[outside], events.mj2[outside], growth=events.growth, reference=events.centre
+    )
+
+    def exchanged(prepared):
+        selected = selected_signal(table, prepared, ends=(EDGES[0], EDGES[-1]), select=None)
+        likelihood = Likelihood(events, plane, selected)
+        at = Parameters(*masses, 200.0, 250.0, 0.0, 0.0, 0.0)
+        return likelihood(*at._replace(m_x=at.m_y, m_y=at.m_x)) - likelihood(*at)
+
+    assert abs(exchanged(with_shared_response(masses))) < 0.05
+    assert abs(exchanged(masses)) > 0.15
