@@ -34,7 +34,7 @@ def table(make_events):
 
 
 @pytest.fixture(scope="module")
-def answers(table):
+def answers(table, one_decay):
     return bumphunt.hunt(table, config=QUICK).answers.to_dict()
 
 

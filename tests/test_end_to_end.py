@@ -307,7 +307,7 @@ def test_a_box_without_resonance_claims_nothing(no_report, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def labelled(make_events):
+def labelled(make_events, one_decay):
     return make_events(20_000, signal=250)
 
 

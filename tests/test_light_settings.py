@@ -42,6 +42,7 @@ def test_the_yield_of_few_events_is_no_more_than_the_file_or_flagged(monkeypatch
     assert "daughters_peak" in failed(found)
 
 
+@pytest.mark.long
 def test_three_prongs_give_their_masses_and_yield_or_a_flag(tmp_path):
     """A yield 27 % high with tau21 at its bound and green checks was given when only two prongs were known."""
     pytest.importorskip("pythia8mc")

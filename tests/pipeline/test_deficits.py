@@ -11,14 +11,15 @@ from bumphunt.spectrum.binning import bin_of
 
 CONFIG = {
     "searches": ["cwola"],
+    # no daughters, no masses to fit: they are not asked for here
+    "daughters": None,
+    "features": ["mj1", "mj2", "tau21_1", "tau21_2"],
     "search": {"low": 2_850.0, "high": 5_400.0, "windows": [[3_300.0, 3_710.0]], "cut_fractions": [0.05]},
     "cwola": {"folds": 2, "repeats": 2, "members": 1, "max_iter": 15},
     "vae": {"enabled": False},
     "autoencoder": {"enabled": False},
     "limit": {"enabled": False},
 }
-
-pytestmark = pytest.mark.usefixtures("one_decay")
 
 
 @pytest.fixture(scope="module")

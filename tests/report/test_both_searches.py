@@ -36,7 +36,9 @@ def found_by_prior(result: AnalysisResult, products: Products) -> tuple[Analysis
     )
 
 
-def test_what_the_prior_found_is_shown_beside_what_the_other_search_sees(factory: Any, tmp_path: Path) -> None:
+def test_what_the_prior_found_is_shown_beside_what_the_other_search_sees(
+    factory: Any, tmp_path: Path, page_only: None
+) -> None:
     result, products = found_by_prior(factory.result("discovery"), factory.products("discovery"))
     factory.write(tmp_path, "discovery")
     (tmp_path / "result.json").write_text(json.dumps(result.to_dict()), "utf-8")

@@ -164,7 +164,9 @@ def test_second_drawing_is_identical(factory: Any, drawn: tuple[Path, str], tmp_
         assert path.read_bytes() == (tmp_path / "figures" / path.name).read_bytes()
 
 
-def test_a_user_s_settings_do_not_reach_the_report(factory: Any, drawn: tuple[Path, str], tmp_path: Path) -> None:
+def test_a_user_s_settings_do_not_reach_the_report(
+    factory: Any, drawn: tuple[Path, str], tmp_path: Path, page_only: None
+) -> None:
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "font.family": ["No Such Font"]}):
         again = write_report(factory.write(tmp_path, "discovery", path=HOSTILE))
     assert again.read_text(encoding="utf-8") == drawn[1]
@@ -377,7 +379,7 @@ ROOT = Path(__file__).resolve().parents[2]
 STORED = Path(__file__).parent / "stored_v1"
 
 
-def test_a_folder_of_schema_version_1_can_still_be_reported(tmp_path: Path) -> None:
+def test_a_folder_of_schema_version_1_can_still_be_reported(tmp_path: Path, page_only: None) -> None:
     for name in ("result.json", "products.json"):
         (tmp_path / name).write_bytes((STORED / name).read_bytes())
     assert json.loads((tmp_path / "result.json").read_text())["schema_version"] == "1"
