@@ -115,6 +115,24 @@ def light_prior(monkeypatch: pytest.MonkeyPatch) -> None:
     lighten_prior(monkeypatch)
 
 
+@pytest.fixture
+def page_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the page with empty files in place of its figures, which take most of the time: they are only laid out."""
+    from matplotlib.figure import Figure
+
+    from bumphunt.plots.style import style
+
+    def lay_out(figure: Figure, stem: Path) -> None:
+        with style():
+            figure.draw_without_rendering()
+            figure.set_layout_engine(None)
+        stem.parent.mkdir(exist_ok=True)
+        for kind in ("pdf", "png"):
+            stem.with_name(f"{stem.name}.{kind}").touch()
+
+    monkeypatch.setattr("bumphunt.report.figures.save", lay_out)
+
+
 @pytest.fixture(scope="session")
 def edges() -> np.ndarray:
     """Bin edges from 3 to 7 TeV in steps of the resolution."""

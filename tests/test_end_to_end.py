@@ -261,7 +261,7 @@ def test_anyone_can_check_the_p_value_with_pyhf(shipped):
     assert p_value < 1e-6
 
 
-def test_the_products_are_enough_to_draw_again(shipped, tmp_path):
+def test_the_products_are_enough_to_draw_again(shipped, page_only, tmp_path):
     output, result, _ = shipped
     for name in ("result.json", "products.json"):
         shutil.copy(output / name, tmp_path / name)

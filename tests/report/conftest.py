@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
-from bumphunt.plots.style import style
 from bumphunt.results import (
     AnalysisResult,
     Answers,
@@ -28,19 +26,6 @@ from bumphunt.results import (
     UpperLimit,
     WindowResult,
 )
-
-
-@pytest.fixture
-def page_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write the page without the files of its figures, which take most of the time: a figure is only laid out."""
-
-    def lay_out(figure: Figure, stem: Path) -> None:
-        with style():
-            figure.draw_without_rendering()
-            figure.set_layout_engine(None)
-
-    monkeypatch.setattr("bumphunt.report.figures.save", lay_out)
-
 
 STATUSES = ("none", "evidence", "discovery", "unverified_excess")
 Z_GLOBAL = {"none": 0.6, "evidence": 3.7, "discovery": 6.9, "unverified_excess": 4.4}
