@@ -19,7 +19,13 @@ from bumphunt.cli import main
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "bumphunt"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "xgboost-cpu": "xgboost"}
+IMPORTED_AS = {
+    "fonttools": "fontTools",
+    "pillow": "PIL",
+    "pyyaml": "yaml",
+    "scikit-learn": "sklearn",
+    "xgboost-cpu": "xgboost",
+}
 SELF = Path(__file__).resolve().relative_to(ROOT).as_posix()
 
 
@@ -169,7 +175,12 @@ def test_every_import_is_a_dependency():
     extras = project()["optional-dependencies"]
     used = ("simulation", "root", "dask", "publish", "onnx")
     wanted = [*project()["dependencies"], *(requirement for extra in used for requirement in extras[extra])]
-    arrive_with = {"pillow": "matplotlib", "onnx": "onnxmltools", "typing-extensions": "pydantic"}
+    arrive_with = {
+        "pillow": "matplotlib",
+        "fonttools": "matplotlib",
+        "onnx": "onnxmltools",
+        "typing-extensions": "pydantic",
+    }
     for name, parent in arrive_with.items():
         assert name in {distribution(requirement) for requirement in importlib.metadata.requires(parent)}
     names = [*arrive_with, *map(distribution, wanted)]

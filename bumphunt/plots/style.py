@@ -58,6 +58,7 @@ RC: dict[Any, Any] = {
     "figure.dpi": 200.0,  # as saved, so that the layout parses each formula once
     "savefig.dpi": 200.0,
     "pdf.fonttype": 42,
+    "ps.fonttype": 42,  # matplotlib takes the size of the parts of a PDF's fonts from here: with 42, one part holds all
 }
 
 

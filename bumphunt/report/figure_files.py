@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from bumphunt.files import write_atomically
 from bumphunt.plots.style import style
+from bumphunt.report.fonts import without_typesetting
 
 
 def save(figure: Figure, stem: str | Path) -> tuple[Path, Path]:
@@ -32,6 +33,6 @@ def save(figure: Figure, stem: str | Path) -> tuple[Path, Path]:
         figure.set_layout_engine(None)  # "none" would leave a placeholder, for which each file is drawn twice
     for kind, entries in metadata.items():
         target = base.with_name(f"{base.name}.{kind}")
-        with style():
+        with style(), without_typesetting():
             written.append(write_atomically(target, partial(figure.savefig, format=kind, metadata=entries)))
     return written[0], written[1]
