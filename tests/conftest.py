@@ -121,11 +121,11 @@ def page_only(monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib.figure import Figure
 
     from bumphunt.plots.style import style
+    from bumphunt.report.settled import settle
 
     def lay_out(figure: Figure, stem: Path) -> None:
         with style():
-            figure.draw_without_rendering()
-            figure.set_layout_engine(None)
+            settle(figure)
         stem.parent.mkdir(exist_ok=True)
         for kind in ("pdf", "png"):
             stem.with_name(f"{stem.name}.{kind}").touch()

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from bumphunt.files import write_atomically
 from bumphunt.plots.style import style
 from bumphunt.report.fonts import without_typesetting
+from bumphunt.report.settled import settle
 
 
 def save(figure: Figure, stem: str | Path) -> tuple[Path, Path]:
@@ -22,17 +23,16 @@ def save(figure: Figure, stem: str | Path) -> tuple[Path, Path]:
     base = Path(stem)
     base.parent.mkdir(parents=True, exist_ok=True)
     # None leaves an entry out: no date, no name of the program's version
-    metadata: dict[str, dict[str, Any]] = {
-        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-        "png": {"Software": None},
+    kinds: dict[str, dict[str, Any]] = {
+        "pdf": {"metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
+        # half the time of the usual level 6, for files a tenth larger
+        "png": {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}},
     }
     written = []
     with style():
-        # lay out once, for speed and so that both files agree
-        figure.draw_without_rendering()
-        figure.set_layout_engine(None)  # "none" would leave a placeholder, for which each file is drawn twice
-    for kind, entries in metadata.items():
+        settle(figure)
+    for kind, options in kinds.items():
         target = base.with_name(f"{base.name}.{kind}")
         with style(), without_typesetting():
-            written.append(write_atomically(target, partial(figure.savefig, format=kind, metadata=entries)))
+            written.append(write_atomically(target, partial(figure.savefig, format=kind, **options)))
     return written[0], written[1]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bumphunt.report.html import write_report
+from bumphunt.report.settled import settle
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
@@ -38,7 +39,7 @@ def pages(factory: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     """Return a page with everything on it, and one of a search that found nothing."""
     folder = tmp_path_factory.mktemp("pages")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bumphunt.report.figures.save", lambda figure, stem: figure.draw_without_rendering())
+        patch.setattr("bumphunt.report.figures.save", lambda figure, stem: settle(figure))
         return {
             status: write_report(factory.write(folder / status, status)) for status in ("unverified_excess", "none")
         }
