@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from boxes import latest
 from nulls import calibrated, seen
 
 from bumphunt.statistics import p_from_z
@@ -97,7 +98,7 @@ def limits(results: Path) -> Results:
 
 def injections(results: Path, name: str) -> Results:
     """Return pulls of injected signal in verified boxes: of statistical intervals, of whole ones on drawn detectors."""
-    boxes = [line for line in lines(results, "injections") if line["set"] == name]
+    boxes = [line for line in latest(lines(results, "injections")) if line["set"] == name]
     good = [box for box in boxes if box["masses_verified"] and box["m_x"] is not None]
     made: Results = {"boxes": len(boxes), "claims": sum(box["m_x"] is not None for box in boxes), "verified": len(good)}
     for place, quantity in enumerate(QUANTITIES):

@@ -9,8 +9,8 @@ within 2 percent of the true one, three folds, two repeats, one tree model of 40
 the search. In the set ``nominal`` signal is of the nominal detector and the statistical part of the intervals has to
 cover; in ``drawn`` each box has a detector of its own from the prior of the systematic errors (energy scale and shower
 simulated anew, resolutions, scale of tau21), and the total intervals have to. One line a box is added to
-analysis/results/injections.jsonl; what is there already for this commit is not repeated, and --first says with which
-box to begin.
+analysis/results/injections.jsonl; what is there already for this commit is not repeated, --first says with which box
+to begin, and of a box repeated at a later commit the last line counts.
 """
 
 import argparse
@@ -169,7 +169,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
 
 def draw(found: list[dict[str, Any]], path: Path) -> None:
     """Draw the statistical pulls of the verified boxes of the nominal detector."""
-    chosen = [row for row in found if row["set"] == "nominal"]
+    chosen = [row for row in boxes.latest(found) if row["set"] == "nominal"]
     drawn = {name: pulls_by(chosen, name, total=False) for name in QUANTITIES}
     with style():
         figure, _ = pulls(drawn)
@@ -190,7 +190,7 @@ def main() -> None:
     numbers = range(arguments.first, arguments.first + arguments.boxes)
     todo = [each for name in arguments.sets for each in tasks(name, numbers, pool=pool)]
     boxes.grow(arguments.result, one_box, todo, origin=origin, workers=arguments.workers)
-    print(summary(boxes.read(arguments.result)))
+    print(summary(boxes.latest(boxes.read(arguments.result))))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from boxes import latest
 from records import write
 from scipy.stats import beta
 
@@ -288,7 +289,7 @@ def other_simulation(results: Path) -> str:
 
 def injected(results: Path, name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the boxes of a set of injections, and those of them whose masses are verified."""
-    every = [row for row in lines(results, "injections") if row["set"] == name]
+    every = [row for row in latest(lines(results, "injections")) if row["set"] == name]
     return every, [row for row in every if row["masses_verified"] and row["m_x"] is not None]
 
 

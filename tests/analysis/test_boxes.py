@@ -38,3 +38,11 @@ def test_a_script_with_a_cache_of_its_own_runs_on_two_workers(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     found = [json.loads(line) for line in lines.read_text().splitlines()]
     assert sorted((line["number"], line["found"]) for line in found) == [(0, 0), (1, 2), (2, 4)]
+
+
+def test_of_a_repeated_box_the_last_line_counts(monkeypatch):
+    monkeypatch.syspath_prepend(str(ANALYSIS))
+    import boxes
+
+    lines = [{"set": name, "number": 0, "commit": commit} for name, commit in (("a", "1"), ("b", "1"), ("a", "2"))]
+    assert boxes.latest(lines) == [lines[2], lines[1]]
