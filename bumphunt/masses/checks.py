@@ -187,7 +187,13 @@ def assumptions(fit: MassFit, *, table: SignalTable, response: str = "shipped", 
         f"{daughters.min():.0f} GeV to {most:.3f} m_resonance.",
     ]
     for name, behind in (fit.hypotheses or {}).items():
-        if name != fit.hypothesis:
+        if name != fit.hypothesis and fit.yields is not None:
+            told.append(
+                f"This decay is assumed: without tau21 the data do not tell it. With {name} they would be described "
+                f"{'better' if behind < 0 else 'worse'} by {abs(behind):.1f} in twice the log likelihood, with "
+                f"{fit.yields[name]:.0f} signal events."
+            )
+        elif name != fit.hypothesis:
             told.append(
                 f"With {name} the data are described worse by {behind:.1f} in twice the log likelihood"
                 + (", which the intervals hold." if behind < 1.0 else ".")

@@ -23,7 +23,9 @@ def fit_decays(events: SelectedEvents, response: Response, *, select: Select | N
     Jet masses tell the hypotheses apart little, tau21 much: three prongs have half as much again as two. So the
     likelihoods are compared with what the scale of tau21 costs under each. The best one is answered; every other one
     that is within one of it in twice the log likelihood adds its interval, as a profile over a discrete parameter does
-    (Dauncey et al., JINST 10 (2015) P04015, arXiv:1408.6865).
+    (Dauncey et al., JINST 10 (2015) P04015, arXiv:1408.6865). Where there is no tau21 the first one is assumed, and
+    what the others would give is said: their yields differ more than jet masses can tell, whose shapes depend on the
+    detector as much as on the decay.
 
     Parameters
     ----------
@@ -67,6 +69,8 @@ def fit_decays(events: SelectedEvents, response: Response, *, select: Select | N
             )
         except FitError as error:
             logger.info("mass fit with %s: %s", name, error)
+    if not fits[0].tau21_compared:
+        return _assumed(fits)
     if len(fits) > 1:
         fits = _at_their_scales(events, fits, tables, select)
     return profiled(fits)
@@ -92,6 +96,15 @@ def profiled(fits: list[MassFit]) -> MassFit:
                 n_signal=_union(best.n_signal, other.n_signal, part),
             )
     return replace(best, hypotheses=behind)
+
+
+def _assumed(fits: list[MassFit]) -> MassFit:
+    """Return the first fit with what the others would give beside it."""
+    return replace(
+        fits[0],
+        hypotheses={fit.hypothesis: fit.objective - fits[0].objective for fit in fits},
+        yields={fit.hypothesis: fit.n_signal.value for fit in fits},
+    )
 
 
 def _at_their_scales(

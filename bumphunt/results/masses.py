@@ -130,9 +130,11 @@ class MassFit(Result):
     the fit, without any model of signal, and ``n_selected_window`` is the signal that the fit has there.
     ``hypothesis`` is the decay of the daughters that was fitted, ``objective`` twice the negative log likelihood with
     what the scale of tau21 costs (``tau21_compared``: the data told it), ``hypotheses`` by how much each that was tried
-    is behind the best one in it. ``jet_scale`` compares jet masses of background with simulation; what it has as
-    ``applied`` has been taken out of m_x and m_y, and :attr:`as_measured` still holds it. ``over_plain`` is twice the
-    log likelihood above that of signal whose daughters, one or both, are plain jets without a peak in their mass.
+    is behind the best one in it, or where there was no tau21 to tell them apart behind the first one, which is assumed
+    then (negative: it fits better, and ``yields`` has ``n_signal`` under each). ``jet_scale`` compares jet
+    masses of background with simulation; what it has as ``applied`` has been taken out of m_x and m_y, and
+    :attr:`as_measured` still holds it. ``over_plain`` is twice the log likelihood above that of signal whose daughters,
+    one or both, are plain jets without a peak in their mass.
     ``tau21_pull`` is how far tau21 of the signal lies from simulation, in errors of the data and of what is assumed.
     """
 
@@ -161,6 +163,7 @@ class MassFit(Result):
     objective: float = math.nan
     tau21_compared: bool = False
     hypotheses: dict[str, float] | None = None
+    yields: dict[str, float] | None = None
     jet_scale: JetMassScale | None = None
     over_plain: float | None = None
     tau21_pull: float = 0.0

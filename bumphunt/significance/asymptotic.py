@@ -20,6 +20,7 @@ BAND = (2.0, 1.0, 0.0, -1.0, -2.0)
 """Standard deviations of the background at which limits are expected, from the lowest limit to the highest."""
 
 _TOLERANCE = 1e-4
+"""Relative error of a limit."""
 _SMALLEST = 1e-4
 """Part of the largest signal strength below which no limit is looked for."""
 

@@ -227,6 +227,7 @@ def test_distance_from_the_simulated_masses(masses, outside):
 
 def test_assumptions_say_fitted_resolutions_only_where_there_are():
     fit = {"hypothesis": "none", "p_value": 0.5, "hypotheses": None, "jet_scale": None, "acceptance_known": False}
+    fit["yields"] = None
     bare = assumptions(at_masses(3_000.0, 500.0, 90.0, log_widths=None, **fit), table=GRID)
     assert not any("fitted: mjj" in sentence for sentence in bare)
     wide = assumptions(at_masses(3_000.0, 500.0, 90.0, log_widths=np.log([1.1, 0.8]), **fit), table=GRID)
@@ -238,6 +239,10 @@ def test_assumptions_say_fitted_resolutions_only_where_there_are():
     assert sum("With c" in line and "hold" not in line for line in told) == 1
     assert not any("With a" in line for line in told)
     assert any("No second detector" in line for line in told)
+    untold = {**behind, "hypotheses": {"a": 0.0, "b": -2.0}, "yields": {"a": 800.0, "b": 1000.0}}
+    told = assumptions(at_masses(3_000.0, 500.0, 90.0, log_widths=None, **untold), table=GRID)
+    assert sum("This decay is assumed" in line for line in told) == 1
+    assert any("With b they would be described better by 2.0" in line and "1000 signal events" in line for line in told)
 
 
 def test_a_response_is_built_within_a_good_half_of_the_simulated_masses(table):

@@ -82,3 +82,15 @@ def test_a_hypothesis_nearly_as_good_widens_the_interval(tried):
     assert both.n_signal.stat_high == 124.0
     assert both.hypotheses == {"a": 0.0, "b": 0.75}
     assert profiled([far, one]).n_signal.high == 110.0
+
+
+def test_without_tau21_the_first_decay_is_assumed_and_the_others_are_said(background):
+    """Also where another one fits better: shapes of jet masses depend on the detector as much as on the decay."""
+    events = replace(experiment(load_three_prongs(), background), tau21=None)
+    fit = fit_decays(events, response_named("shipped"), select=select)
+    assert not fit.tau21_compared
+    assert fit.hypothesis == "two prongs"
+    assert fit.hypotheses["two prongs"] == 0.0
+    assert fit.yields.keys() == fit.hypotheses.keys() == {"two prongs", "three prongs"}
+    assert fit.yields["two prongs"] == fit.n_signal.value
+    assert fit.yields["three prongs"] > fit.yields["two prongs"], "of signal cut on tau21, as it was simulated"
