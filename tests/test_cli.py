@@ -71,6 +71,9 @@ def done_well(done):
     return done.stdout
 
 
+pytestmark = pytest.mark.usefixtures("one_decay")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("cli")
