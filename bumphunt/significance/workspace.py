@@ -19,7 +19,7 @@ import numpy.typing as npt
 from bumphunt.errors import FitError, InputError
 from bumphunt.results import SpectrumFit, UpperLimit, WindowResult
 from bumphunt.results.rounding import mass_text
-from bumphunt.significance.asymptotic import AsymptoticTests
+from bumphunt.significance.pyhf_tests import AsymptoticTests
 from bumphunt.spectrum.families.registry import parametric_family
 from bumphunt.spectrum.functions import design_matrix, gaussian_fractions
 

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
-FloatArray = npt.NDArray[np.float64]
+from bumphunt.significance.asymptotics import half_chi2_p_value, tail_probabilities
+from bumphunt.significance.limits import BANDS
 
-BAND = (2.0, 1.0, 0.0, -1.0, -2.0)
-"""Standard deviations of the background at which limits are expected, from the lowest limit to the highest."""
+FloatArray = npt.NDArray[np.float64]
 
 _TOLERANCE = 1e-4
 """Relative error of a limit."""
@@ -53,7 +53,7 @@ class AsymptoticTests:
 
     def discovery(self) -> float:
         """Return the p-value of the background alone, from q0 (eqs. 12 and 52)."""
-        return float(ndtr(-np.sqrt(self._at_none - self._least))) if self.best > 0 else 0.5
+        return float(half_chi2_p_value(self._at_none - self._least)) if self.best > 0 else 0.5
 
     def limits(self, level: float) -> tuple[float, FloatArray]:
         """Return the observed CLs limit on the signal strength, and the five expected ones, from low to high.
@@ -63,7 +63,7 @@ class AsymptoticTests:
         ValueError
             If a limit lies beyond the largest strength of the model.
         """
-        targets = [float(ndtri(1.0 - level * ndtr(-n)) - n) for n in BAND]
+        targets = [float(ndtri(1.0 - level * ndtr(band)) + band) for band in BANDS]
         expected = [self._root(partial(self._beyond, target)) for target in targets]
         observed = self._root(lambda strength: float(np.log(level)) - self._log_cls(strength))
         return observed, np.array(expected)
@@ -92,11 +92,9 @@ class AsymptoticTests:
 
     def _log_cls(self, strength: float) -> float:
         """Return the logarithm of CLs with the statistic of upper limits, q̃ (eqs. 16 and 64 to 66)."""
-        asimov = self._root_asimov(strength)
-        rise = max(self._rise("data", strength), 0.0) if strength >= self.best else 0.0
-        root = np.sqrt(rise)
-        shifted = root - asimov if root <= asimov else (rise - asimov**2) / (2.0 * max(asimov, 1e-12))
-        return float(np.log(ndtr(-(shifted + asimov))) - np.log(ndtr(-shifted)))
+        rise = self._rise("data", strength) if strength >= self.best else 0.0
+        with_signal, without = tail_probabilities(rise, self._rise("asimov", strength))
+        return float(np.log(with_signal) - np.log(without))
 
     def _root_asimov(self, strength: float) -> float:
         return float(np.sqrt(max(self._rise("asimov", strength), 0.0)))
