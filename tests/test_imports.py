@@ -87,13 +87,15 @@ def test_help_loads_nothing_heavy():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it asks the system for the CPU time of children")
 def test_help_takes_less_than_a_fifth_of_a_second_of_the_processor():
-    """CPU time, and the best of several: what else the machine does is not counted."""
+    """CPU time of compiled modules, and the best of several: what else the machine does is not counted."""
     import resource
 
+    compiled = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    command = [sys.executable, "-m", "bumphunt", "--help"]
     spent: list[float] = []
     while len(spent) < 9 and min(spent, default=1.0) >= 0.2:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "bumphunt", "--help"], capture_output=True, check=True, cwd=ROOT)
+        subprocess.run(command, capture_output=True, check=True, cwd=ROOT, env=compiled)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(spent) < 0.2, spent
