@@ -3,11 +3,15 @@
     python tests/mutation/mutants.py --rooms significance spectrum --sample 40
 
 Mutants: comparisons moved by one place or turned round, + and - and * and / exchanged, constants shifted, ``and`` and
-``or`` exchanged, conditions negated; annotations of types are left alone: nothing evaluates them. Each is run in a
-copy of the package, against those tests of its room's own folder that call the changed function, the cheapest first and
-no longer than ``--seconds``; those that none notices are named. A mutant that changes nothing (``<`` for ``<=`` of
-continuous numbers, the last digit of a tolerance) counts as a survivor too. Which tests call what is traced once a test
-file and kept in ``out/mutants`` until that file or the room changes. Needs ``os.fork``.
+``or`` exchanged, conditions negated. Each is run in a copy of the package, against those tests of its room (its folder
+of tests and the examples of its docstrings) that call the changed function, the cheapest first and no longer than
+``--seconds``; those that none notices are named. Which tests call what is traced once a test file and kept in
+``out/mutants`` until that file or the room changes. Needs ``os.fork``.
+
+Left alone is what no result depends on: annotations of types, overloads and messages; numbers up to 1e-6, which guard a
+division or end an iteration, and whether they are added or taken off; what :data:`EFFORT` names; how often a loop runs
+at most that counts to 20 or more and has no use for the number, which halves an interval or a step; and the mutants
+that ``equivalent.py`` lists. All others that change nothing count as survivors.
 """
 
 import argparse
@@ -24,6 +28,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+from equivalent import BEGINNINGS, CONTINUOUS
 from tracing import run, trace_room
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,19 +40,32 @@ OPERATORS = {
     ast.NotIn: ast.In,
 }  # fmt: skip
 
+TINY = 1e-6
+MANY_TIMES = 20
+EFFORT = {
+    "BLOCK": "rows treated together",
+    "_CHUNK": "rows treated together",
+    "MAX_STEPS": "steps after which an iteration that ends long before is given up",
+    "SCORING_STEPS": "steps of one way to the maximum before another is tried, which ends at the same",
+}
 
-def changes(tree):
+
+def changes(tree, module=""):
     """Return the places that can be changed: the number of the node in the tree, and which of its operators."""
-    found, untouched = [], set()
+    found, untouched, unmoved = [], set(), CONTINUOUS.get(module, ())
     for node in ast.walk(tree):
         untouched.update(id(part) for root in _without_effect(node) for part in ast.walk(root))
+        if isinstance(node, ast.FunctionDef) and node.name in BEGINNINGS.get(module, ()):
+            untouched.update(id(part) for part in ast.walk(node))
     for number, node in enumerate(ast.walk(tree)):
-        if id(node) in untouched:
+        if id(node) in untouched or _is_guard(node):
             continue
         if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in OPERATORS:
             found.append((number, 0))
         elif isinstance(node, ast.Compare):
-            found += [(number, place) for place, op in enumerate(node.ops) if type(op) in OPERATORS]
+            moved = () if ast.unparse(node) in unmoved else (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+            turned = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot, ast.In, ast.NotIn)
+            found += [(number, place) for place, op in enumerate(node.ops) if isinstance(op, (*moved, *turned))]
         elif isinstance(node, ast.If | ast.IfExp) or (
             isinstance(node, ast.Constant) and type(node.value) in (int, float) and not isinstance(node.value, bool)
         ):
@@ -56,12 +74,31 @@ def changes(tree):
 
 
 def _without_effect(node):
-    """Return the parts of a node that tests are not meant to notice: messages, annotations, imports for types only."""
+    """Return the parts of a node that tests are not meant to notice: messages, types, and effort."""
     if isinstance(node, ast.Raise | ast.JoinedStr):
         return [node]
     if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
         return [node]
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in EFFORT:
+        return [node]
+    if isinstance(node, ast.For) and isinstance(node.target, ast.Name) and node.target.id == "_":
+        match node.iter:
+            case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=int(times))]) if times >= MANY_TIMES:
+                return [node.iter]
+    if isinstance(node, ast.keyword) and node.arg == "stacklevel":
+        return [node]
+    if isinstance(node, ast.FunctionDef) and any(
+        isinstance(each, ast.Name) and each.id == "overload" for each in node.decorator_list
+    ):
+        return [node]
     return [part for name in ("annotation", "returns") if isinstance(part := getattr(node, name, None), ast.AST)]
+
+
+def _is_guard(node):
+    """Tell whether a node is a tiny number, or adds one or takes one off."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        return any(isinstance(side, ast.Constant) and _is_guard(side) for side in (node.left, node.right))
+    return isinstance(node, ast.Constant) and isinstance(node.value, float) and 0.0 < node.value <= TINY
 
 
 def mutated(source, number, place):
@@ -109,7 +146,8 @@ def planned(root, options):
     for room in options.rooms:
         for path in sorted((root / "bumphunt" / room).rglob("*.py")):
             if not options.modules or path.name in options.modules:
-                plan += [(room, path, *change) for change in changes(ast.parse(path.read_text("utf-8")))]
+                module = path.relative_to(root / "bumphunt").as_posix()
+                plan += [(room, path, *change) for change in changes(ast.parse(path.read_text("utf-8")), module)]
     random.Random(options.seed).shuffle(plan)
     return plan
 

@@ -156,12 +156,15 @@ def run(work, arguments, seconds, plugin=None, keep=None):
 
 
 def trace_room(root, work, room, cache, seconds):
-    """Return which tests call what in a room; a file that takes longer than ``seconds`` is left out and named."""
+    """Return which tests call what in a room; a file that takes longer than ``seconds`` is left out and named.
+
+    The examples of the room's docstrings are one file more.
+    """
     covered, folder = Covered(), work / "tests" / room
     sources = sorted((root / "bumphunt" / room).rglob("*.py"))
     shared = [*sources, *folder.glob("conftest.py"), *(work / "tests").glob("conftest.py"), Path(__file__)]
-    for path in sorted(folder.glob("test_*.py")):
-        key = hashlib.sha256(b"".join(each.read_bytes() for each in (path, *shared))).hexdigest()[:20]
+    for path in [work / "bumphunt" / room, *sorted(folder.glob("test_*.py"))]:
+        key = hashlib.sha256(b"".join(each.read_bytes() for each in (path, *shared) if each.is_file())).hexdigest()[:20]
         kept = cache / f"{room}.{path.stem}.{key}.json"
         if not kept.exists():
             begun, fresh = time.monotonic(), work / "trace.json"

@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from bumphunt.significance.p_values import counting_p_value
 from bumphunt.significance.scan import window_significance
 from bumphunt.significance.toys import most_significant, throw, window_curves, window_z
 from bumphunt.spectrum.batched import fit_many, sum_error
 from bumphunt.spectrum.binning import mass_grid
 from bumphunt.spectrum.design import make_design
+from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.functions import SQRT_S
 from bumphunt.spectrum.spectrum import as_spectrum
+from bumphunt.statistics import z_from_p
 
 EDGES = mass_grid(3_000.0, 6_000.0, ratio=1.03)
 BINS = len(EDGES) - 1
@@ -104,6 +107,14 @@ def test_toys_and_single_spectra_give_the_same_z(per_window):
         single = window_significance(as_spectrum(counts, EDGES, masked=masked), family="dijet3")
         assert single.note == ""
         assert window_z(counts[None], EDGES, masked, family="dijet3")[0] == pytest.approx(single.z_local, abs=1e-5)
+
+
+def test_profiled_forms_of_toys_are_those_of_single_spectra():
+    masked = window(8)
+    for counts in null_toys(60.0, masked, 6, seed=9):
+        fit = fit_spectrum(as_spectrum(counts, EDGES, masked=masked), family="envelope")
+        p_value = counting_p_value(counts[masked].sum(), fit.window_expected, fit.window_error)
+        assert window_z(counts[None], EDGES, masked, family="envelope")[0] == pytest.approx(z_from_p(p_value), abs=1e-4)
 
 
 def test_the_best_window_is_the_largest_and_a_failed_fit_counts_against_discovery():

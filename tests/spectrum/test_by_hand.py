@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 from bumphunt.errors import InputError
-from bumphunt.spectrum import efficiency
+from bumphunt.spectrum import efficiency, profiling
+from bumphunt.spectrum.batched import band, sum_error
 from bumphunt.spectrum.binning import _peak, searched_range
+from bumphunt.spectrum.choice import choose_kernel
+from bumphunt.spectrum.gaussian_process import Kernel
 from bumphunt.spectrum.goodness import pearson_p_value, poisson_deviance
+from bumphunt.spectrum.histograms import histogram_arrays
 from bumphunt.spectrum.signal_fit import _evaluate, _residual_curvature, _step
-from bumphunt.spectrum.signal_shapes import crystal_ball_fractions
-from bumphunt.spectrum.spectrum import Spectrum
+from bumphunt.spectrum.signal_shapes import crystal_ball_fractions, template_fractions, voigt_fractions
+from bumphunt.spectrum.spectrum import Spectrum, as_spectrum
 
 CRYSTAL_BALL = {
     "mass": 3_500.0,
@@ -182,3 +186,134 @@ def test_effective_counts_of_weighted_ones():
         spectrum([1_000.0, 1_000.0], [4_000.0, 400.0]).weight()
     with pytest.raises(InputError, match="all zero"):
         spectrum([0.0, 0.0], [1.0, 1.0]).weight()
+
+
+def test_weights_may_differ_by_half_where_events_are_many():
+    # contents of weight 1 and one of another: the common weight is the mean
+    for ratio, good in ((2.9, True), (3.2, False)):
+        counts, variances = [1_000.0, 1_000.0], [1_000.0, ratio * 1_000.0]
+        if good:
+            assert spectrum(counts, variances).weight() == pytest.approx((1.0 + ratio) / 2.0)
+        else:
+            with pytest.raises(InputError, match=r"from 1 to 3\.2"):
+                spectrum(counts, variances).weight()
+    # 24 effective events say nothing of their weight, 26 do
+    few = spectrum([10_000.0, 10.0 * 24.0], [10_000.0, 100.0 * 24.0])
+    assert few.weight() == pytest.approx(12_400.0 / 10_240.0)
+    with pytest.raises(InputError, match="differ from bin to bin"):
+        spectrum([10_000.0, 10.0 * 26.0], [10_000.0, 100.0 * 26.0]).weight()
+
+
+def test_what_is_masked_and_windowed_of_a_spectrum_and_of_counts():
+    first, both = np.array([True, False, False]), np.array([True, True, False])
+    given = spectrum([5.0, 4.0, 3.0], None)
+    assert as_spectrum(given) is given
+    masked = as_spectrum(given, masked=both)
+    assert (masked.masked.tolist(), masked.window.tolist()) == (both.tolist(), both.tolist())
+    inner = as_spectrum(masked, window=first)
+    assert (inner.masked.tolist(), inner.window.tolist()) == (both.tolist(), first.tolist())
+    again = as_spectrum(given, masked=both, window=first)
+    assert (again.masked.tolist(), again.window.tolist()) == (both.tolist(), first.tolist())
+
+
+def test_the_least_there_can_be_of_a_spectrum():
+    one = Spectrum(counts=np.array([2.0**53]), edges=np.array([3_000.0, 4_000.0]), sqrt_s=4_001.0)
+    assert (one.counts[0], one.centres[0], one.scale) == (2.0**53, 3_500.0, 4_001.0)
+    with pytest.raises(InputError, match="no number of events"):
+        one.with_counts(np.array([2.0**53 + 2.0]))
+    with pytest.raises(InputError, match="no collision energy"):
+        Spectrum(counts=np.ones(1), edges=np.array([3.0, 4.0]), sqrt_s=0.0)
+    one.with_counts(np.array([3.0 + 2e-6])).check_whole()
+    with pytest.raises(InputError, match="is no count of events"):
+        one.with_counts(np.array([3.0 + 4e-6])).check_whole()
+
+
+def test_an_axis_that_gives_pairs_of_edges():
+    class Axis(list):
+        edges = None
+
+    counts = SimpleNamespace(axes=[Axis([(1.0, 2.0), (2.0, 4.0)])], values=lambda: [5.0, 6.0])
+    assert histogram_arrays(counts) == ([5.0, 6.0], [1.0, 2.0, 4.0], None)
+
+
+def test_one_simulated_event_is_a_template():
+    assert template_fractions(np.array([1.0, 2.0, 3.0]), np.array([1.5])).tolist() == [1.0, 0.0]
+    assert template_fractions(np.array([1.0, 2.0]), np.array([1.5]), n_total=4).tolist() == [0.25]
+    for masses, total in (([], 0), ([1.5, 1.6], 1)):
+        with pytest.raises(InputError, match="make no template"):
+            template_fractions(np.array([1.0, 2.0]), np.array(masses), n_total=total)
+
+
+def test_tails_that_are_not_given_are_those_of_the_docstring():
+    edges = np.array([2_500.0, 3_200.0, 3_400.0, 3_600.0, 3_900.0, 4_500.0])
+    named = {"alpha_low": 1.5, "power_low": 5.0, "alpha_high": 1.5, "power_high": 5.0}
+    plain = crystal_ball_fractions(edges, mass=3_500.0, width=100.0)
+    np.testing.assert_allclose(plain, crystal_ball_fractions(edges, mass=3_500.0, width=100.0, **named))
+    np.testing.assert_allclose(plain.sum(), 1.0, atol=2e-3)
+
+
+def test_a_line_without_resolution_is_a_breit_wigner_and_wide_bins_are_integrated():
+    edges = np.array([60.0, 85.0, 91.0, 93.0, 120.0])
+    cauchy = np.arctan((edges - 91.0) / 1.25) / np.pi
+    np.testing.assert_allclose(
+        voigt_fractions(edges, mass=91.0, width=2.5, resolution=0.05), np.diff(cauchy), atol=2e-4
+    )
+    for wrong in ({"width": 0.0}, {"resolution": 0.0}):
+        with pytest.raises(InputError, match="make no line shape"):
+            voigt_fractions(edges, **{"mass": 91.0, "width": 2.5, "resolution": 1.0} | wrong)
+
+
+def test_the_slope_of_an_efficiency_is_in_log_mass_over_its_range():
+    edges = np.geomspace(2_000.0, 4_000.0, 11)
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    window = np.arange(10) == 5
+    before = np.full(10, 1e6)
+    after = Spectrum(counts=before * (centres / 3_000.0) ** 2, edges=edges, sqrt_s=None)
+    found = efficiency.fit_efficiency(after.with_window(window, masked=window), before)
+    assert found.parameters[1] == pytest.approx(2.0 * np.log(centres[-1] / centres[0]), rel=1e-4)
+    # three bins are enough for a slope
+    few = np.where(np.arange(10) < 3, 1e4, 0.0)
+    assert efficiency.fit_efficiency(after.with_counts(0.1 * few), few, degrees=(1,)).family == "efficiency1"
+    with pytest.raises(InputError, match="2 bins are left to fit an efficiency of degree 1"):
+        efficiency.fit_efficiency(after.with_counts(0.1 * few), np.where(np.arange(10) < 2, 1e4, 0.0))
+
+
+@pytest.mark.parametrize(("period", "length"), [(0.5, 0.3), (0.7, 0.45), (1.0, 0.7), (1.5, 1.0)])
+def test_kernels_are_as_long_as_what_they_describe(period, length):
+    edges = np.geomspace(1_000.0, 8_000.0, 61)
+    x = np.log(np.sqrt(edges[1:] * edges[:-1]) / 1_000.0)
+    counts = 1e6 * np.exp(-3.0 * x + 0.3 * np.sin(2.0 * np.pi * x / period)) * np.diff(edges) / edges[:-1]
+    assert choose_kernel(as_spectrum(counts, edges, sqrt_s=None)) == Kernel(length=length, amplitude=10.0)
+
+
+def test_errors_of_bins_and_of_sums_are_propagated():
+    basis = SimpleNamespace(basis=np.array([[1.0, 0.0], [1.0, 2.0], [1.0, 1.0]]))
+    expected, covariance = np.array([2.0, 3.0, 1.0]), np.array([[0.04, 0.01], [0.01, 0.0025]])
+    np.testing.assert_allclose(band(expected, covariance, basis), [2.0 * 0.2, 3.0 * np.sqrt(0.09), np.sqrt(0.0625)])
+    inside = np.array([True, True, False])
+    # the sum moves by 5 and by 6 with either coefficient
+    assert sum_error(expected, covariance, basis, inside) == pytest.approx(np.sqrt(25 * 0.04 + 60 * 0.01 + 36 * 0.0025))
+    assert sum_error(expected, 1e-4 * covariance, basis, inside) == pytest.approx(1e-2 * np.sqrt(1.69))
+    assert sum_error(expected, -covariance, basis, inside) == 0.0
+    assert band(expected, -covariance, basis).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_an_envelope_is_as_wide_as_its_farther_end(monkeypatch):
+    @dataclass(frozen=True)
+    class Form:
+        deviance: float
+        window_expected: float
+        window_error: float
+        parameters: tuple[float, ...]
+        window: np.ndarray
+        window_log_covariance: np.ndarray
+
+    best = Form(10.0, 20.0, 2.0, (0.0,) * 3, np.array([True]), np.eye(1))
+    other = Form(9.5, 26.0, 4.0, (0.0,) * 4, np.array([True]), np.eye(1))
+    monkeypatch.setattr(profiling, "fit_all", lambda *_, **__: [best, other])
+    found = profiling.fit_envelope(None)
+    # the other one is 0.5 worse, charge included, and reaches the level at the root of a half of its errors
+    assert found.window_error == pytest.approx(6.0 + 4.0 * np.sqrt(0.5))
+    assert found.window_log_covariance[0, 0] == pytest.approx((found.window_error / 2.0) ** 2)
+    monkeypatch.setattr(profiling, "fit_all", lambda *_, **__: [other, best])
+    assert profiling.fit_envelope(None).window_expected == 20.0
