@@ -259,7 +259,8 @@ def _count(
         error=kept.error,
         efficiency=curve,
         gain=gain,
-        weight=max(each.squared / max(each.added * gain, 1e-12) for each in trainings),
+        # a training whose signal adds nothing, by what lies in the sidebands, has no weight to tell
+        weight=max((each.squared / (each.added * gain) for each in trainings if each.added > 0), default=1.0),
         mean=NULL_MEAN,
         width=NULL_WIDTH,
         most=float(n_events),

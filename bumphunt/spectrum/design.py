@@ -104,10 +104,11 @@ def make_design(
         edges = edges.edges
     if is_gaussian_process(family):
         basis, penalty = process_basis(edges, parse_kernel(family), sqrt_s=energy)
-        to_parameters = np.eye(basis.shape[1])
+        triangle = np.eye(basis.shape[1])
     else:
-        basis, triangle = np.linalg.qr(design_matrix(edges, parametric_family(family), sqrt_s=energy))
-        to_parameters, penalty = np.linalg.inv(triangle), np.zeros(basis.shape[1])
+        matrix = design_matrix(edges, parametric_family(family), sqrt_s=energy)
+        basis, triangle = np.linalg.qr(matrix)
+        penalty = np.zeros(matrix.shape[1])
     n_bins = len(basis)
     used = np.ones(n_bins, dtype=bool) if masked is None else ~np.asarray(masked, dtype=bool)
     together = np.zeros(n_bins, dtype=bool) if merged is None else used & np.asarray(merged, dtype=bool)
@@ -120,7 +121,7 @@ def make_design(
         )
     return Design(
         basis=basis,
-        to_parameters=to_parameters,
+        to_parameters=np.asarray(np.linalg.inv(triangle), dtype=np.float64),
         log_width=np.log(np.diff(np.asarray(edges, dtype=np.float64))),
         single=single,
         merged=together,

@@ -1,5 +1,6 @@
 """Small parts of the search's pipeline against values worked out by hand."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,13 +8,22 @@ import pandas as pd
 import pytest
 
 from bumphunt.config import config_from_dict
-from bumphunt.pipeline import prior_null
-from bumphunt.pipeline.final_state import content_columns
+from bumphunt.errors import FitError, InputError
+from bumphunt.events import BlindEvents
+from bumphunt.pipeline import deficits, mass_estimate, other_limits, prior_null
+from bumphunt.pipeline.deficits import dead_bins, judged_bins, no_deficit
+from bumphunt.pipeline.final_state import content_columns, final_state_of, score_features
 from bumphunt.pipeline.fold_selection import FoldSelection, models_can_be_kept
-from bumphunt.pipeline.null import Null
+from bumphunt.pipeline.mass_estimate import estimate_masses
+from bumphunt.pipeline.networks import unit_features
+from bumphunt.pipeline.null import Null, NullPoint, training_settings
 from bumphunt.pipeline.ordinary_events import left_out
 from bumphunt.pipeline.prior_counts import KeptList, weight_of
 from bumphunt.pipeline.small_files import least_leaf, selected_background
+from bumphunt.pipeline.verdict import BestWindow
+from bumphunt.preprocessing.splits import MassWindow
+from bumphunt.results import HypothesisScan, Interval
+from bumphunt.statistics import z_from_p
 
 
 @pytest.mark.parametrize(
@@ -108,3 +118,263 @@ def test_an_event_is_what_its_numbers_say():
     table["tau21_2"] = [1j]
     config = config_from_dict({"cwola": {"features": ["mj1", "own"]}})
     assert sorted(content_columns(config, table)) == ["mj1", "mjj", "own", "tau21_1"]
+
+
+def test_a_final_state_has_the_features_that_are_named():
+    other = config_from_dict({"daughters": None, "resonance": {"column": "m"}, "features": ["a", "b"], "sqrt_s": None})
+    assert final_state_of(other).features == ("a", "b")
+    assert final_state_of(other).resonance == "m"
+    assert "tau21_1" in final_state_of(config_from_dict({})).features
+    table = pd.DataFrame({"mjj": [1.0], "tau21_1": [0.1], "mj1": [2.0], "a": [1.0]})
+    assert score_features(other, table) == ["a", "b"]
+    assert score_features(config_from_dict({"features": ["a"], "cwola": {"features": ["mj1"]}}), table) == ["mj1"]
+    assert score_features(config_from_dict({}), table) == ["mj1", "tau21_1"]
+    with pytest.raises(InputError, match="no features"):
+        score_features(config_from_dict({}), table[["a"]])
+
+
+def test_empty_bins_between_full_ones_are_dead():
+    counts = np.array([0.0, 400.0, 0.0, 99.0, 0.0, 1.0, 0.0, 0.0])
+    # neighbours lead to expect 199, and less than 10 in the other
+    assert dead_bins(counts).tolist() == [False, False, True, False, False, False, False, False]
+    assert dead_bins(np.array([0.0, 100.0, 0.0, 2.0, 0.0])).tolist() == [False, False, True, False, False]
+    assert not dead_bins(np.array([0.0, 99.0, 0.0, 1.0, 0.0])).any()
+    assert not dead_bins(np.array([0.0, 900.0, 0.0, 0.0])).any()
+    assert dead_bins(np.array([900.0, 0.0, 900.0])).tolist() == [False, True, False]
+
+
+def test_bins_that_should_have_their_events():
+    fit = SimpleNamespace(masked=np.array([True, False, True, False, False, False, False, False, True]))
+    task = SimpleNamespace(excluded=None)
+    assert judged_bins(task, fit).tolist() == [False] + [True] * 7 + [False]
+    task.excluded = np.arange(9) == 7
+    assert judged_bins(task, fit).tolist() == [False, True, True, True, True, False, False, False, False]
+
+
+def test_the_worse_of_both_spectra_is_the_check(monkeypatch):
+    def check(fit, *, threshold, where, looks, when):
+        asked.append((fit, threshold, looks, when))
+        return SimpleNamespace(value=p_values[fit])
+
+    monkeypatch.setattr(deficits, "deficit_check", check)
+    monkeypatch.setattr(deficits, "judged_bins", lambda task, fit: None)
+    monkeypatch.setattr(deficits, "fit_before", lambda task: "before")
+    task = SimpleNamespace(config=config_from_dict({}))
+    least = task.config.checks.sideband_p_value
+    for before, cut, worse in ((0.3, 0.1, 0.2), (0.1, 0.1, 0.1), (0.3, 1.0, 0.3)):
+        asked, p_values = [], {"before": before, "after": 0.2}
+        (found,) = no_deficit(task, SimpleNamespace(fit="after", cut_fraction=cut))
+        assert found.value == worse
+        assert asked[0] == ("before", least, 2, "before the cut")
+        assert asked[1:] == ([("after", least, 2, "after the cut")] if cut < 1.0 else [])
+    monkeypatch.setattr(deficits, "fit_before", lambda task: None)
+    assert no_deficit(task, SimpleNamespace(fit=None, cut_fraction=0.1)) == ()
+
+
+def at(**changes):
+    given = {"n_window": 900.0, "cut_fraction": 0.01, "n_features": 4, "repeats": 8, "folds": 2, **changes}
+    return NullPoint(**given, mean=0.1, mean_error=0.1, width=1.5, width_error=0.1, n_boxes=9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "inside"),
+    [
+        ({}, True),
+        ({"n_window": 600.0}, True),
+        ({"n_window": 599.0}, False),
+        ({"n_window": 2_700.0}, True),
+        ({"n_window": 2_701.0}, False),
+        ({"cut_fraction": 0.0149}, True),
+        ({"cut_fraction": 0.0067}, True),
+        ({"cut_fraction": 0.0151}, False),
+        ({"cut_fraction": 0.0066}, False),
+        ({"n_features": 5}, False),
+        ({"repeats": 9}, False),
+        ({"folds": 3}, False),
+        ({"folds": None}, True),
+        ({"cut_fraction": 1.0, "n_features": 9}, True),
+    ],
+)
+def test_a_null_was_measured_within_a_factor_of_one_and_a_half(changes, inside):
+    null = Null(method="m", points=(at(), at(n_window=1_800.0), at(n_window=90_000.0, n_features=7)))
+    here = {"n_window": 1_000.0, "cut_fraction": 0.01, "n_features": 4, "repeats": 8, "folds": 2}
+    assert null.inside(**{**here, **changes}) is inside
+    assert Null(method="by hand").inside(**here)
+
+
+def test_a_null_says_how_far_it_was_tested_and_with_which_training():
+    assert Null(method="m", n_searches=299).tested_to == pytest.approx(z_from_p(0.01))
+    assert Null(method="m", n_searches=1).tested_to == pytest.approx(0.0)
+    cwola = config_from_dict({"cwola": {"folds": 2}}).cwola
+    settings = training_settings(cwola)
+    assert {"features", "folds", "repeats"}.isdisjoint(settings)
+    assert settings["learning_rate"] == 0.1, "left to the default it is that of the trees"
+    assert settings["min_samples_leaf"] is None
+    same = Null(method="m", points=(at(),), settings=settings)
+    assert same.unlike(cwola) == ()
+    assert Null(method="m", settings={"max_iter": 1}).unlike(cwola) == ()
+    other = config_from_dict({"cwola": {"folds": 5, "max_iter": 7, "learning_rate": 0.2}}).cwola
+    assert same.unlike(other) == ("cwola.folds: 5", "cwola.learning_rate: 0.2", "cwola.max_iter: 7")
+
+
+def test_the_wider_of_several_nulls_is_shown():
+    one, two = Null(method="one", mean=0.1, width=1.2, n_searches=5), Null(method="two", width=1.4, n_searches=6)
+    said = {"method": "one", "n": 5, "width": 1.2, "mean": 0.1}
+    assert one.to_dict() == said
+    both = one.beside(two).to_dict()
+    assert both["method"] == "one; two; the larger p-value counts"
+    assert (both["width"], both["n"], both["nulls"]) == (1.2, 5, [said, two.to_dict()])
+    measured = Null(method="surface", points=(at(), at(n_window=5.0)), n_searches=9).beside(two).to_dict()
+    assert (measured["width"], measured["mean"]) == (1.5, 0.1)
+    assert Null(method="surface", points=(at(),)).beside(Null(method="wide", width=1.6)).to_dict()["width"] == 1.6
+
+
+def test_a_file_bounds_its_signal():
+    low = mass_estimate._at_most(Interval(value=50.0, low=40.0, high=70.0), 45)
+    assert (low.value, low.low, low.high) == (45.0, 40.0, 70.0)
+    all_of_it = mass_estimate._at_most(Interval(value=50.0, low=48.0, high=70.0), 45)
+    assert (all_of_it.value, all_of_it.low) == (45.0, 45.0)
+    assert mass_estimate._widening(SimpleNamespace(log_widths=None)) == (1.0, 1.0)
+    found = mass_estimate._widening(SimpleNamespace(log_widths=np.log([1.5, 2.0])))
+    assert found == pytest.approx((1.5, 2.0))
+
+
+def test_tau21_is_used_where_every_event_has_it():
+    table = pd.DataFrame({"tau21_1": [0.1, 0.2, np.nan], "tau21_2": [0.3, 0.4, 0.5]})
+    search, rows = SimpleNamespace(events=table), np.array([True, True, False])
+    np.testing.assert_array_equal(mass_estimate._tau21(search, rows), [[0.1, 0.2], [0.3, 0.4]])
+    assert mass_estimate._tau21(search, np.ones(3, dtype=bool)) is None
+    assert mass_estimate._tau21(SimpleNamespace(events=table[["tau21_1"]]), rows) is None
+
+
+def test_jet_masses_of_events_beside_the_window_are_compared(monkeypatch):
+    monkeypatch.setattr(mass_estimate, "jet_mass_scale", lambda mjj, _, mj2, known: (mjj.tolist(), mj2.tolist(), known))
+    edges = np.array([1.0, 2.0, 3.0, 4.0])
+    mjj = np.array([1.0, 1.9, 2.0, 2.5, 3.0, 3.9, 4.0])
+    search = SimpleNamespace(mjj=mjj, edges=edges, daughter_masses=lambda: (mjj, 10.0 * mjj))
+    found = mass_estimate._jet_scale(search, np.array([False, True, False]), SimpleNamespace(background="jets"))
+    assert found == ([1.0, 1.9, 3.0, 3.9, 4.0], [10.0, 19.0, 30.0, 39.0, 40.0], "jets")
+    assert mass_estimate._jet_scale(search, np.zeros(3, dtype=bool), SimpleNamespace(background=None)) is None
+
+
+@dataclass(frozen=True)
+class Fit:
+    n_signal: Interval
+    m_resonance: Interval
+    m_x: Interval
+    m_y: Interval
+    n_signal_box: Interval | None = None
+    efficiency: float = 0.5
+    efficiency_error: float = 0.1
+    hypothesis: str = "two prongs"
+    log_widths: None = None
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_masses_are_fitted_at_the_first_cut_that_can_be(monkeypatch, kept):
+    """The loosest has no spectrum, the next no fit, and the third the masses."""
+    cuts, seen = [0.3, 0.2, 0.1], []
+    mjj = np.array([3_300.0, 3_500.0, 3_700.0])
+    window = MassWindow(low=3_400.0, high=3_600.0, sideband_low=3_000.0, sideband_high=4_000.0)
+    task = SimpleNamespace(
+        window=window, masked_bins=lambda guard: np.array([False, True, False]), null_at=lambda cut: (0.0, 1.0 + cut)
+    )
+    search = SimpleNamespace(
+        mjj=mjj, edges=np.array([3_200.0, 3_400.0, 3_600.0, 3_800.0]), daughter_masses=lambda: (mjj / 7.0, mjj / 35.0),
+        inclusive=SimpleNamespace(counts=np.array([9.0, 5.0, 2.0])), events=pd.DataFrame({"mjj": mjj}),
+    )  # fmt: skip
+    outcome = SimpleNamespace(selected=lambda cut: np.array([True, True, cut > 0.1]))
+    config = config_from_dict({"cwola": {"decorrelate": False}})
+
+    def fitted(selected, response, *, select):
+        seen.append((selected.mjj.tolist(), selected.in_window.tolist(), selected.width, select))
+        if len(selected.mjj) == 3:
+            raise FitError("no")
+        return Fit(Interval(value=900.0, low=800.0, high=1_000.0), *[Interval(value=500.0, low=1.0, high=2.0)] * 3)
+
+    box = SimpleNamespace(n_signal=Interval(value=7.0, low=6.0, high=8.0), efficiency=0.3, efficiency_error=0.05)
+    monkeypatch.setattr(mass_estimate, "_cuts_to_fit", lambda *_: cuts)
+    monkeypatch.setattr(
+        mass_estimate, "measure", lambda chosen, task, fraction: SimpleNamespace(fit=None if fraction == 0.3 else "fit")
+    )
+    monkeypatch.setattr(mass_estimate, "fit_decays", fitted)
+    monkeypatch.setattr(mass_estimate, "box_yield", lambda masses, bins, around, response, hypothesis: box)
+    monkeypatch.setattr(mass_estimate, "on_scale", lambda fit, scale: fit)
+    monkeypatch.setattr(mass_estimate, "_jet_scale", lambda *_: None)
+    selection = SimpleNamespace(at=lambda cut: f"select {cut}") if kept else None
+    fit, cut = estimate_masses(search, task, outcome, None, config, selection=selection)
+    assert cut == 0.1
+    assert [each[2] for each in seen] == [1.2, 1.1]
+    assert seen[1][:2] == ([3_300.0, 3_500.0], [False, True])
+    assert seen[1][3] == ("select 0.1" if kept else None)
+    # of three events in the file no more can be signal; without models the box counts it
+    assert (fit.n_signal.value, fit.n_signal_box.value) == (3.0, 7.0)
+    assert (fit.efficiency, fit.efficiency_error) == ((0.5, 0.1) if kept else (0.3, 0.05))
+    assert (fit.n_signal.high, fit.n_signal.low) == ((1_000.0, 3.0) if kept else (8.0, 3.0))
+    monkeypatch.setattr(mass_estimate, "_cuts_to_fit", lambda *_: cuts[:2])
+    assert estimate_masses(search, task, outcome, None, config, selection=selection) == (None, None)
+
+
+def test_features_that_vary_are_replaced_by_quantiles():
+    events = BlindEvents(pd.DataFrame({"mjj": np.arange(12.0), "mj1": np.arange(12.0), "mj2": np.full(12, 3.0)}))
+    found = unit_features(events, ["mj1"])
+    assert (found.features, found.unit.shape, found.unit.dtype) == (("mj1",), (12, 1), np.float32)
+    assert (np.diff(found.unit[:, 0]) > 0).all()
+    with pytest.raises(InputError, match="'mj2' has the same value"):
+        unit_features(events, ["mj1", "mj2"])
+    assert unit_features(events, None).features == ("mj1",)
+    with pytest.raises(InputError, match="has the same value"):
+        unit_features(BlindEvents(events.assign(mj1=1.0)), None)
+
+
+def test_candidates_pass_the_cut_inside_the_window():
+    window = MassWindow(low=2.0, high=4.0, sideband_low=1.0, sideband_high=5.0)
+    task = SimpleNamespace(window=window, mjj=np.array([1.0, 2.0, 3.0, 4.0]))
+    outcome = SimpleNamespace(selected=lambda cut: np.array([True, True, False, True]) & (cut == 0.1))
+    best = BestWindow(scan=None, task=task, outcome=outcome, result=SimpleNamespace(cut_fraction=0.1))
+    assert best.candidates().tolist() == [False, True, False, False]
+
+
+def test_limits_of_hypotheses_are_on_the_best_of_each_window(monkeypatch):
+    asked = []
+
+    def limited(observed, expected, error):
+        asked.append((observed, expected, error))
+        return SimpleNamespace(n_signal=3.0, expected=np.arange(5.0))
+
+    monkeypatch.setattr(other_limits, "window_limit", limited)
+    scan = mapped(n_observed=4, n_expected=0.0, n_expected_error=0.5)
+    found = other_limits.limits_of_hypotheses([scan, mapped(n_observed=9, n_expected=2.0, n_expected_error=0.5)])
+    assert asked == [(4, 0.5, 0.5), (9, 2.0, 0.5)]
+    assert (found.m_x.tolist(), found.m_y.tolist()) == ([400.0, 400.0], [100.0, 100.0])
+    assert (found.low.tolist(), found.cut_fraction.tolist()) == ([3_400.0] * 2, [0.25] * 2)
+
+
+def mapped(**changes):
+    return HypothesisScan(**{
+        "low": 3_400.0, "high": 3_600.0, "m_x": np.array([400.0]), "m_y": np.array([100.0]),
+        "z_local": np.array([[4.0]]), "best_m_x": 400.0, "best_m_y": 100.0, "cut_fraction": 0.25, "z_best": 4.0,
+        "n_hypotheses": 10, "null_median": 2.0, "p_global": 1e-3, **changes,
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(("windows", "number"), [((3_200.0,), 1), ((3_200.0, 3_400.0, 3_200.0), 24)])
+def test_limits_along_the_mass_reach_from_the_first_window_to_the_last(monkeypatch, windows, number):
+    edges = np.linspace(3_000.0, 4_000.0, 11)
+    tasks = [SimpleNamespace(window=SimpleNamespace(low=low, high=low + 200.0)) for low in windows]
+    search = SimpleNamespace(tasks=tasks, edges=edges, mjj=np.array([3_050.0]), inclusive=SimpleNamespace(family="f"))
+    verdict = SimpleNamespace(best=SimpleNamespace(task=SimpleNamespace(config=config_from_dict({}))))
+    monkeypatch.setattr(other_limits, "inclusive_signal", lambda search, verdict, mass: (np.full(10, mass), None))
+    monkeypatch.setattr(other_limits, "make_design", lambda edges, family, sqrt_s: "design")
+    monkeypatch.setattr(other_limits, "spectrum_limits", lambda counts, design, signal: signal[:, 0] + counts[:, 0])
+    monkeypatch.setattr(
+        other_limits, "expected_spectrum_limits", lambda counts, design, signal: np.where(bad, np.nan, signal[:, :5])
+    )
+    bad = np.zeros((number, 1), dtype=bool)
+    found = other_limits.limit_curve(search, verdict)
+    assert len(found.mass) == number
+    assert (found.mass[0], found.mass[-1]) == pytest.approx((3_300.0, max(windows) + 100.0))
+    np.testing.assert_allclose(found.observed, found.mass + 1.0)
+    bad[-1] = True
+    cut = other_limits.limit_curve(search, verdict)
+    assert (0 if cut is None else len(cut.mass)) == number - 1

@@ -13,16 +13,23 @@ from bumphunt.pipeline.prior_answer import fold_counts, purest_in_each_fold
 from bumphunt.pipeline.windows import (
     WindowOutcome,
     WindowTask,
+    before_the_cut,
     cross_fit,
+    effective_spectrum,
+    make_classifier,
     measure,
+    measured_again,
     primary_scores,
     search_window,
+    single_significances,
+    training_sample,
+    with_significance_of,
 )
 from bumphunt.preprocessing.content import content_keys
 from bumphunt.preprocessing.splits import window_on_grid
 from bumphunt.scores.repeats import repeated_scores
 from bumphunt.significance.checks import fold_agreement
-from bumphunt.significance.form import form_difference
+from bumphunt.significance.form import NO_DIFFERENCE, form_difference
 from bumphunt.significance.scan import window_significance
 from bumphunt.spectrum.binning import mass_grid
 from bumphunt.spectrum.spectrum import as_spectrum
@@ -233,3 +240,100 @@ def test_the_tails_of_a_strong_signal_do_not_enter_the_direct_estimate(task, out
     assert np.isfinite(quiet)
     assert direct(beside=range(1, guard + 3)) == quiet
     assert direct(beside=[guard + 3]) > 1.02 * quiet, "further out it is background"
+
+
+def test_scores_are_measured_again_in_a_part_of_the_events(task, outcome):
+    again = measured_again(outcome, task, rows=np.arange(len(task.mjj)))
+    assert [result.to_dict() for result in again.results] == [result.to_dict() for result in outcome.results]
+    rows = np.flatnonzero(np.arange(len(task.mjj)) % 3 > 0)
+    part = replace(task, mjj=task.mjj[rows], features=task.features[rows], keys=task.keys[rows])
+    left = measured_again(outcome, part, rows=rows)
+    np.testing.assert_array_equal(left.score, outcome.score[rows])
+    np.testing.assert_array_equal(left.frequency, outcome.frequency[:, rows])
+    for new, old in zip(left.results, outcome.results, strict=True):
+        selected = left.selected(old.cut_fraction)
+        assert new.n_observed == np.sum(selected & task.window.signal_region(part.mjj))
+        assert (new.leakage, new.ordinary_error) == (old.leakage, old.ordinary_error)
+        np.testing.assert_array_equal(new.z_repeats, old.z_repeats)
+    whole = as_spectrum(np.histogram(part.mjj, EDGES)[0], EDGES, sqrt_s=13e3)
+    form = form_difference(whole.with_window(window_bins(0), masked=window_bins(1)))
+    plain = measure(left.selected(0.03), part, fraction=0.03, form=form)
+    with_repeats = with_significance_of(left.frequency[1], plain, part, form=form)
+    assert left.results[2].z_local == with_repeats.z_local
+
+
+def window_bins(guard):
+    return window_on_grid(EDGES, 3_300.0, 3_710.0, sideband=6).masked_bins(EDGES, guard=guard)
+
+
+def test_before_any_cut_every_event_counts_once(outcome, task):
+    inclusive, loose, tight = outcome.results
+    assert np.isnan(inclusive.n_direct)
+    assert np.isfinite(loose.n_direct)
+    assert outcome.weights(inclusive, [0.1, 0.03]).tolist() == [1.0] * len(task.mjj)
+    for place, result in enumerate((loose, tight)):
+        np.testing.assert_array_equal(outcome.weights(result, [0.1, 0.03]), outcome.frequency[place])
+    assert outcome.selected(1.0).all()
+    only = search_window(
+        replace(task, config=changed(search={"inclusive": False}, cwola={"repeats": 1, "max_iter": 1}))
+    )
+    assert [result.cut_fraction for result in only.results] == [0.1, 0.03]
+    assert only.results[0].z_repeats.size == 0
+
+
+def changed(*, search=None, cwola=None):
+    given = CONFIG.model_dump(mode="json")
+    return config_from_dict({
+        **given, "search": {**given["search"], **(search or {})}, "cwola": {**given["cwola"], **(cwola or {})},
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("cwola", [{"nested": True}, {"average": "rank"}])
+def test_scores_of_several_members_are_ranks_whose_cuts_keep_their_part(task, cwola):
+    rows = slice(0, len(task.mjj), 4)
+    few = replace(
+        task, mjj=task.mjj[rows], features=task.features[rows], keys=task.keys[rows],
+        config=changed(cwola={**cwola, "repeats": 2, "folds": 3, "max_iter": 3, "min_samples_leaf": 20}),
+    )  # fmt: skip
+    found = primary_scores(few, few.folds())
+    np.testing.assert_allclose(np.sort(found.score), (np.arange(len(few.mjj)) + 0.5) / len(few.mjj), atol=1e-9)
+    assert found.frequency.max() == 2
+    for place, cut in enumerate((0.1, 0.03)):
+        assert found.frequency[place].sum() == pytest.approx(2 * cut * len(few.mjj), rel=0.05)
+    again = primary_scores(few, few.folds())
+    np.testing.assert_array_equal(again.score, found.score)
+    signal = np.corrcoef(found.frequency[0], few.window.signal_region(few.mjj))[0, 1]
+    assert signal > -0.1
+
+
+def test_a_significance_of_one_repeat_is_that_of_its_counts(task):
+    scores = primary_scores(task, task.folds())
+    z = single_significances(scores, task, fraction=0.1)
+    assert z.shape == (4,)
+    counts = scores.counts[2, scores.place(0.1)].astype(float)
+    alone = as_spectrum(counts, EDGES, sqrt_s=13e3, masked=window_bins(1), window=window_bins(0))
+    assert z[2] == window_significance(alone, family="dijet3").z_local
+
+
+def test_what_trains_and_how(task):
+    plain, narrow = training_sample(task), training_sample(replace(task, config=changed(cwola={"sidebands": "narrow"})))
+    assert 0 < (narrow.weights > 0).sum() < (plain.weights > 0).sum()
+    np.testing.assert_array_equal(plain.region, task.window.signal_region(task.mjj))
+    classifiers = [make_classifier(task, repeat, fold) for repeat, fold in ((0, 0), (0, 1), (1, 0))]
+    assert len({each.seed for each in classifiers}) == 3
+    assert classifiers[0].learning_rate == 0.1
+    assert make_classifier(replace(task, config=changed(cwola={"learning_rate": 0.3})), 0, 0).learning_rate == 0.3
+    assert before_the_cut(task) is None
+    before = before_the_cut(replace(task, config=changed(search={"selected_background": "efficiency"})))
+    np.testing.assert_array_equal(before.masked, window_bins(1))
+    np.testing.assert_array_equal(before.counts, np.histogram(task.mjj, EDGES)[0])
+
+
+def test_nothing_outside_the_window_leaves_a_result_as_it_is(task, outcome):
+    inside = np.where(task.window.signal_region(task.mjj), 4, 0).astype(np.uint8)
+    assert effective_spectrum(inside, task) is None
+    result = outcome.results[1]
+    form = NO_DIFFERENCE
+    assert with_significance_of(inside, result, task, form=form) is result
+    failed = replace(result, note="not searched")
+    assert with_significance_of(outcome.frequency[0], failed, task, form=form) is failed

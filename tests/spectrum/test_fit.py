@@ -213,6 +213,23 @@ def test_fewer_bins_than_parameters():
         fit_spectrum(np.ones(4), EDGES[:5], masked=np.array([False, True, True, False]), family="dijet3")
 
 
+@pytest.mark.parametrize("bins", [2, 3, 4])
+def test_fewer_bins_than_parameters_are_said_whatever_the_family(bins):
+    edges = EDGES[: bins + 1]
+    for family, needed in (("dijet3", 3), ("dijet4", 4), ("dijet5", 5), ("powexp", 3), ("gp(0.3,10)", 3)):
+        if bins < needed:
+            with pytest.raises(InputError, match=f"{bins} bins are left to fit the {needed} parameters"):
+                make_design(edges, family=family, sqrt_s=SQRT_S)
+        else:
+            assert make_design(edges, family=family, sqrt_s=SQRT_S).n_free == needed
+
+
+@pytest.mark.parametrize("family", ["auto", "gp", "envelope"])
+def test_two_bins_are_too_few_for_any_choice(family):
+    with pytest.raises(InputError, match="2 bins are left to fit the 3 parameters"):
+        fit_spectrum(np.full(2, 50.0), EDGES[:3], family=family, sqrt_s=SQRT_S)
+
+
 def test_an_unknown_family_and_an_edge_beyond_the_collision_energy():
     with pytest.raises(InputError, match="unknown background family"):
         fit_spectrum(np.ones(len(EDGES) - 1), EDGES, family="poly")
