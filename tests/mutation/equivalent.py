@@ -184,6 +184,79 @@ CONTINUOUS = {
 """Comparisons that are not moved by one place: numbers that never are equal, or both branches give the same there."""
 
 BEGINNINGS = {
+    "significance/likelihood_scan.py": ("likely_z",),
+    "significance/pyhf_tests.py": ("_root",),
     "spectrum/batched.py": ("start", "_least_squares"),
 }
-"""Functions that say where an iteration begins, which ends at the one minimum there is."""
+"""Functions that say where an iteration begins, which ends at the one minimum or root there is, or which of many
+signals are worth a fit, where a test compares with a fit of every one."""
+
+STEERING = {
+    "significance/likelihood_scan.py": (
+        "NEAR_BEST, NEAR_BEST_OFFSET = 0.8, 0.2",
+        "gain = np.where(usable, charge.min(axis=0)[:, None] - np.where(usable, lowest, 0.0), np.nan)",
+    ),
+    "significance/limit_grid.py": ("here = (wanted[:, ~varied] == points[0, ~varied]).all(axis=1)",),
+    "significance/limits.py": (
+        "scale = np.sqrt(model.on + model.off / model.tau**2 + 1.0)",
+        "scale = np.sqrt(asimov.on + asimov.off / asimov.tau**2 + 1.0)",
+        "return _solve(probability, np.zeros(n.shape), np.sqrt(n + b + 1.0), level)",
+        "limits = _solve(probability, free.n_signal, 1.0 / np.sqrt(information), level, steps=40)",
+        "limits = _solve(probability, np.zeros(len(data)), 1.0 / np.sqrt(information), level, steps=40)",
+        "information = np.maximum(np.sum(np.asarray(signal) ** 2 / np.maximum(null.expected, 1e-9), axis=1), 1e-12)",
+        "information = np.maximum(np.sum(shapes**2 / np.maximum(data, 1e-9), axis=1), 1e-12)",
+        "return _level(q, np.maximum(-expected.gain, 0.0), method)",
+        "high = low + (1.0 - ndtri(level)) * np.asarray(scale)",
+        "low, high = np.where(short, high, low), np.where(short, low + 2.0 * (high - low) + 1e-9, high)",
+        "steps: int = 60,",
+    ),
+    "significance/marginal_limits.py": (
+        "_DEVIATIONS = np.linspace(-6.0, 6.0, 49)",
+        "_MANY = 1000",
+        "_GRID = 60",
+        "grid = np.geomspace(1.0, self.most, _GRID) if self.most > 1.0 else np.array([self.most])",
+        "low, high = 0.0, 10.0 + 20.0 * (self.expected + self.error) / self.width**2",
+    ),
+    "significance/permutations.py": (
+        "levels = centre + np.linspace(-0.2, 0.2, 21)",
+        "for growth in np.linspace(-2.0, 2.0, 81):",
+    ),
+    "significance/pyhf_tests.py": ("_TOLERANCE = 1e-4", "_SMALLEST = 1e-4"),
+    "significance/p_values.py": ("if error <= 1e-6 * expected:",),
+    "significance/smooth_sidebands.py": (
+        "_ROUGH = 0.8",
+        "rows, columns = np.nonzero(rough > np.maximum(rough.max(axis=0) - _ROUGH, 0.0))",
+        "return np.asarray(np.exp(np.clip(powers @ fitted, -50.0, 50.0)), dtype=np.float64)",
+    ),
+    "spectrum/batched.py": (
+        "for first in range(0, max(len(counts), 1), BLOCK)",
+        "if len(blocks) == 1:",
+        "size *= 0.5",
+        "logarithm = np.clip(theta @ design.basis.T + design.log_width, -60.0, 60.0)",
+    ),
+    "spectrum/gaussian_process.py": (
+        "SMALLEST_DIRECTION = 1e-4",
+        "kept = values > max(SMALLEST_DIRECTION**2, 1e-9 * values[-1])",
+        "if found is None or found.group(1) is None:",
+        "log_mass = np.log(0.5 * (np.asarray(edges)[:-1] + np.asarray(edges)[1:]))",
+    ),
+    "spectrum/minuit.py": (
+        "weighted = rows * np.sqrt(np.maximum(data, 0.3))[:, None]",
+        "target = np.log(np.maximum(data, 0.3) / widths) * np.sqrt(np.maximum(data, 0.3))",
+        "background = np.exp(np.minimum(rows @ (first + scale @ values[:n_parameters]), 60.0)) * widths",
+        "minuit.tol = 1e-4",
+        "minuit.print_level = 0",
+        "minuit.errors = np.append(np.ones(n_parameters), np.sqrt(data.sum()) / 10)[:size]",
+    ),
+    "spectrum/signal_fit.py": (
+        "if number >= SCORING_STEPS:",
+        "newton = _step(gradient, fisher + _residual_curvature(*place), free)",
+        'uphill = np.einsum("tp,tp->t", gradient, newton) > 0',
+        "size[worse] *= 0.5",
+        "curvature[:, -1, :], curvature[:, :, -1], curvature[:, -1, -1] = 0.0, 0.0, 1.0",
+        "background = np.exp(np.clip(theta @ design.basis.T + design.log_width, -60.0, 60.0))",
+        "for first in range(0, max(len(counts), 1), BLOCK)",
+    ),
+}
+"""Lines that steer how an answer is found, and not which: scales and ends of brackets, steps, tolerances, grids finer
+than it takes, limits that keep an exponential finite, what a mask hides, and what is the same in all rows."""

@@ -28,7 +28,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from equivalent import BEGINNINGS, CONTINUOUS
+from equivalent import BEGINNINGS, CONTINUOUS, STEERING
 from tracing import run, trace_room
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,6 +129,37 @@ def functions(tree):
     return sorted(spans)
 
 
+def users(folder, source, line):
+    """Return what uses the names that are given at a line outside of functions: modules and first lines of functions.
+
+    A name that is made of such a name is one as well.
+    """
+    trees = {path.relative_to(folder).as_posix(): ast.parse(path.read_text("utf-8")) for path in folder.rglob("*.py")}
+    given = [pair for tree in trees.values() for node in tree.body for pair in _given(node)]
+    at = [node for node in ast.parse(source).body if node.lineno <= line <= node.end_lineno]
+    names = {name for node in at for name, _ in _given(node)}
+    while more := {name for name, value in given if name not in names and _names(value) & names}:
+        names |= more
+    return {
+        (module, min([node.lineno, *(each.lineno for each in node.decorator_list)]))
+        for module, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and _names(node) & names
+    }
+
+
+def _given(node):
+    """Return the names that an assignment gives, each with its value."""
+    match node:
+        case ast.Assign(targets=[target], value=value) | ast.AnnAssign(target=target, value=ast.expr() as value):
+            return [(name, value) for name in _names(target)]
+    return []
+
+
+def _names(node):
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
 def interval(k, n, level=0.68):
     """Return the Clopper-Pearson interval of a share."""
     from scipy.stats import beta
@@ -146,8 +177,14 @@ def planned(root, options):
     for room in options.rooms:
         for path in sorted((root / "bumphunt" / room).rglob("*.py")):
             if not options.modules or path.name in options.modules:
-                module = path.relative_to(root / "bumphunt").as_posix()
-                plan += [(room, path, *change) for change in changes(ast.parse(path.read_text("utf-8")), module)]
+                module, source = path.relative_to(root / "bumphunt").as_posix(), path.read_text("utf-8")
+                tree, lines = ast.parse(source), [line.strip() for line in source.splitlines()]
+                nodes = list(ast.walk(tree))
+                plan += [
+                    (room, path, number, place)
+                    for number, place in changes(tree, module)
+                    if lines[nodes[number].lineno - 1] not in STEERING.get(module, ())
+                ]
     random.Random(options.seed).shuffle(plan)
     return plan
 
@@ -169,7 +206,10 @@ def tried(root, work, covered, mutant, seconds):
     changed, line, what = mutated(source, number, place)
     target = work / path.relative_to(root)
     starts = [low for low, high in functions(ast.parse(source)) if low <= line <= high]
-    tests = covered.tests(str(path.relative_to(root / "bumphunt" / room)), starts[-1] if starts else None)
+    module = str(path.relative_to(root / "bumphunt" / room))
+    tests = (
+        covered.tests(module, starts[-1]) if starts else covered.tests_of_any(module, users(path.parent, source, line))
+    )
     chosen, cost = covered.chosen(tests, seconds)
     target.write_text(changed, "utf-8")
     try:

@@ -102,8 +102,13 @@ class Covered:
                 self.by_module[call.rpartition(":")[0]].add(test)
 
     def tests(self, module, start):
-        """Return the tests that call the function that starts at this line; of the whole module for None."""
-        return self.by_module[module] if start is None else self.by_function[f"{module}:{start}"]
+        """Return the tests that call the function that starts at this line."""
+        return self.by_function[f"{module}:{start}"]
+
+    def tests_of_any(self, module, users):
+        """Return the tests that call one of these functions; of the whole module, or all, where none is called."""
+        found = set().union(*(self.by_function[f"{name}:{start}"] for name, start in users))
+        return found or self.by_module[module] or set(self.seconds)
 
     def chosen(self, tests, most):
         """Return the cheapest tests that fit into so many seconds, one at least, and what they cost.
@@ -162,7 +167,8 @@ def trace_room(root, work, room, cache, seconds):
     """
     covered, folder = Covered(), work / "tests" / room
     sources = sorted((root / "bumphunt" / room).rglob("*.py"))
-    shared = [*sources, *folder.glob("conftest.py"), *(work / "tests").glob("conftest.py"), Path(__file__)]
+    helpers = [path for path in folder.glob("*.py") if not path.name.startswith("test_")]
+    shared = [*sources, *sorted(helpers), *(work / "tests").glob("conftest.py"), Path(__file__)]
     for path in [work / "bumphunt" / room, *sorted(folder.glob("test_*.py"))]:
         key = hashlib.sha256(b"".join(each.read_bytes() for each in (path, *shared) if each.is_file())).hexdigest()[:20]
         kept = cache / f"{room}.{path.stem}.{key}.json"

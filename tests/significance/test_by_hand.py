@@ -379,6 +379,16 @@ def test_a_resonance_is_described_by_one_and_a_half_resolutions_on_either_side(e
     assert (found.searched_low, found.searched_high) == (best.masses[0], best.masses[-1])
 
 
+def test_a_window_may_lie_next_to_the_last_bin_on_either_side(edges, smooth):
+    counts = smooth(2e4).round()
+    for low, high in ((edges[1], edges[3]), (edges[-4], edges[-2])):
+        found = scan_spectrum(
+            counts, edges, window=(low, high), family="dijet3", rng=np.random.default_rng(1), sqrt_s=13_000.0
+        )
+        assert (found.best_window.low, found.best_window.high) == (low, high)
+        assert (found.n_trials, found.is_bound) == (1, False)
+
+
 @pytest.mark.parametrize("level", [0.0, 0.5, -0.1])
 def test_levels_of_limits_lie_between_nothing_and_a_half(level):
     with pytest.raises(InputError, match="makes no sense"):

@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 from bumphunt.errors import InputError
 from bumphunt.results import ScanResult, WindowResult
+from bumphunt.significance.asymptotics import OnOff
+from bumphunt.significance.efficiency import _rising
 from bumphunt.significance.limits import cross_section_limit, window_limit
+from bumphunt.significance.pyhf_tests import AsymptoticTests
 from bumphunt.significance.smooth_sidebands import (
     Sidebands,
     excess_p_values,
@@ -18,7 +21,7 @@ from bumphunt.significance.smooth_sidebands import (
     sidebands,
     weighted,
 )
-from bumphunt.significance.spectrum_scan import scan_spectrum
+from bumphunt.significance.spectrum_scan import _around, scan_spectrum
 from bumphunt.significance.summary import not_searched, scan_summary, scan_text
 from bumphunt.significance.workspace import EVENTS_PER_MU, build_workspace
 from bumphunt.spectrum.fit import fit_spectrum
@@ -276,3 +279,36 @@ def test_the_heading_of_a_bound_says_at_least(smooth):
     for z, p, bound, words in cases:
         other = replace(found, z_global=z, p_global=p, is_bound=bound)
         assert words in scan_text(other, told).splitlines()[0]
+
+
+def test_signals_below_the_best_one_are_not_excluded():
+    tests = AsymptoticTests.__new__(AsymptoticTests)
+    tests.best, tests._rise = 2.0, lambda kind, strength: {"data": 4.0, "asimov": 9.0}[kind]
+    # q of the data counts from the best signal on, and the other tail lies at the root of that of Asimov data
+    for strength, root in ((1.9, 0.0), (2.1, 2.0)):
+        expected = norm.logcdf(-root) - norm.logcdf(3.0 - root)
+        assert tests._log_cls(strength) == pytest.approx(expected)
+    assert tests._root_asimov(1.0) == 3.0
+    tests._at_none, tests._least = 9.0, 5.0
+    assert tests.discovery() == pytest.approx(norm.sf(2.0))
+    tests.best = 0.0
+    assert tests.discovery() == 0.5
+
+
+def test_roots_of_small_excesses_and_deficits():
+    model = OnOff.from_background(np.array([101.0, 99.0, 100.0]), 100.0, 0.0)
+    exact = [2.0 * (n * np.log(n / 100.0) - (n - 100.0)) for n in (101.0, 99.0)]
+    np.testing.assert_allclose(model.signed_sqrt_q0(), [exact[0] ** 0.5, -(exact[1] ** 0.5), 0.0], rtol=0.02, atol=1e-3)
+    np.testing.assert_allclose(model.q0(), [exact[0], 0.0, 0.0], rtol=0.03, atol=1e-5)
+
+
+def test_neighbours_that_fall_are_averaged_by_their_weights():
+    assert _rising(np.array([3.0, 1.0, 2.0, 5.0]), np.array([1.0, 3.0, 2.0, 1.0])).tolist() == [1.5, 1.5, 2.0, 5.0]
+    assert _rising(np.array([5.0, 1.0, 1.0]), np.array([1.0, 1.0, 2.0])).tolist() == [2.0, 2.0, 2.0]
+
+
+def test_a_place_between_the_centres_of_bins_is_the_nearest_bin(smooth):
+    given = Spectrum(edges=EDGES, counts=smooth.round(), sqrt_s=13_000.0)
+    for low, high in ((EDGES[7] * 1.001, EDGES[7] * 1.002), (EDGES[7] * 1.02, EDGES[7] * 1.025)):
+        found = _around(given, low, high, "dijet3")
+        assert (found.low, found.high) == (EDGES[7], EDGES[8])

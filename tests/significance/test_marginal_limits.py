@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import nbinom
 
 from bumphunt.errors import InputError
 from bumphunt.significance.efficiency import fit_efficiency
@@ -91,10 +92,45 @@ def test_not_even_all_events_are_excluded():
     assert count(100, efficiency=0.001, most=500.0).limit() == np.inf
 
 
-@pytest.mark.parametrize("changes", [{"expected": -1.0}, {"error": float("nan")}, {"width": 0.0}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"expected": -1.0}, {"error": -1.0}, {"error": float("nan")}, {"width": 0.0}, {"most": 0.0}, {"mean": np.inf}],
+)
 def test_no_count(changes):
     with pytest.raises(InputError, match="sets no limit"):
         count(5, **{"expected": 4.0, "error": 1.0, **changes})
+
+
+def test_numbers_below_one_are_counts_as_well():
+    small = count(0.5, expected=0.5, error=0.5, width=0.5, most=0.5)
+    assert small.p_value(0.0) > 0.5
+    assert small.limit() == np.inf
+    # each event that is generated passes ten times as often as it counts: ln 20 over ten
+    assert count(0, expected=0.5, gain=20.0, weight=0.1).limit() == pytest.approx(np.log(20.0) / 10.0, rel=1e-3)
+
+
+def test_counts_about_a_mean_that_spreads_are_negative_binomial():
+    number = count(0, expected=80.0, error=6.0)
+    for more, variance in ((0.0, 0.0), (20.0, 0.0), (20.0, 30.0)):
+        mean = 80.0 + more
+        shape = mean**2 / (36.0 + variance)
+        exact = nbinom.cdf(90, shape, shape / (shape + mean))
+        assert float(number._negative_binomial(90.0, more, variance)) == pytest.approx(exact)
+    # of many events what each counts beyond one widens the mean
+    many = number._with_many(90.0, np.array([20.0]), 2.5)
+    assert float(many[0]) == pytest.approx(float(number._negative_binomial(90.0, 20.0, 30.0)))
+
+
+def test_levels_and_methods_of_limits():
+    for level in (0.0, 0.5):
+        with pytest.raises(InputError, match="makes no sense"):
+            count(5).limit(level=level)
+    with pytest.raises(InputError, match="unknown kind of limit 'CLS'"):
+        count(5).limit(method="CLS")
+    # no count at all has nothing below it
+    assert count(0, expected=0.0).expected_limits()[0] == pytest.approx(3.0, abs=0.01)
+    assert count(0, expected=0.0, most=1.0).limit() == np.inf
+    assert count(0, expected=0.0, most=4.0).limit() == pytest.approx(3.0, abs=0.01)
 
 
 def test_coverage_over_trainings_that_differ():

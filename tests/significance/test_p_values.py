@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bumphunt.significance.p_values import counting_p_value, sidak
+from bumphunt.significance.p_values import counting_p_value, on_off_p_value, sidak
 from bumphunt.statistics import SMALLEST_P, p_from_z, z_from_p
 
 
@@ -74,6 +74,8 @@ def test_more_events_are_less_likely_and_a_worse_known_background_explains_more(
 
 def test_nothing_seen_is_no_excess_and_nothing_expected_is_no_proof():
     assert counting_p_value(0, 3.0, 1.0) == 1.0
+    assert on_off_p_value(0, 5.0, 2.0) == 1.0
+    assert on_off_p_value(1e5, 0.0, 1.0) == SMALLEST_P
     assert counting_p_value(0, 0.0, 0.0) == 1.0
     assert 0 < counting_p_value(1, 0.0, 0.0) < 1e-6
     assert counting_p_value(5, 0.0, 2.0) > 0

@@ -77,6 +77,17 @@ def test_the_tail_is_that_of_independent_trials(trials: int) -> None:
     assert tail.p_value(30.0) >= p_from_z(30.0) > 0
 
 
+def test_as_many_permutations_as_are_asked_for(edges, smooth) -> None:
+    groups, bins = pseudo_data(edges, smooth, 3)
+    fewer = permuted_maxima(groups[:1], bins, number=130, rng=np.random.default_rng(5))
+    assert fewer.shape == (130,)
+    assert (fewer > 0.5).all()
+    assert len(np.unique(fewer)) > 120
+    more = permuted_maxima(groups, bins, number=130, rng=np.random.default_rng(5))
+    assert np.median(more) > np.median(fewer)
+    assert fit_tail(np.linspace(2.0, 4.0, 20)).end == 4.0
+
+
 def test_too_few_maxima_are_refused() -> None:
     with pytest.raises(InputError, match="5 maxima are too few"):
         fit_tail(np.arange(5.0))

@@ -6,12 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from bumphunt.errors import InputError
-from bumphunt.spectrum import efficiency, profiling
+from bumphunt.spectrum import choice, efficiency, profiling
 from bumphunt.spectrum.batched import band, sum_error
 from bumphunt.spectrum.binning import _peak, searched_range
 from bumphunt.spectrum.choice import choose_kernel
+from bumphunt.spectrum.design import make_design
 from bumphunt.spectrum.gaussian_process import Kernel
 from bumphunt.spectrum.goodness import pearson_p_value, poisson_deviance
 from bumphunt.spectrum.histograms import histogram_arrays
@@ -30,7 +32,7 @@ CRYSTAL_BALL = {
 
 
 @pytest.mark.parametrize(
-    ("counts", "expected", "chi2", "ndf"),
+    ("counts", "expected", "statistic", "ndf"),
     [
         ([12.0, 8.0, 10.0], [10.0, 10.0, 10.0], 0.8, 2),
         ([1.0], [10.0], 0.0, 0),
@@ -41,19 +43,19 @@ CRYSTAL_BALL = {
         ([5.0, 8.0], [5.0, 5.0], 9.0 / 5.0, 1),
     ],
 )
-def test_neighbouring_bins_are_merged_for_chi2(counts, expected, chi2, ndf):
+def test_neighbouring_bins_are_merged_for_chi2(counts, expected, statistic, ndf):
     found = pearson_p_value(np.array(counts), np.array(expected), n_parameters=1)
-    assert found[:2] == (pytest.approx(chi2), ndf)
+    assert found[:2] == (pytest.approx(statistic), ndf)
     if ndf == 0:
         assert found[2] == 1.0
     elif ndf == 2:
-        assert found[2] == pytest.approx(np.exp(-0.5 * chi2))
+        assert found[2] == pytest.approx(np.exp(-0.5 * statistic))
 
 
 def test_variances_other_than_poisson_are_merged_as_well():
     counts, expected = np.array([4.0, 5.0, 3.0, 3.0]), np.array([3.0, 3.0, 6.0, 4.0])
-    chi2 = pearson_p_value(counts, expected, variance=np.array([1.0, 2.0, 3.0, 5.0]), n_parameters=1)[0]
-    assert chi2 == pytest.approx(9.0 / 3.0 + 16.0 / 8.0)
+    statistic = pearson_p_value(counts, expected, variance=np.array([1.0, 2.0, 3.0, 5.0]), n_parameters=1)[0]
+    assert statistic == pytest.approx(9.0 / 3.0 + 16.0 / 8.0)
 
 
 def test_deviance_of_one_bin_and_of_an_empty_one():
@@ -271,6 +273,10 @@ def test_the_slope_of_an_efficiency_is_in_log_mass_over_its_range():
     after = Spectrum(counts=before * (centres / 3_000.0) ** 2, edges=edges, sqrt_s=None)
     found = efficiency.fit_efficiency(after.with_window(window, masked=window), before)
     assert found.parameters[1] == pytest.approx(2.0 * np.log(centres[-1] / centres[0]), rel=1e-4)
+    # parameters are those of the mean place, and of a range of one
+    middle = np.log(centres).mean()
+    assert found.parameters[0] == pytest.approx(2.0 * (middle - np.log(3_000.0)), rel=1e-4)
+    assert efficiency.efficiency_design(after, before, degree=2).n_free == 3
     # three bins are enough for a slope
     few = np.where(np.arange(10) < 3, 1e4, 0.0)
     assert efficiency.fit_efficiency(after.with_counts(0.1 * few), few, degrees=(1,)).family == "efficiency1"
@@ -284,6 +290,31 @@ def test_kernels_are_as_long_as_what_they_describe(period, length):
     x = np.log(np.sqrt(edges[1:] * edges[:-1]) / 1_000.0)
     counts = 1e6 * np.exp(-3.0 * x + 0.3 * np.sin(2.0 * np.pi * x / period)) * np.diff(edges) / edges[:-1]
     assert choose_kernel(as_spectrum(counts, edges, sqrt_s=None)) == Kernel(length=length, amplitude=10.0)
+
+
+@pytest.mark.parametrize(("p_value", "chosen"), [(0.045, "dijet4"), (0.055, "dijet3")])
+def test_a_parameter_more_has_to_gain_as_much_as_one_in_twenty(monkeypatch, p_value, chosen):
+    deviances = {"dijet3": 30.0, "dijet4": 30.0 - chi2.isf(p_value, 1), "dijet5": 30.0 - chi2.isf(p_value, 1)}
+    monkeypatch.setattr(choice, "make_design", lambda spectrum, family: family)
+    monkeypatch.setattr(
+        choice, "fit_many", lambda counts, name: SimpleNamespace(converged=[name != "none"], deviance=[deviances[name]])
+    )
+    assert choice.choose_family(spectrum([1.0, 2.0, 3.0], None)) == chosen
+    deviances["none"] = 0.0
+    assert choice.choose_family(spectrum([1.0, 2.0], None), candidates=("dijet3", "none", "dijet5")) == "dijet3"
+
+
+def test_a_process_leaves_a_parabola_in_the_logarithms_free():
+    edges = np.geomspace(3_000.0, 6_000.0, 21)
+    design = make_design(edges, family="gp(0.3,10)", sqrt_s=13_000.0)
+    x = np.log(0.5 * (edges[1:] + edges[:-1]) / 13_000.0)
+    parabola = design.basis[:, :3] @ np.linalg.lstsq(design.basis[:, :3], x**2 - 3.0 * x, rcond=None)[0]
+    np.testing.assert_allclose(parabola, x**2 - 3.0 * x, atol=1e-9)
+    assert design.penalty.tolist() == [0.0] * 3 + [1.0] * (design.basis.shape[1] - 3)
+    # the others make the kernel up
+    distance = x[:, None] - x[None, :]
+    kernel = 100.0 * np.exp(-0.5 * (distance / 0.3) ** 2)
+    np.testing.assert_allclose(design.basis[:, 3:] @ design.basis[:, 3:].T, kernel, atol=1e-4)
 
 
 def test_errors_of_bins_and_of_sums_are_propagated():
