@@ -48,9 +48,10 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
 
 
-def latest(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def latest(lines: Iterable[dict[str, Any]], key: Iterable[str] = ("set", "number")) -> list[dict[str, Any]]:
     """Return the last line of each box: one repeated at a later commit counts once, as that commit answers it."""
-    return list({(line["set"], line["number"]): line for line in lines}.values())
+    names = tuple(key)
+    return list({tuple(line[name] for name in names): line for line in lines}.values())
 
 
 def append(path: Path, line: dict[str, Any]) -> None:

@@ -42,6 +42,7 @@ LOW, HIGH, WINDOW = 3000.0, 4540.0, (3380.0, 3800.0)
 STRENGTH = 1.3
 WAYS = ("package", "form", "constant", "slope", "chosen", "smooth_constant", "smooth_slope", "smooth_chosen")
 CUTS = (0.01, 0.05, 0.1)
+KEY = ("set", "size", "number", "signal")
 SETS: dict[str, dict[str, Any]] = {
     "default": {},
     "package": {},
@@ -149,7 +150,7 @@ def _config(name: str) -> bumphunt.AnalysisConfig:
 
 def table(lines: list[dict[str, Any]]) -> pd.DataFrame:
     """Return mean and width without signal and the calibrated median with signal, by setting, background and cut."""
-    frame = pd.DataFrame(lines).drop_duplicates(["set", "size", "number", "signal"], keep="last")
+    frame = pd.DataFrame(boxes.latest(lines, KEY))
     rows = []
     for (name, size), group in frame.groupby(["set", "size"], sort=False):
         null, signal = group[~group["signal"]], group[group["signal"]]
@@ -179,6 +180,7 @@ def table(lines: list[dict[str, Any]]) -> pd.DataFrame:
 
 def write_surface(lines: list[dict[str, Any]], path: Path) -> None:
     """Write means and widths of boxes without signal and of even number, as the package uses them in small files."""
+    lines = boxes.latest(lines, KEY)
     lines = [line for line in lines if line["set"] == "package" and not line["signal"] and line["size"] < FEW]
     points: list[Any] = []
     for size in sorted({line["size"] for line in lines}):
@@ -234,7 +236,7 @@ def main() -> None:
             tasks,
             origin=boxes.stamp(_config(name), seed=20_263),
             workers=arguments.workers,
-            key=("set", "number", "size", "signal"),
+            key=KEY,
         )
     print(table(boxes.read(arguments.result)).to_string(index=False))
 

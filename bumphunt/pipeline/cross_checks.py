@@ -17,8 +17,8 @@ from bumphunt.errors import FitError, InputError
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.networks import UnitFeatures, train_autoencoder, train_latent_vae, train_vae, unit_features
 from bumphunt.pipeline.null import TREES_LEARNING_RATE
+from bumphunt.pipeline.small_files import decorrelation_for
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measure, training_sample
-from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.results import CrossCheck, TrainingHistory
 from bumphunt.rng import generator, integer_seed
 from bumphunt.scores.blind_choice import choose_out_of_fold
@@ -66,7 +66,7 @@ def latent_classifier_score(latent: FloatArray, task: WindowTask, folds: IntArra
     """
     settings, sample = task.config.cwola, training_sample(task)
     if settings.decorrelate:
-        latent = SmoothDecorrelation().fit(latent, task.mjj).transform(latent, task.mjj)
+        latent = decorrelation_for(len(latent)).fit(latent, task.mjj).transform(latent, task.mjj)
     return out_of_fold_scores(
         latent,
         sample.region,

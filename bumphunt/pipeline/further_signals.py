@@ -24,9 +24,9 @@ from bumphunt.masses.acceptance import draw_signal
 from bumphunt.masses.response import signal_model
 from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.search import Search
+from bumphunt.pipeline.small_files import decorrelation_for
 from bumphunt.pipeline.verdict import Verdict, reach_verdict
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask, measured_again
-from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.results import MassFit
 from bumphunt.rng import generator
 from bumphunt.spectrum.fit import fit_spectrum
@@ -212,7 +212,7 @@ def without_signal(
     features = feature_matrix(events, search.features)
     decorrelation = None
     if search.decorrelation is not None:
-        decorrelation = SmoothDecorrelation().fit(features, mjj)
+        decorrelation = decorrelation_for(len(mjj)).fit(features, mjj)
         features = decorrelation.transform(features, mjj)
     tasks, places = [], []
     for place, task in enumerate(search.tasks):

@@ -36,7 +36,7 @@ from bumphunt.pipeline.prior_windows import (
     score_inputs,
     select_hypotheses,
 )
-from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
+from bumphunt.pipeline.small_files import decorrelation_for
 from bumphunt.preprocessing.splits import MassWindow
 from bumphunt.results import HypothesisScan, WindowResult
 from bumphunt.rng import generator, integer_seed
@@ -258,7 +258,7 @@ def _trained(
 ) -> tuple[tuple[HypothesisTask, ...], IntArray]:
     """Return a task for each window, and the mass bin of each event."""
     rng = generator(seed, "prior", "training")
-    decorrelation = SmoothDecorrelation().fit(data.features, data.mjj)
+    decorrelation = decorrelation_for(len(data.mjj)).fit(data.features, data.mjj)
     quantiles = decorrelation.transform(data.features, data.mjj)
     references, at = signal.references, signal.events.reference
     simulated = score_inputs(

@@ -12,6 +12,7 @@ from bumphunt.errors import InputError
 from bumphunt.events import BlindEvents, common_weight, feature_matrix, feature_names
 from bumphunt.pipeline.final_state import score_features
 from bumphunt.pipeline.null import Null, null_of
+from bumphunt.pipeline.small_files import decorrelation_for
 from bumphunt.pipeline.windows import WindowTask
 from bumphunt.preprocessing.content import canonical_order, content_keys
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
@@ -124,7 +125,7 @@ def prepare_search(blind: BlindEvents, config: AnalysisConfig, seed: int) -> Sea
         raise InputError(
             f"feature {constant[0]!r} has the same value in every event and carries no information; leave it out"
         )
-    decorrelation = SmoothDecorrelation().fit(features, mjj) if config.cwola.decorrelate else None
+    decorrelation = decorrelation_for(len(mjj)).fit(features, mjj) if config.cwola.decorrelate else None
     if decorrelation is not None:
         features = decorrelation.transform(features, mjj)
     tasks = tuple(

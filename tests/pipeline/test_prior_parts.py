@@ -279,7 +279,7 @@ def test_jet_masses_enter_as_logarithms_and_events_by_their_bin(monkeypatch):
         def fit(self, data, simulated, *, folds, rng):
             return self
 
-    monkeypatch.setattr(prior_search, "SmoothDecorrelation", Decorrelation)
+    monkeypatch.setattr(prior_search, "decorrelation_for", lambda n_events: Decorrelation())
     monkeypatch.setattr(prior_search, "PriorScore", Score)
     monkeypatch.setattr(prior_search, "score_inputs", lambda quantiles, *_: quantiles)
     mjj = np.array([3_000.0, 3_199.0, 3_200.0, 3_999.0, 4_000.0])
