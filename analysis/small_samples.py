@@ -1,13 +1,16 @@
 """Why does a small file give less than it holds? Labelled boxes of a thousand events, with and without signal.
 
     python analysis/small_samples.py --boxes 60
+    python analysis/small_samples.py --boxes 130 --sets package --first 1000
+    python analysis/small_samples.py --surface bumphunt/pipeline/null_surface_small.json
 
-Boxes have no event in common. Background is that of the labelled R&D-like sample between 3.0 and 4.5 TeV, signal is the
-labelled one of 3500/500/100 GeV, 1.3 standard deviations of the events in one window before any cut. Labels make the
-boxes and reach nothing else. Each line of ``analysis/results/small_samples.jsonl`` holds the uncalibrated significances
-of one box for one setting of the trees (``set``), by background: the form fitted to the selected spectrum, a smooth
-efficiency times the counts before the cut, or times a form fitted to these (``smooth_``). A table gives mean and
-width without signal, and the median with signal after calibration by these.
+Boxes of a division (numbers of the same thousand) have no event in common, those of two divisions a few. Background
+is that of the labelled R&D-like sample between 3.0 and 4.5 TeV, signal is the labelled one of 3500/500/100 GeV, 1.3
+standard deviations of the events in one window before any cut. Labels make the boxes and reach nothing else. Each
+line of ``analysis/results/small_samples.jsonl`` holds the uncalibrated significances of one box for one setting of
+the trees (``set``), by background: the form fitted to the selected spectrum, a smooth efficiency times the counts
+before the cut, or times a form fitted to these (``smooth_``). A table gives mean and width without signal, and the
+median with signal after calibration by these.
 """
 
 import argparse
@@ -42,6 +45,7 @@ LOW, HIGH, WINDOW = 3000.0, 4540.0, (3380.0, 3800.0)
 STRENGTH = 1.3
 WAYS = ("package", "form", "constant", "slope", "chosen", "smooth_constant", "smooth_slope", "smooth_chosen")
 CUTS = (0.01, 0.05, 0.1)
+A_DIVISION = 1000
 KEY = ("set", "size", "number", "signal")
 SETS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -67,19 +71,20 @@ SETS: dict[str, dict[str, Any]] = {
 
 
 @lru_cache
-def samples() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return shuffled background and signal in the range."""
+def samples(division: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return background and signal in the range, shuffled in a way of this division."""
     table = pd.read_parquet("data/lhco_rnd.parquet")
-    table = table[(table["mjj"] > LOW) & (table["mjj"] < HIGH)].sample(frac=1.0, random_state=20_263)
+    table = table[(table["mjj"] > LOW) & (table["mjj"] < HIGH)].sample(frac=1.0, random_state=20_263 + division)
     return table[table["label"] == 0].reset_index(drop=True), table[table["label"] == 1].reset_index(drop=True)
 
 
 def make_box(number: int, size: int, *, with_signal: bool) -> BlindEvents:
     """Return box ``number``: rows of its own, and signal for an excess of 1.3 standard deviations in the window."""
-    background, signal = samples()
-    if (number + 1) * size > len(background):
+    division, place = divmod(number, A_DIVISION)
+    background, signal = samples(division)
+    if (place + 1) * size > len(background):
         raise SystemExit(f"there are {len(background)} background events: fewer or smaller boxes")
-    own = background.iloc[number * size : (number + 1) * size]
+    own = background.iloc[place * size : (place + 1) * size]
     if with_signal:
         inside = own["mjj"].between(*WINDOW).sum()
         chosen = signal[signal["mjj"].between(*WINDOW)]
@@ -179,7 +184,7 @@ def table(lines: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def write_surface(lines: list[dict[str, Any]], path: Path) -> None:
-    """Write means and widths of boxes without signal and of even number, as the package uses them in small files."""
+    """Write means and widths without signal in the first division, as used in small files; test them on the others."""
     lines = boxes.latest(lines, KEY)
     lines = [line for line in lines if line["set"] == "package" and not line["signal"] and line["size"] < FEW]
     points: list[Any] = []
@@ -191,18 +196,20 @@ def write_surface(lines: list[dict[str, Any]], path: Path) -> None:
             if line["size"] == size and f"package_{cut:g}" in line
         ]
         own = np.array(rows, dtype=np.float64)
-        even = own[own[:, 0] % 2 == 0]
-        points += null_points(even, n_features=4, repeats=CWOLA.repeats, folds=CWOLA.folds)
+        first = own[:, 0] < A_DIVISION
+        points += null_points(own[first], n_features=4, repeats=CWOLA.repeats, folds=CWOLA.folds)
         null = Null(method="", points=tuple(points))
-        here = [
-            null.at(n_window=row[4], cut_fraction=row[3], n_features=4, repeats=32) for row in own if row[0] % 2 == 1
-        ]
-        z = np.array([(row[5] - m) / w for row, (m, w) in zip(own[own[:, 0] % 2 == 1], here, strict=True)])
-        above = ", ".join(f"{int((z > level).sum())} above {level}" for level in (1, 2, 3))
-        print(f"size {size}: {len(z)} z of odd boxes: mean {z.mean():+.3f}, width {z.std(ddof=1):.3f}; {above}")
+        for cut in CUTS:
+            seen = [
+                (row[5], *null.at(n_window=row[4], cut_fraction=cut, n_features=4, repeats=CWOLA.repeats))
+                for row in own[~first & (own[:, 3] == cut)]
+            ]
+            z = np.array([(value - mean) / width for value, mean, width in seen])
+            above = ", ".join(f"{int((z > level).sum())} above {level}" for level in (1, 2, 3))
+            print(f"size {size}, cut {cut:g}: {len(z)} z: mean {z.mean():+.3f}, width {z.std(ddof=1):.3f}; {above}")
     content = {
         "method": "surface measured in small signal-free simulated boxes",
-        "n_searches": len({(line["size"], line["number"]) for line in lines if line["number"] % 2 == 0}),
+        "n_searches": len({(line["size"], line["number"]) for line in lines if line["number"] < A_DIVISION}),
         "settings": training_settings(CWOLA),
         "points": [{name: getattr(point, name) for name in NullPoint.__dataclass_fields__} for point in points],
         "commit": boxes.commit(),
@@ -215,6 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--boxes", type=int, default=60)
     parser.add_argument("--signals", type=int, default=60, help="of these boxes, how many are made with signal as well")
+    parser.add_argument("--first", type=int, default=0, help="number of the first box; 1000 starts another division")
     parser.add_argument("--size", type=int, default=1000)
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=["default"])
     parser.add_argument("--workers", type=int, default=1)
@@ -227,8 +235,8 @@ def main() -> None:
     for name in arguments.sets:
         tasks = [
             {"set": name, "number": number, "size": arguments.size, "signal": signal}
-            for number in range(arguments.boxes)
-            for signal in ((False, True) if number < arguments.signals else (False,))
+            for number in range(arguments.first, arguments.first + arguments.boxes)
+            for signal in ((False, True) if number < arguments.first + arguments.signals else (False,))
         ]
         boxes.grow(
             arguments.result,

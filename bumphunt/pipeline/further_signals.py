@@ -119,7 +119,12 @@ def further_signals(
     brief: set[int] = set()
     most = search.tasks[0].config.search.most_signals
     while verdict.status in CLAIMED and len(found) + 1 < most:
-        rest = without_signal(search, verdict)
+        try:
+            rest = without_signal(search, verdict)
+        except (FitError, InputError) as error:
+            # a small file may hold too little beside a resonance that was taken out
+            logger.info("no further search: %s", error)
+            rest = None
         if rest is None:
             return Further(verdicts=tuple(found), searches=tuple(looked))
         search, kept, untouched = rest

@@ -142,3 +142,13 @@ def test_the_strongest_only_where_no_more_are_asked_for(table):
     assert len(both.result.signals) == 1
     masses = sorted(each.m_resonance.value for each in (both.answers, *both.result.signals))
     assert masses == [pytest.approx(FIRST[0], rel=0.05), pytest.approx(SECOND[0], rel=0.05)]
+
+
+def test_a_small_file_with_too_little_beside_its_resonance_is_answered(make_events):
+    """908 dimuons around a resonance leave 503 beside it, too few to learn how features follow the mass."""
+    events = make_events(980, signal=110, masses=FIRST, seed=11)
+    windows = {"windows": [[3_350.0, 3_650.0]], "least_training": 50, "cut_fractions": [0.1], "null_width": 1.1}
+    config = {**CONFIG, **ALONE, "search": {"low": 2_800.0, "high": 4_600.0, **windows}}
+    found = bumphunt.hunt(events, config=config, seed=3)
+    assert found.answers.status in {"evidence", "discovery"}
+    assert found.result.signals == ()
