@@ -16,7 +16,8 @@ from bumphunt.execution import parallel_map
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMITED = """
-import resource, sys
+import os, resource, sys
+os.environ["PYTHONDONTWRITEBYTECODE"], sys.dont_write_bytecode = "1", True  # compiled modules would be cut off as well
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
 sys.argv[:2] = ["bumphunt"]
 from bumphunt.cli import main
