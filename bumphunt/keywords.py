@@ -7,6 +7,8 @@ from functools import wraps
 from inspect import signature
 from typing import Any, ParamSpec, TypeVar
 
+from bumphunt.errors import InputError
+
 Given = ParamSpec("Given")
 Returned = TypeVar("Returned")
 
@@ -29,6 +31,10 @@ def gathered(**values: type) -> Callable[[Callable[Given, Returned]], Callable[G
         @wraps(function)
         def call(*args: Given.args, **kwargs: Given.kwargs) -> Returned:
             given: dict[str, Any] = dict(kwargs)
+            for parameter, kind in values.items():
+                if isinstance(given.get(parameter), dict):
+                    each = ", ".join(f"{key}=..." for key in given[parameter])
+                    raise InputError(f"{parameter} is a dict; give {kind.__name__}({each})")
             for name in [name for name in given if name in home and name not in own]:
                 parameter = home[name]
                 kind = values[parameter]

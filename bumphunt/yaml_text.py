@@ -52,7 +52,13 @@ def load_yaml_text(text: str, *, name: str) -> Any:
         return yaml.load(text, Loader=_UniqueKeys)  # a safe loader
     # PyYAML lets through what int() and datetime() say of a number that is none
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(f"{name} is not YAML: {as_line(error)}") from error
+        raise ConfigError(f"{name} is not YAML: {_told(error)}") from error
+
+
+def _told(error: Exception) -> str:
+    """Return what is wrong and where, without what the parser was busy with."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    return as_line(error if mark is None or not problem else f"line {mark.line + 1}: {problem}")
 
 
 def _line(event: yaml.Event) -> int:

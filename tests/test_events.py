@@ -370,6 +370,7 @@ def test_a_tail_of_light_jets_is_in_no_other_unit(make_events, spike):
 def test_the_column_that_is_meant_is_suggested(ours, theirs):
     text = refused(many().rename(columns={ours: theirs}))
     assert f"did you mean {theirs!r}? rename it or set" in text
+    assert text.endswith("in the configuration, then without masses of X and Y")
 
 
 def test_nothing_is_suggested_for_nothing_like_it():

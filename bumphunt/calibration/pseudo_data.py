@@ -48,8 +48,13 @@ def subsample_box(pool: BlindEvents, *, size: int, rng: np.random.Generator) -> 
     return BlindEvents(pool.iloc[chosen].reset_index(drop=True))
 
 
-def check_size(size: int, n_pool: int) -> None:
+def check_size(size: int, n_pool: int, *, source: str = "subsample") -> None:
     """Raise :class:`InputError` if a pool is smaller than a box that is to be drawn from it."""
+    if size > n_pool and source != "subsample":
+        raise InputError(
+            f"a box of {size} events cannot be drawn from the {n_pool} that the pool holds in the searched range, "
+            f"which is what --size counts with --source {source}; give more events or --size {n_pool}"
+        )
     if size > n_pool:
         raise InputError(
             f"a box of {size} events cannot be drawn from a pool of {n_pool}; give more events or a smaller --size"
@@ -104,6 +109,8 @@ def smooth_box(
     scale = 1.0 if size is None else size / max(len(inside), 1)
     per_bin = rng.poisson(fit.expected * scale)
     number = int(per_bin.sum())
+    if size is not None:
+        check_size(size, len(inside), source="smooth" if spread is not None else "permuted")
     if number > len(inside):
         # a full-size box fluctuates above its pool half the time; the few in excess are left out
         per_bin = _thinned(per_bin, len(inside), rng)

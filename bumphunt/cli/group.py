@@ -22,6 +22,7 @@ import click
 
 from bumphunt import __version__
 from bumphunt.address_space import check_room, take_buffers
+from bumphunt.cli.hints import option_meant, verb_meant
 from bumphunt.cli.values import GivenPath, Number, WholeNumber
 from bumphunt.errors import BumphuntError, InputError, as_line
 from bumphunt.files import reason
@@ -163,13 +164,7 @@ class _Verb(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            letter = error.option_name.lstrip("-")
-            if len(letter) > 1:
-                raise
-            # click knows of near names, and a letter is near to none; what must be given is likely meant
-            fitting = [each for each in self.params if each.opts[0].startswith(f"--{letter}")]
-            names = sorted(each.opts[0] for each in [each for each in fitting if each.required] or fitting)
-            told = f"{error.message} Did you mean {' or '.join(names)}?" if names else error.message
+            told = f"{error.message} {option_meant(error.option_name, self.params)}".strip()
             raise click.NoSuchOption(error.option_name, told, ctx=ctx) from error
         except click.BadOptionUsage as error:
             told, wanted = error.message, [each for each in self.params if error.option_name in each.opts]
@@ -188,6 +183,21 @@ class _Commands(click.Group):
     """Verbs whose misuse, too, ends in one line and exit status 2."""
 
     command_class = _Verb
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            told = f"{error.message} Options of a verb follow it: `bumphunt VERB {error.option_name} ...`."
+            raise click.NoSuchOption(error.option_name, told, ctx=ctx) from error
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            told = f"No such command {args[0]!r}. {verb_meant(args[0], self.list_commands(ctx))}"
+            raise click.UsageError(told.strip(), ctx)
+        return super().resolve_command(ctx, args)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         plain: Callable[..., Any] = super().main

@@ -19,7 +19,8 @@ from bumphunt.cli.group import (
     show_progress,
     workers_option,
 )
-from bumphunt.cli.values import WholeNumber
+from bumphunt.cli.values import Number, WholeNumber
+from bumphunt.errors import InputError
 
 
 @main.command()
@@ -35,7 +36,11 @@ from bumphunt.cli.values import WholeNumber
     help="A model within the shipped response, in GeV; repeatable, beside or in place of SIGNAL.",
 )
 @click.option("--luminosity", type=positive, help="Integrated luminosity in 1/fb, for limits on cross sections.")
-@click.option("--acceptance", type=positive, help="Part of produced signal that SIGNAL holds.  [default: 1]")
+@click.option(
+    "--acceptance",
+    type=Number(min=0, max=1, min_open=True),
+    help="Part of produced signal that SIGNAL holds.  [default: 1]",
+)
 @click.option(
     "--windows",
     type=WholeNumber(1, 1_000),
@@ -93,7 +98,12 @@ def limits(
         search=search,
         windows=windows,
     )
-    config, who = read_config(config_path), Workers(workers, scheduler, progress=show_progress())
+    config = read_config(config_path)
+    if acceptance is not None and not signals:
+        raise InputError("--acceptance is that of SIGNAL files; of --masses it is known, leave it out")
+    if acceptance is not None and luminosity is None and config.limit.luminosity is None:
+        raise InputError("--acceptance is for limits on a cross section; give --luminosity (1/fb) with it")
+    who = Workers(workers, scheduler, progress=show_progress())
     if dry_run:
         show(limits_duration(events, signals, config=config, seed=seed, workers=who, options=options), as_json)
         return

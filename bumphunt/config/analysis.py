@@ -4,10 +4,11 @@ Every number that a user may want to set, and that shapes the answer, is here, s
 a run; constants of the method stand, with their reasons, beside the code that uses them.
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from bumphunt.config.problems import in_a_line
 from bumphunt.config.sections import (
     AutoencoderConfig,
     ChecksConfig,
@@ -23,6 +24,7 @@ from bumphunt.config.sections import (
     VaeConfig,
 )
 from bumphunt.config.sections import _as_list as as_list
+from bumphunt.errors import ConfigError
 from bumphunt.table.names import DAUGHTERS
 
 NO_FEATURES = ("label", "weight", "run", "event")
@@ -63,6 +65,16 @@ class AnalysisConfig(Section):
         13_000.0, gt=100.0, lt=1e6, description="collision energy in GeV; null: none is meant by the background's form"
     )
 
+    if not TYPE_CHECKING:  # of which type checkers know the keys
+
+        def __init__(self, *given: Any, **settings: Any) -> None:
+            if given:
+                raise ConfigError("AnalysisConfig takes settings by name: give config_from_dict a dict of them")
+            try:
+                super().__init__(**settings)
+            except ValidationError as error:
+                raise ConfigError(f"{in_a_line(error, type(self)())}; see `bumphunt config`") from error
+
     @property
     def is_dijet(self) -> bool:
         """Whether the final state is the preset, of which the simulated signal speaks."""
@@ -83,6 +95,7 @@ class AnalysisConfig(Section):
         for low, high in search.windows or []:
             if low >= high:
                 raise ValueError(f"search.windows: {low:g} must be below {high:g}")
+        self._each_once()
         self._masses_in_gev()
         if "cwola" not in self.searches or len(set(self.searches)) < len(self.searches):
             raise ValueError(
@@ -99,9 +112,19 @@ class AnalysisConfig(Section):
             raise ValueError(f"daughters: {self.resonance.column!r} is the resonance; name its two daughters, or null")
         return self
 
+    def _each_once(self) -> None:
+        given: dict[str, list[Any]] = {"windows": self.search.windows or [], "cut_fractions": self.search.cut_fractions}
+        for key, several in given.items():
+            twice = [each for each in several if several.count(each) > 1]
+            if twice:
+                told = str(list(twice[0]) if isinstance(twice[0], tuple) else twice[0])
+                raise ValueError(f"search.{key}: {told} is given twice; each is a trial, give it once")
+
     def _masses_in_gev(self) -> None:
         if self.resonance.column != "mjj":
             return
+        if self.is_dijet and self.resonance.unit in ("MeV", "TeV"):
+            raise ValueError(f"resonance.unit: dijet masses are read in GeV, not {self.resonance.unit}; convert them")
         search = self.search
         given = [("search.low", search.low), ("search.high", search.high)]
         given += [("search.windows", end) for window in search.windows or [] for end in window]

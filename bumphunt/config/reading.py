@@ -1,11 +1,10 @@
-"""The configuration from YAML or plain data and back, with errors that name the key and the closest known one."""
+"""The configuration from YAML or plain data and back."""
 
-import difflib
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
 from bumphunt.config.analysis import AnalysisConfig
 from bumphunt.config.sections import Section
@@ -32,7 +31,16 @@ def load_config(path: str | Path) -> AnalysisConfig:
     """
     if not isinstance(path, str | Path):
         raise ConfigError(f"load_config reads a file, found {type(path).__name__}; plain data go to config_from_dict")
-    return config_from_dict(load_yaml_text(read_text(path), name=str(path)) or {}, name=str(path))
+    text = read_text(path)
+    try:
+        data = load_yaml_text(text, name=str(path))
+    except ConfigError as error:
+        if re.search(r"^\[[\w.]+\]\s*$", text, flags=re.MULTILINE):
+            raise ConfigError(
+                f"{path} looks like TOML; write YAML, as in 'search: {{low: 3000}}'; see `bumphunt config`"
+            ) from error
+        raise
+    return config_from_dict(data or {}, name=str(path))
 
 
 def read_text(path: str | Path) -> str:
@@ -61,94 +69,19 @@ def config_from_dict(data: Any, *, name: str = "config") -> AnalysisConfig:
     ConfigError
         If a key is unknown, with the closest known one, or a value unusable.
     """
+    if isinstance(data, type):
+        raise ConfigError(f"{name}: found the class {data.__name__} and no object of it; give {data.__name__}()")
     if not isinstance(data, dict):
         of_file = isinstance(data, str | Path) and "\n" not in str(data)
         remedy = f"; for a file, give load_config({str(data)[:80]!r})" if of_file else ""
         raise ConfigError(f"{name}: expected sections such as 'search:', found {type(data).__name__}{remedy}")
+    odd = next((key for key in data if not isinstance(key, str)), None)
+    if odd is not None:
+        raise ConfigError(f"{name}: {odd!r} is no name of a section or key; see `bumphunt config`")
     try:
-        return AnalysisConfig.model_validate(data)
-    except ValidationError as error:
-        raise ConfigError(f"{name}: {_told(error.errors()[0])}; see `bumphunt config`") from error
-
-
-PLAIN = {
-    "list_type": "should be a list",
-    "tuple_type": "should be a list",
-    "model_type": "should be a section with keys of its own",
-    "bool_type": "should be true or false",
-    "too_short": "holds too few entries; leave the key out for its default",
-}
-"""What pydantic says in terms of Python, in those of YAML."""
-OPTIONS = ("seed", "workers", "scheduler", "output", "resume", "calibration")
-"""What people look for among the settings and what belongs to a single run."""
-
-
-def _told(problem: Any) -> str:
-    """Return a problem in a line: which key, what is wrong with its value, what was meant."""
-    parts = [str(part) for part in problem["loc"] if not str(part).startswith(("function-", "list[", "tuple["))]
-    place, found = ".".join(parts) or "config", problem["input"]
-    if problem["type"] == "extra_forbidden":
-        if place in OPTIONS:
-            return f"{place} is no setting: give --{place} on the command line, or {place}= in Python"
-        if place == "plan":
-            return "this is a frozen plan: give it as --frozen"
-        return f"{place}: unknown key{_closest(parts)}"
-    if problem["type"] == "value_error":
-        told = str(problem["ctx"]["error"])
-        return told if told.startswith(parts[0] if parts else "") else f"{place}: {told}"
-    text = PLAIN.get(problem["type"]) or problem["msg"].removeprefix("Input ").replace("valid ", "")
-    if problem["type"] in ("list_type", "tuple_type") and not parts[-1].isdigit():
-        example = "[3300, 3700]" if parts[-1] == "windows" else found if isinstance(found, int | float | str) else "..."
-        text += f", as in '{parts[-1]}: [{example}]'"
-    told = f"{place}: {text} (found {_short(found)})"
-    if isinstance(found, str) and "string" not in problem["type"] and _is_number(found):
-        told += f"; YAML takes {found} for text, write {float(found):g}"
-    if place == "sqrt_s" and problem["type"] == "greater_than":
-        told += "; it is in GeV: 13000 for 13 TeV"
-    return told
-
-
-def _closest(parts: list[str]) -> str:
-    known = _keys(parts[:-1])
-    everywhere: dict[str, list[str]] = {}
-    for path, key in _all_keys():
-        everywhere.setdefault(key, []).append(path)
-    near = difflib.get_close_matches(parts[-1], known, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {'.'.join([*parts[:-1], near[0]])}?"
-    elsewhere = difflib.get_close_matches(parts[-1], everywhere, n=1, cutoff=0.8)
-    if elsewhere:
-        return f"; did you mean {' or '.join(everywhere[elsewhere[0]])}?"
-    return f" (known here: {', '.join(known)})"
-
-
-def _keys(parts: list[str]) -> list[str]:
-    value: Any = AnalysisConfig()
-    for part in parts:
-        value = getattr(value, part, None)
-    return list(type(value).model_fields) if isinstance(value, Section) else []
-
-
-def _all_keys() -> list[tuple[str, str]]:
-    found = []
-    for name in AnalysisConfig.model_fields:
-        value = getattr(AnalysisConfig(), name)
-        if isinstance(value, Section):
-            found += [(f"{name}.{key}", key) for key in type(value).model_fields]
-    return found
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        return AnalysisConfig(**data)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from error.__cause__
 
 
 def default_yaml() -> str:

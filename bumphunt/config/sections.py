@@ -4,7 +4,7 @@ A number that is not finite, or absurdly large, is refused here and not met late
 """
 
 import difflib
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -51,6 +51,16 @@ class Section(BaseModel):
     """A part of the configuration: unknown keys, wrong types and numbers that are not finite are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if not name.startswith("_"):
+                raise ConfigError(
+                    f"{name} cannot be set any more: a configuration is made with its settings, "
+                    "as in AnalysisConfig(search={'low': 3000})"
+                )
+            super().__setattr__(name, value)
 
 
 class ResonanceConfig(Section):

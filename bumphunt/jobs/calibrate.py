@@ -15,7 +15,7 @@ from bumphunt.config import AnalysisConfig
 from bumphunt.errors import InputError
 from bumphunt.execution import Workers
 from bumphunt.files import write_json
-from bumphunt.jobs.experiments import Experiment, Injection, Source, events_of, run_experiments
+from bumphunt.jobs.experiments import Experiment, Injection, Source, n_drawable, run_experiments
 from bumphunt.jobs.requests import Request
 from bumphunt.jobs.store import output_folder
 from bumphunt.keywords import gathered
@@ -128,9 +128,7 @@ def calibrate(
     plan.check()
     with output_folder(output) as folder:
         # what cannot be read or is too small is refused before signal is simulated for minutes
-        n_pool = len(events_of(str(pool), asked.config))
-        if plan.source == "subsample":
-            check_size(plan.size, n_pool)
+        check_size(plan.size, n_drawable(str(pool), asked.config, plan.source), source=plan.source)
         injections = _injections(plan, asked, folder)
 
         def experiments(chosen: Sequence[Injection | None], first: int) -> list[Experiment]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from bumphunt.calibration.experiments import ExperimentResult, analyse_box
 from bumphunt.calibration.pseudo_data import NEIGHBOUR_SPREAD, smooth_box, subsample_box, with_signal
@@ -93,15 +94,29 @@ def _events(path: str, settings: str) -> BlindEvents:
     return take_in(path, AnalysisConfig.model_validate_json(settings), networks=False).events
 
 
-def _smooth(pool: BlindEvents, experiment: Experiment, rng: np.random.Generator) -> BlindEvents:
-    search = experiment.config.search
-    edges = searched_range(
-        pool[experiment.config.resonance.column].to_numpy(dtype=np.float64),
+def n_drawable(path: str, config: AnalysisConfig, source: str) -> int:
+    """Return of how many events of a pool a box can be made: of all masses, or of those in the searched range."""
+    pool = events_of(path, config)
+    if source == "subsample":
+        return len(pool)
+    edges, mass = _edges(pool, config), pool[config.resonance.column].to_numpy(dtype=np.float64)
+    return int(((mass >= edges[0]) & (mass < edges[-1])).sum())
+
+
+def _edges(pool: BlindEvents, config: AnalysisConfig) -> npt.NDArray[np.float64]:
+    search = config.search
+    return searched_range(
+        pool[config.resonance.column].to_numpy(dtype=np.float64),
         ratio=search.bin_ratio,
         low=search.low,
         high=search.high,
         min_tail=search.tail_events,
     )
+
+
+def _smooth(pool: BlindEvents, experiment: Experiment, rng: np.random.Generator) -> BlindEvents:
+    search = experiment.config.search
+    edges = _edges(pool, experiment.config)
     spread = None if experiment.source == "permuted" else NEIGHBOUR_SPREAD
     return smooth_box(
         pool,

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -105,6 +105,12 @@ class Hunt:
     def limit(self) -> UpperLimit | None:
         """Upper limit on a narrow resonance in the inclusive spectrum."""
         return self.products.limit
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:  # only what is not found elsewhere
+            where = f"; it is in .answers.{name}" if name in Answers.__dataclass_fields__ else ""
+            raise AttributeError(f"a Hunt has no {name!r}{where}")
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Write what ``bumphunt run`` writes: result, products, workspaces, candidates, figures and report.

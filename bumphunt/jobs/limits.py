@@ -167,7 +167,7 @@ def limits(
         If events, signals or settings cannot be used.
     """
     asked, how = Request.of(config, seed, workers), options or LimitOptions()
-    settings, models = asked.config, _given(signals, how)
+    settings, models = asked.config, _given(events, signals, how)
     search = search_of(settings, how.search)
     luminosity = settings.limit.luminosity if how.luminosity is None else how.luminosity
     if luminosity is not None:
@@ -208,7 +208,7 @@ def limits_duration(
 ) -> Duration:
     """Say how long :func:`limits` would take, from the time of one repeat of one window; nothing is written."""
     asked, how = Request.of(config, seed, workers), options or LimitOptions()
-    settings, models = asked.config, _given(signals, how)
+    settings, models = asked.config, _given(events, signals, how)
     search = search_of(settings, how.search)
     intake = take_in(events, settings, networks=False)
     prepared = prepare_search(intake.events, settings, seed)
@@ -299,16 +299,26 @@ def _store(options: LimitOptions, request: dict[str, Any]) -> AbstractContextMan
     return limit_store(options.output, request, resume=options.resume, overwrite=options.overwrite)
 
 
-def _given(signals: Signal | Sequence[Signal], options: LimitOptions) -> list[Signal | tuple[float, ...]]:
+def _given(
+    events: Events, signals: Signal | Sequence[Signal], options: LimitOptions
+) -> list[Signal | tuple[float, ...]]:
     """Return all models that are asked for, or refuse what makes no sense before anything is read."""
     options.check()
     several = [signals] if isinstance(signals, pd.DataFrame | str | Path) else list(signals)
     if any(isinstance(point, Real) for point in options.masses):
         raise InputError(f"masses is {options.masses!r:.60}; give a list of points, as in [(3500, 500, 100)]")
+    for one in several:
+        if one is events or (isinstance(one, str | Path) and isinstance(events, str | Path) and _same(one, events)):
+            what = "the table" if isinstance(one, pd.DataFrame) else str(one)
+            raise InputError(f"{what} is given as the data and as the signal; give simulated events of the model")
     found = [*several, *(tuple(point) for point in options.masses)]
     if not found:
         raise InputError("no signal is given; name files of simulated events, or masses (m_resonance, m_x, m_y) in GeV")
     return found
+
+
+def _same(one: str | Path, other: str | Path) -> bool:
+    return Path(one).expanduser().resolve() == Path(other).expanduser().resolve()
 
 
 def _model(given: Signal | tuple[float, ...], asked: Request, options: LimitOptions) -> ModelEvents:

@@ -118,7 +118,9 @@ def load_searches(path: str | Path) -> WholeSearches:
             f"cannot read the calibration {where}: {reason(error)}; give a number or a calibration.json"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is no calibration: {as_line(error, length=100)}") from error
+        raise InputError(
+            f"{where} is no calibration; give a number, or the calibration.json of `bumphunt calibrate`"
+        ) from error
     stored = content.get("searches") if isinstance(content, dict) else None
     if not isinstance(stored, dict) or stored.get("format") != FORMAT:
         raise InputError(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bumphunt.config import AnalysisConfig
+from bumphunt.config.analysis import LEAST_DIJET_MASS
 from bumphunt.errors import InputError
 from bumphunt.events import common_weight
 from bumphunt.jobs.intake import take_in
@@ -73,6 +74,10 @@ def model_of_masses(masses: Sequence[float], config: AnalysisConfig, *, seed: in
     return ModelEvents(name=name, key=key, table=shuffled, masses=given, acceptance=float(model.accepted))
 
 
+def _listed(masses: Sequence[float]) -> str:
+    return " ".join(f"{mass:g}" for mass in masses)
+
+
 def check_masses(masses: Sequence[float], table: SignalTable) -> Masses:
     """Return masses with the heavier daughter first, or refuse those that the simulated samples do not reach.
 
@@ -89,6 +94,13 @@ def check_masses(masses: Sequence[float], table: SignalTable) -> Masses:
     low, high = float(simulated[:, 0].min()), float(simulated[:, 0].max())
     ratios = simulated[:, 1:] / simulated[:, :1]
     least, most = float(ratios.min()), float(ratios.max())
+    if max(map(float, masses)) < LEAST_DIJET_MASS:
+        raise InputError(f"masses {_listed(masses)} look like TeV; give GeV: multiply by 1000")
+    in_order = sorted(map(float, masses), reverse=True)
+    if m_resonance < in_order[0] and low <= in_order[0] <= high:
+        raise InputError(
+            f"masses {_listed(masses)}: the first is that of the resonance, the heaviest; write {_listed(in_order)}"
+        )
     if not low <= m_resonance <= high:
         raise InputError(
             f"m_resonance {m_resonance:g} GeV is outside the simulated range of {low:.0f} to {high:.0f} GeV; "

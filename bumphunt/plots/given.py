@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
-from typing import Any, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
 
 from bumphunt.errors import InputError
 from bumphunt.results.base import Result
@@ -32,12 +35,24 @@ def _fits(value: Any, hint: Any) -> bool:
         return isinstance(value, kind) and all(_fits(each, get_args(hint)[-1]) for each in items)
     if Protocol in getattr(kind, "__mro__", ()):
         return all(hasattr(value, name) for name in dir(kind) if not name.startswith("_"))
-    return not (isinstance(kind, type) and issubclass(kind, Result)) or isinstance(value, kind)
+    if not isinstance(kind, type) or kind is UnionType:  # numbers in any form, or several sets of them
+        sets = value.values() if isinstance(value, Mapping) else [value]
+        return all(map(_is_numbers, sets))
+    return not issubclass(kind, Result) or isinstance(value, kind)
+
+
+def _is_numbers(value: Any) -> bool:
+    try:
+        return np.asarray(value, dtype=np.float64).size > 0
+    except (TypeError, ValueError):
+        return False
 
 
 def _name(hint: Any) -> str:
+    if get_origin(hint) in (UnionType, Union):
+        return "numbers, or a mapping of names to them"
     if get_origin(hint) not in (Mapping, Sequence):
-        return f"a {hint.__name__}"
+        return f"{'an' if hint.__name__[0] in 'AEIOU' else 'a'} {hint.__name__}"
     items = get_args(hint)[-1]
     many = "a sequence of" if get_origin(hint) is Sequence else "a mapping of names to"
     return f"{many} {items.__name__ if get_origin(items) is None else 'arrays'}"
@@ -46,6 +61,8 @@ def _name(hint: Any) -> str:
 def _remedy(given: Any, hint: Any) -> str:
     if given is None:
         return "; a search has none where there was nothing to fit"
+    if get_origin(hint) in (UnionType, Union):
+        return ""
     places = [name for name, value in _parts(given) if value != () and _fits(value, hint)]
     return f"; give its .{places[0]}" if places else ""
 

@@ -53,15 +53,15 @@ class Reading:
     simulated: bool = False
 
 
-def existing_file(path: str | Path) -> Path:
-    """Return the path, after making sure that it is a file with something in it."""
+def existing_file(path: str | Path, *, what: str = "the path of one events file") -> Path:
+    """Return the path, after making sure that it is a file with something in it; ``what`` is to be given."""
     refuse_address(path)
     path = Path(path)
     try:
         if not path.exists():
             raise InputError(f"{path}: no such file; check the path")
         if not path.is_file():
-            raise InputError(f"{path}: is not a file; give the path of one events file")
+            raise InputError(f"{path}: is not a file; give {what}")
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty; make or download it again")
     except (OSError, ValueError) as error:  # a name too long, or with a null byte

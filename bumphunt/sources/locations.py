@@ -60,8 +60,13 @@ def paths_given(sources: Any) -> list[str | Path]:
             )
         if not isinstance(item, str | Path):
             kind = type(item).__name__
-            raise InputError(f"events: {kind} is neither a DataFrame nor a path, nor several paths")
+            raise InputError(f"events: {kind} is neither a DataFrame nor a path, nor several paths{_as_table(item)}")
     return given
+
+
+def _as_table(item: Any) -> str:
+    tables = ("dict", "ndarray", "Series", "recarray", "Array", "Table")
+    return "; make a table of it: pandas.DataFrame(...)" if type(item).__name__ in tables else ""
 
 
 def _order(location: Location) -> tuple[str, str, str]:

@@ -23,15 +23,17 @@ def read_mask(path: str | Path) -> dict[int, list[tuple[int, int]]]:
     InputError
         If the file is no such JSON.
     """
-    path = existing_file(path)
+    path = existing_file(path, what="the JSON of certified luminosity blocks")
     try:
         content: Any = json.loads(path.read_text("utf-8"))
         return {
             int(run): [(_whole(low), _whole(high)) for low, high in ranges] for run, ranges in dict(content).items()
         }
     except (OSError, ValueError, TypeError, RecursionError) as error:
+        # what a parser of JSON says of a text that is none helps nobody
+        told = "" if isinstance(error, UnicodeDecodeError | json.JSONDecodeError) else f" ({one_line(error)})"
         raise InputError(
-            f'{path}: is no luminosity mask ({one_line(error)}); it must read {{"run": [[first, last], ...]}}'
+            f'{path}: is no luminosity mask{told}; it must be JSON that reads {{"run": [[first, last], ...]}}'
         ) from error
 
 

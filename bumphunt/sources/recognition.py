@@ -79,6 +79,10 @@ def locate_kind(location: Location) -> Layout:
         )
     if head.lstrip().startswith((b"{", b"[")):
         raise InputError(f"{path}: looks like JSON; a spectrum of counts is for `bumphunt scan`, events are a table")
+    if head.startswith(b"version https://git-lfs"):
+        raise InputError(f"{path}: is the pointer that Git LFS leaves in place of a file; fetch it: `git lfs pull`")
+    if head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05":
+        raise InputError(f"{path}: looks like a pickle, which is not read; write it with to_parquet")
     for begins, what in _UNREADABLE.items():
         if head.startswith(begins):
             raise InputError(f"{path}: is {what}, which is not read; {_REMEDIES.get(what, 'unpack it first')}")
@@ -94,7 +98,7 @@ def locate_kind(location: Location) -> Layout:
 
 
 _UNREADABLE = {
-    b"PK\x03\x04": "a zip archive",
+    b"PK\x03\x04": "a zip archive (as .zip, .npz and .xlsx are)",
     b"BZh": "compressed with bzip2",
     b"\xfd7zXZ\x00": "compressed with xz",
     b"\x28\xb5\x2f\xfd": "compressed with zstd",
@@ -106,9 +110,13 @@ _UNREADABLE = {
     b"%PDF": "a PDF",
     b"<": "XML or HTML, perhaps a page in place of a download",
 }
-_REMEDIES = dict.fromkeys(
+_REMEDIES = {
+    "a zip archive (as .zip, .npz and .xlsx are)": "unpack it, or convert what is in it to parquet",
+    "a PDF": "give a table of events",
+    "XML or HTML, perhaps a page in place of a download": "give a table of events",
+} | dict.fromkeys(
     ("a numpy array", "an Arrow file (feather)", "a FITS file", "an SQLite database"), "convert it to parquet"
-) | dict.fromkeys(("a PDF", "XML or HTML, perhaps a page in place of a download"), "give a table of events")
+)
 
 
 def identify(path: str | Path) -> str:

@@ -208,11 +208,13 @@ def _missing(table: pd.DataFrame, column: str, final_state: FinalState, name: st
     closest = closest_column(column, found)
     if closest is None:
         return f"{text}; rename or compute it, masses in {final_state.unit}"
+    # masses of X and Y are fitted, and simulated signal is searched for, under the names of dijets alone
+    less = ", then without masses of X and Y" if final_state.required == DIJET.required else ""
     if column == final_state.resonance:
-        remedy = f"rename it or set 'resonance: {{column: {closest}}}' in the configuration"
+        remedy = f"rename it or set 'resonance: {{column: {closest}}}' in the configuration{less}"
     elif final_state.daughters is not None and column in final_state.daughters:
         pair = ", ".join(closest if daughter == column else daughter for daughter in final_state.daughters)
-        remedy = f"rename it or set 'daughters: [{pair}]' in the configuration"
+        remedy = f"rename it or set 'daughters: [{pair}]' in the configuration{less}"
     else:
         remedy = "rename it or name that one"
     return f"{text}; did you mean {closest!r}? {remedy}"
