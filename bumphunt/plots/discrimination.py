@@ -153,7 +153,10 @@ def roc(result: Mapping[str, Roc], *, ax: Axes | None = None) -> tuple[Figure, A
     axes.set_ylim(0.0, 1.02)
     axes.set_xlabel("Background efficiency (false positive rate)")
     axes.set_ylabel("Signal efficiency (true positive rate)")
-    axes.legend(loc="best")
+    if len(result) > 3:  # no corner of the panel has room for them
+        legend_above(figure, axes, own=ax is None, columns=2)
+    else:
+        axes.legend(loc="best")
     return figure, axes
 
 

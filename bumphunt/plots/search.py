@@ -54,7 +54,12 @@ def scan(
     axes.set_yscale("log")
     # what the prior-assisted search found is the end of its own line
     of_prior = {(one.low, one.high, one.cut_fraction) for one in prior}
-    counted = [w for w in result.windows if w.fit or (w.low, w.high, w.cut_fraction) not in of_prior]
+    several = {w.cut_fraction for w in result.windows if (w.low, w.high, w.cut_fraction) not in of_prior}
+    counted = [
+        w
+        for w in result.windows
+        if w.cut_fraction in several and (w.fit or (w.low, w.high, w.cut_fraction) not in of_prior)
+    ]
     cuts = sorted({window.cut_fraction for window in counted}, reverse=True)
     for i, cut in enumerate(cuts):
         windows = sorted((w for w in counted if w.cut_fraction == cut), key=lambda w: w.centre)
@@ -247,8 +252,10 @@ def hypothesis_map(result: HypothesisMap, *, ax: Axes | None = None, status: str
     bar.set_label("Local significance [σ]")
     levels = [level for level in (3.0, 5.0) if z.count() and level < z.max()]
     if levels and min(z.shape) > 1:
-        lines = axes.contour(result.m_x, result.m_y, z, levels=levels, colors=PALE, linewidths=1.4)
-        axes.clabel(lines, fmt="%g σ", fontsize="small")
+        axes.contour(result.m_x, result.m_y, z, levels=levels, colors=PALE, linewidths=[0.8, 2.0][: len(levels)])
+        # contours lie too near to one another for labels of their own
+        text = "Thin line: 3 σ, thick: 5 σ" if len(levels) > 1 else "Line: 3 σ"
+        axes.plot([], [], linestyle="none", label=text)
     if z.count():
         row, column = np.unravel_index(int(np.nanargmax(result.z_local)), z.shape)
         text = (

@@ -100,6 +100,8 @@ def new_figure(height: float, *, width: float = WIDTH) -> Figure:
 def one_panel(ax: Axes | None, height: float) -> tuple[Figure, Axes]:
     """Return the user's axes with their figure, or new ones of a height in inches."""
     if ax is not None:
+        if not isinstance(ax, Axes):
+            raise InputError(f"ax is a {type(ax).__name__}; give matplotlib axes, as of `figure, ax = plt.subplots()`")
         return figure_of(ax), ax
     figure = new_figure(height)
     return figure, figure.add_subplot()
@@ -147,7 +149,14 @@ def legend_above(figure: Figure, axes: Axes, *, own: bool, columns: int, drawn: 
     """Put the legend of ``axes`` above all panels of a new figure, or into the axes of a user's."""
     handles, names = (drawn or axes).get_legend_handles_labels()
     if own:
-        figure.legend(handles, names, loc="outside upper center", ncols=columns, fontsize="small", columnspacing=1.4)
+        while True:
+            legend = figure.legend(
+                handles, names, loc="outside upper center", ncols=columns, fontsize="small", columnspacing=1.4
+            )
+            if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+                return
+            legend.remove()  # names so long would be cut off at the edge
+            columns -= 1
     else:
         axes.legend(handles, names, loc="best", fontsize="x-small")
 

@@ -267,10 +267,15 @@ def stages_table(stages: dict[str, Any]) -> Table:
         seconds = entries.pop("seconds", None)
         timed = isinstance(seconds, int | float)
         total += float(seconds) if timed else 0.0
-        shown = "; ".join(f"{key}: {_short(value)}" for key, value in entries.items())
+        shown = "; ".join(f"{key}: {_first(_short(value))}" for key, value in entries.items())
         rows.append((name, f"{seconds:.1f}" if timed else MISSING, shown))
     rows.append(("all", f"{total:.1f}", ""))
     return Table(caption="Stages", header=("Stage", "Seconds", "Found"), rows=tuple(rows), words=frozenset({2}))
+
+
+def _first(text: str) -> str:
+    """Return what a stage says of itself without the long lists, which are in the file for programs."""
+    return text if len(text) <= 120 else f"{text[:50]} ... (all of it in result.json)"
 
 
 def config_table(config: dict[str, Any]) -> Table:

@@ -244,7 +244,7 @@ def test_levels_of_significance_do_not_write_over_each_other(found: Any) -> None
 
 def test_the_map_marks_its_largest_point_and_leaves_out_what_was_not_tried(found: Any) -> None:
     _, axes = hypothesis_map(MAP)
-    star = axes.get_lines()[0]
+    star = next(line for line in axes.get_lines() if line.get_marker() == "*")
     assert (star.get_xdata()[0], star.get_ydata()[0]) == (500.0, 200.0)
     mesh: Any = axes.collections[0]
     assert np.ma.count_masked(mesh.get_array()) == 1
@@ -293,6 +293,13 @@ def test_scan_has_one_line_a_cut_with_gaps(found: Any) -> None:
     assert skipped > 0
     assert np.isnan(drawn).sum() == skipped
     assert axes.get_ylim()[0] < found.scan.p_local
+
+
+def test_names_above_a_figure_are_never_wider_than_it() -> None:
+    figure, axes = null_rates({f"Local z of {words}": [0.5] for words in ("one set", "a set " * 8)})
+    assert figure.legends[0].get_window_extent().width <= figure.bbox.width
+    assert len(figure.legends) == 1
+    assert len(figure.legends[0].get_texts()) == len(axes.get_legend_handles_labels()[1])
 
 
 def test_scan_survives_nothing_searched_and_vanishing_p_values(found: Any) -> None:

@@ -18,6 +18,7 @@ from bumphunt.plots.style import new_figure, style
 from bumphunt.report import settled
 from bumphunt.report.html import write_report
 from bumphunt.report.settled import as_text, settle
+from bumphunt.report.tables import stages_table
 
 STORED = Path(__file__).resolve().parent / "stored_v1"
 
@@ -124,3 +125,9 @@ def pixels(figure: Figure) -> Any:
 
 def written(text: Any) -> str:
     return str(text.get_text())
+
+
+def test_long_lists_of_a_stage_stay_in_the_file_for_programs() -> None:
+    table = stages_table({"further_signals": {"seconds": 1.0, "kept": [[3000.0, 3300.0]] * 40, "n_claimed": 0}})
+    assert table.rows[0][2].endswith("... (all of it in result.json); n_claimed: 0")
+    assert len(table.rows[0][2]) < 150
