@@ -148,14 +148,22 @@ def tree_boxes(rows: pd.DataFrame, truth: np.ndarray) -> object:
     """Draw a tree of two questions: question, Gini coefficient, events and classes in each box."""
     from sklearn.tree import plot_tree
 
+    from bumphunt.plots.marks import FEATURES
+
     # unlike the reference, every event counts the same here, so that boxes show plain numbers of events
     tree = bumphunt.scores.DecisionTree(max_depth=2, balanced=False).fit(rows, truth).tree_
     figure = new_figure(4.2, width=8.5)
     axes = figure.add_subplot()
     plot_tree(
-        tree, feature_names=list(rows.columns), class_names=["background", "signal"], filled=True, impurity=True,
-        ax=axes, fontsize=8, precision=3,
-    )  # fmt: skip
+        tree,
+        feature_names=[FEATURES.get(name, name) for name in rows.columns],
+        class_names=["background", "signal"],
+        filled=True,
+        impurity=True,
+        ax=axes,
+        fontsize=8,
+        precision=3,
+    )
     return figure
 
 

@@ -39,7 +39,16 @@ PUBLISHED_TAU = {
     ("signal", "tau21_1"): (0.065, 0.119, 0.189, 0.305, 0.535),
 }
 """Quantiles of the official features (doi:10.5281/zenodo.6466204) in WINDOW, of 121 k and 75 k events."""
-JETS = {"mjj": "$m_{jj}$", "mj1": "$m_{j1}$", "mj2": "$m_{j2}$", "dmj": "$m_{j1}-m_{j2}$", "ptj_lead": r"leading $p_T$"}
+WORDS = {
+    "mjj": "Dijet mass $m_{jj}$",
+    "mj1": "Heavier jet mass $m_{j1}$",
+    "mj2": "Lighter jet mass $m_{j2}$",
+    "dmj": "Difference of jet masses $m_{j1}-m_{j2}$",
+    "ptj_lead": "Leading jet $p_T$",
+}
+JETS = tuple(WORDS)
+REACH = 0.42
+"""A ratio farther from 1 is drawn as an arrow."""
 REPEATS = 20
 RAW_EVENTS = {"background": 12_000, "signal": 4_000}
 
@@ -97,7 +106,7 @@ def main() -> None:
     report(rows, taus, transfer)
     for kind in KINDS:
         shown = panels([real_jets[kind], simulated_jets[kind]], [real_particles[kind], simulated_particles[kind]])
-        draw(shown, f"{kind}, as many simulated as real", arguments.output / f"fidelity_{kind}.png")
+        draw(shown, kind.capitalize(), arguments.output / f"fidelity_{kind}.png")
 
 
 # ---------------------------------------------------------------- samples
@@ -265,54 +274,64 @@ def report(rows: list[dict[str, Any]], taus: list[dict[str, Any]], transfer: dic
     )
 
 
-def panels(jets_of: list[Samples], events_of: list[list[Array]]) -> list[tuple[str, Array, Array]]:
-    """Return label, real and simulated values of each panel."""
-    shown = [(f"{label} (GeV)", *(sample[name] for sample in jets_of)) for name, label in JETS.items()]
-    shown.append(("particles in an event", *(np.array([len(event) for event in sample]) for sample in events_of)))
-    for column, label in enumerate(("particle $p_T$ (GeV)", r"particle $\eta$")):
-        shown.append((label, *(np.concatenate([event[:, column] for event in sample]) for sample in events_of)))
+def panels(jets_of: list[Samples], events_of: list[list[Array]]) -> list[tuple[str, str, Array, Array]]:
+    """Return label, unit, real and simulated values of each panel."""
+    shown = [(WORDS[name], "GeV", *(sample[name] for sample in jets_of)) for name in JETS]
+    number = (np.array([len(event) for event in sample], dtype=float) for sample in events_of)
+    shown.append(("Particles in an event", "", *number))
+    for column, label, unit in ((0, "Particle $p_T$", "GeV"), (1, r"Particle $\eta$", "")):
+        shown.append((label, unit, *(np.concatenate([event[:, column] for event in sample]) for sample in events_of)))
     return shown
 
 
-def draw(shown: list[tuple[str, Array, Array]], title: str, file: Path) -> None:
-    from bumphunt.plots.style import BLUE, new_figure, style
+def draw(shown: list[tuple[str, str, Array, Array]], title: str, file: Path) -> None:
+    """Draw each quantity of both samples and their ratio, the simulated events scaled to as many as the real ones."""
+    from bumphunt.plots.marks import status_label
+    from bumphunt.plots.style import new_figure, style
 
     with style():
-        figure = new_figure(9.0, width=10.0)
-        axes = figure.subplots(6, 3, height_ratios=[3, 1] * 3, squeeze=False)
-        for place, (label, points, line) in enumerate(shown):
-            row, column = divmod(place, 3)
-            _panel(axes[2 * row, column], axes[2 * row + 1, column], points, line, label, BLUE, first=column == 0)
-        for spare in (axes[4, 2], axes[5, 2]):
-            spare.set_axis_off()
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        axes[4, 2].legend(handles, labels, title=title, loc="center")
-        figure.savefig(file, dpi=100, metadata={"Software": None})
+        figure = new_figure(13.6, width=9.6)
+        parts = figure.subfigures(4, 2).ravel()
+        for part, (label, unit, points, line) in zip(parts, shown, strict=True):
+            above, below = part.subplots(2, 1, sharex=True, height_ratios=(2.6, 1))
+            _panel(above, below, points, line, logarithmic=label == "Particle $p_T$")
+            below.set_xlabel(f"{label} [{unit}]" if unit else label)
+            above.set_ylabel("Particles / bin" if label.startswith("Particle ") else "Events / bin")
+            above.set_title(title, loc="left", fontsize="medium")
+            status_label(above, "Simulation, 13 TeV")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, dpi=110, metadata={"Software": None})
 
 
-def _panel(top: Any, bottom: Any, points: Array, line: Array, label: str, colour: str, *, first: bool) -> None:
+def _panel(above: Any, below: Any, points: Array, line: Array, *, logarithmic: bool) -> None:
+    from bumphunt.plots.marks import draw_counts
+    from bumphunt.plots.style import BLACK, BLUE, headroom
+
     low, high = np.quantile(line, [0.002, 0.998])
-    logarithmic = label.startswith("particle $p_T$")
     edges = np.geomspace(low, high, 31) if logarithmic else np.linspace(low, high, 31)
-    counts, expected = np.histogram(points, edges)[0], np.histogram(line, edges)[0]
-    expected = expected * (len(points) / len(line))
-    centre = np.sqrt(edges[1:] * edges[:-1]) if logarithmic else 0.5 * (edges[1:] + edges[:-1])
-    top.stairs(expected, edges, color=colour, label="Simulated")
-    top.errorbar(centre, counts, np.sqrt(counts), fmt="ko", markersize=3, linewidth=0.9, label="Real")
-    some = expected > 0
-    ratio, error = counts[some] / expected[some], np.sqrt(counts[some]) / expected[some]
-    bottom.errorbar(centre[some], ratio, error, fmt="k.", markersize=4, linewidth=0.8)
-    bottom.axhline(1.0, color=colour, linewidth=1.0)
-    bottom.set(ylim=(0.6, 1.4), xlabel=label)
-    for axes in (top, bottom):
-        axes.set_xlim(low, high)
-        if logarithmic:
-            axes.set_xscale("log")
-    top.tick_params(labelbottom=False)
-    top.set_ylim(bottom=0)
-    if first:
-        top.set_ylabel("Events / bin")
-        bottom.set_ylabel("Real / sim.", loc="center")
+    counts, simulated = (np.histogram(values, edges)[0].astype(float) for values in (points, line))
+    scale = len(points) / len(line)
+    many = [f"{len(values):,}".replace(",", "\u2009") for values in (points, line)]
+    above.stairs(simulated * scale, edges, color=BLUE, linewidth=1.6, label=f"This simulation, scaled ({many[1]})")
+    draw_counts(above, counts, edges, text=f"LHC Olympics R&D ({many[0]})")
+    both = (counts > 0) & (simulated > 0)
+    centre = (np.sqrt(edges[1:] * edges[:-1]) if logarithmic else 0.5 * (edges[1:] + edges[:-1]))[both]
+    ratio = counts[both] / simulated[both] / scale
+    error = ratio * np.sqrt(1.0 / counts[both] + 1.0 / simulated[both])
+    inside = np.abs(ratio - 1.0) < REACH
+    below.axhline(1.0, color=BLUE, linewidth=1.0)
+    below.errorbar(centre[inside], ratio[inside], error[inside], fmt="o", color=BLACK, markersize=3.2, linewidth=0.8)
+    for side, mark in ((1.0, "^"), (-1.0, "v")):
+        beyond = centre[(ratio - 1.0) * side >= REACH]
+        below.plot(beyond, np.full(len(beyond), 1.0 + 0.9 * side * REACH), mark, color=BLACK, markersize=4.5)
+    below.set(ylim=(1.0 - REACH, 1.0 + REACH), xlim=(low, high))
+    if logarithmic:
+        below.set_xscale("log")
+    above.set_ylim(bottom=0)
+    headroom(above, 0.3)
+    handles, names = above.get_legend_handles_labels()
+    above.legend(handles[::-1], names[::-1], loc="upper right", fontsize="small")
+    below.set_ylabel("R&D / sim.", loc="center")
 
 
 if __name__ == "__main__":

@@ -166,27 +166,28 @@ def features_run(folder: Path, source: Path, number: int) -> dict[str, Any]:
 
 def draw(result: dict[str, Any], path: Path) -> None:
     """Draw memory and CPU time against events."""
-    from bumphunt.plots.style import BLUE, GREEN, ORANGE, PURPLE, new_figure, style
+    from bumphunt.plots.style import BLUE, GREEN, ORANGE, PURPLE, legend_above, new_figure, style
 
-    colours = (BLUE, ORANGE, GREEN, PURPLE)
+    looks = ((BLUE, "o-"), (ORANGE, "s--"), (GREEN, "^-."), (PURPLE, "D:"))
     with style():
-        figure = new_figure(3.6, width=8.5)
+        figure = new_figure(4.0, width=8.5)
         memory, cpu = figure.subplots(1, 2)
         settings = sorted({tuple(row[name] for name in SETTINGS) for row in result["rows"]})
-        for colour, setting in zip(colours, settings, strict=False):
+        for (colour, form), setting in zip(looks, settings, strict=False):
             rows = [row for row in result["rows"] if tuple(row[name] for name in SETTINGS) == setting]
             rows.sort(key=lambda row: row["events"])
             searches, repeats, networks, workers = setting
-            label = f"{searches}: {repeats} repeats, {'with' if networks else 'no'} networks, {workers} workers"
+            which = "Both searches" if "prior" in searches else "CWoLa alone"
+            label = f"{which}, {repeats} repeats, {'with' if networks else 'no'} networks, {workers} workers"
             events = [row["events"] / 1e6 for row in rows]
-            memory.plot(events, [row["peak_mb"] / 1000 for row in rows], "o-", color=colour, label=label)
-            cpu.plot(events, [row["cpu_seconds"] for row in rows], "o-", color=colour, label=label)
-        for axes, title in ((memory, "peak memory of all processes [GB]"), (cpu, "CPU time [s]")):
-            axes.set(xlabel="million events", ylabel=title)
+            memory.plot(events, [row["peak_mb"] / 1000 for row in rows], form, color=colour, label=label)
+            cpu.plot(events, [row["cpu_seconds"] for row in rows], form, color=colour, label=label)
+        for axes, title in ((memory, "Peak memory of all processes [GB]"), (cpu, "CPU time [s]")):
+            axes.set(xlabel="Events [millions]", ylabel=title)
             axes.set_xlim(left=0.0)
-            axes.set_ylim(0.0, 1.2 * axes.get_ylim()[1])
-        memory.legend(loc="upper left", fontsize=8.5)
-        figure.savefig(path)
+            axes.set_ylim(0.0, 1.08 * axes.get_ylim()[1])
+        legend_above(figure, memory, own=True, columns=2)
+        figure.savefig(path, metadata={"Software": None})
 
 
 def main() -> None:
