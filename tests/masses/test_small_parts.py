@@ -13,6 +13,7 @@ from bumphunt.masses import decays, fit, leave_one_out, responses
 from bumphunt.masses.background_jets import BackgroundJets
 from bumphunt.masses.checks import _beyond_resolutions, _pull, _significance, _units
 from bumphunt.masses.constants import TAU21_PRIOR
+from bumphunt.masses.hypotheses import cells, hypothesis_grid, simulated_signal
 from bumphunt.masses.jet_scale import seen_scale
 from bumphunt.masses.own_signal import _accepted, _columns, _observables, masses_in_name
 from bumphunt.masses.parameters import Parameters
@@ -270,3 +271,41 @@ def test_a_difference_of_jet_masses_is_a_scale_as_far_as_it_exceeds_its_error(pu
 
 def test_the_peak_scan_averages_from_half_to_twice_what_passes():
     assert [default_take(n) for n in (100, 21, 20, 3, 0)] == [(50, 200), (10, 42), (10, 40), (10, 20), (10, 20)]
+
+
+def test_signal_is_simulated_within_two_widths_of_its_masses(table):
+    lowest, highest = table.masses[:, 0].min(), table.masses[:, 0].max()
+    names, rng = ("mj1", "mj2", "tau21_1"), np.random.default_rng(1)
+    # a weight of a tenth lies 0.32 beyond in the logarithm
+    for reference, good in (
+        (1.36 * highest, True),
+        (1.39 * highest, False),
+        (lowest / 1.36, True),
+        (lowest / 1.39, False),
+    ):
+        if good:
+            drawn = simulated_signal(table, [reference], names, number=50, rng=rng)
+            assert drawn.features.shape == (50, 3)
+            assert np.median(np.log(drawn.mjj / reference)) == pytest.approx(0.0, abs=0.25)
+        else:
+            with pytest.raises(InputError, match="none near"):
+                simulated_signal(table, [reference], names, number=50, rng=rng)
+    with pytest.raises(InputError, match="has the feature 'pt'"):
+        simulated_signal(table, [3_500.0], ("mj1", "pt"), number=50, rng=rng)
+    assert table.columns == (
+        "mjj", "mj1", "mj2", "tau21_1", "tau21_2", "tau32_1", "tau32_2", "massdrop_1", "massdrop_2",
+    )  # fmt: skip
+
+
+def test_hypotheses_end_where_jets_hold_no_decay():
+    assert hypothesis_grid(1_000.0, step=(0.0, 50.0 * np.log(2.0)), heaviest=0.1).tolist() == [
+        [50.0, 50.0], [100.0, 50.0], [100.0, 100.0],
+    ]  # fmt: skip
+    assert hypothesis_grid(500.0, heaviest=0.1).tolist() == [[50.0, 50.0]]
+    with pytest.raises(InputError, match=r"no daughters between 50 and 49\.9 GeV"):
+        hypothesis_grid(499.0, heaviest=0.1)
+
+
+def test_cells_hold_what_lies_beyond_the_plane():
+    jets = np.array([[-9.0, 0.5], [-5.0, -4.99], [-0.001, -0.021], [-4.981, -4.979]])
+    assert cells(jets).tolist() == [249, 0, 249 * 250 + 248, 1]
