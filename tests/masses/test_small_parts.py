@@ -18,8 +18,11 @@ from bumphunt.masses.jet_scale import seen_scale
 from bumphunt.masses.own_signal import _accepted, _columns, _observables, masses_in_name
 from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.peak_scan import default_take
+from bumphunt.masses.profile import _prepared
 from bumphunt.masses.responses import Response
 from bumphunt.results import Interval
+
+from .test_by_hand import BEST, Parabola
 
 
 def around(value, error=1.0, stat=0.5):
@@ -309,3 +312,12 @@ def test_hypotheses_end_where_jets_hold_no_decay():
 def test_cells_hold_what_lies_beyond_the_plane():
     jets = np.array([[-9.0, 0.5], [-5.0, -4.99], [-0.001, -0.021], [-4.981, -4.979]])
     assert cells(jets).tolist() == [249, 0, 249 * 250 + 248, 1]
+
+
+def test_a_fit_stays_where_there_are_daughters_and_detectors():
+    limits = _prepared(Parabola(), BEST._replace(m_x=26.0, log_width_mjj=-1.0, log_width_jets=0.6)).limits
+    assert limits["m_x"] == (25.0, pytest.approx(26.0 * np.exp(0.1)))
+    assert limits["m_y"] == pytest.approx((480.0 * np.exp(-0.1), 480.0 * np.exp(0.1)))
+    assert limits["log_width_mjj"] == pytest.approx((-1.2, -0.65))
+    assert limits["log_width_jets"] == pytest.approx((0.25, 0.7))
+    assert limits["m_resonance"] == pytest.approx((3_500.0 * np.exp(-0.06), 3_500.0 * np.exp(0.06)))
