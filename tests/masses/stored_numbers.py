@@ -86,6 +86,7 @@ class Made:
     def events(self):
         drawn = draw_signal(self.model, 400, rng=np.random.default_rng(3)).table(MASSES).iloc[::4]
         signal = drawn[["mjj", "mj1", "mj2", "tau21_1", "tau21_2"]].to_numpy().T
+        signal = signal * np.array([1.0, 1.0, 1.0, 1.15, 1.15])[:, None]  # prongs are blunter than simulated
         signal = signal[:, (signal[0] >= EDGES[0]) & (signal[0] < EDGES[-1])]
         mjj, mj1, mj2, *tau21 = np.concatenate([self.background[:, :260], signal], axis=1)
         masked = WINDOW.masked_bins(EDGES, guard=1)
@@ -182,7 +183,7 @@ def of_pairs(made):
 
 
 def of_growth(made):
-    mjj, masses = np.array([2_900.0, 3_400.0, 4_000.0, 4_800.0]), np.log([20.0, 150.0, 300.0, 900.0])
+    mjj, masses = np.array([2_900.0, 3_400.0, 4_000.0, 4_800.0]), np.log([2.0, 150.0, 300.0, 9e3])
     table = TabulatedGrowth(made.growth, reference=3_500.0, ends=(2_900.0, 4_800.0))
     found = {}
     for axis in (0, 1):
@@ -259,6 +260,7 @@ def of_systematics(made):
         "shift": shift, "scale": scale, "at scale": at_scale(select, 1.2)(drawn)[::20],
         "errors": systematics.relative_errors(told),
         "without": systematics.relative_errors(replace(told, scale=None)),
+        "unseen": tau21_scale(Likelihood(replace(made.events, tau21=None), made.plane, made.signal), AT, select),
         "core": systematics.core_mean(made.background[1] / 300.0 - 1.0, np.linspace(1.0, 2.0, 4_000)),
     }  # fmt: skip
 
