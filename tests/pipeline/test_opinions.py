@@ -165,8 +165,8 @@ def test_trees_tell_the_window_in_the_latent_space(monkeypatch, decorrelate, lat
         cross_checks, "training_sample", lambda task: SimpleNamespace(region="region", weights="weights")
     )
     monkeypatch.setattr(
-        cross_checks, "SmoothDecorrelation",
-        lambda: SimpleNamespace(fit=lambda *_: SimpleNamespace(transform=lambda *_: "decorrelated")),
+        cross_checks, "decorrelation_for",
+        lambda number: SimpleNamespace(fit=lambda *_: SimpleNamespace(transform=lambda *_: "decorrelated")),
     )  # fmt: skip
     monkeypatch.setattr(cross_checks, "out_of_fold_scores", lambda *given, **how: asked.append((given, how)) or "score")
     assert cross_checks.latent_classifier_score("latent", task, "folds") == "score"
