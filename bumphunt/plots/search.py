@@ -109,7 +109,8 @@ def scan(
     if math.isfinite(result.p_global):
         # a number and no line: the global p-value has no place on an axis of local ones
         sign = "≤" if result.is_bound else "="
-        axes.set_title(f"Global p {sign} {p_text(result.p_global)} ({result.z_global:.1f} σ)", loc="left")
+        z = f"{result.z_global:.1f}".replace("-", "−")
+        axes.set_title(f"Global p {sign} {p_text(result.p_global)} ({z} σ)", loc="left")
     legend_above(figure, axes, own=ax is None, columns=3)
     return figure, axes
 
