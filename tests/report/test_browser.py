@@ -32,6 +32,18 @@ onload = () => {
   document.getElementById("said").textContent = said.join("\\n");
 };
 """
+POINT = """
+onload = () => {
+  const page = document.querySelector("iframe").contentDocument;
+  const said = [...page.querySelectorAll(".spot")].map(spot => {
+    spot.scrollIntoView({block: "center"});
+    const box = spot.getBoundingClientRect();
+    const under = page.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+    return under === spot && spot.querySelector("title").textContent.includes("GeV");
+  });
+  document.getElementById("said").textContent = said.filter(each => each).length + " of " + said.length;
+};
+"""
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +85,16 @@ def test_nothing_sticks_out_at_any_width(pages: dict[str, Path], tmp_path: Path,
         assert header == ("absolute" if width == 400 else "static"), "tables become cards on a phone"
         bright = [sum(map(int, re.findall(r"\d+", colour)[:3])) > 382 for colour in (ground, ink)]
         assert bright == ([True, False] if scheme == "light" else [False, True]), "figures follow the page"
+
+
+def test_a_pointer_on_a_bin_or_window_meets_its_numbers(pages: dict[str, Path], tmp_path: Path) -> None:
+    text = html.escape(pages["unverified_excess"].read_text("utf-8"))
+    shown = tmp_path / "frame.html"
+    frame = f'<iframe width="1400" height="900" srcdoc="{text}"></iframe><pre id="said"></pre>'
+    shown.write_text(f"<!DOCTYPE html><body>{frame}<script>{POINT}</script>", "utf-8")
+    said = re.search(r'<pre id="said">(\d+) of (\d+)</pre>', browse("--dump-dom", page=shown))
+    assert said is not None
+    assert int(said[1]) == int(said[2]) > 40
 
 
 @pytest.mark.parametrize(("status", "most"), [("unverified_excess", 8), ("none", 7)])
