@@ -1,11 +1,15 @@
-"""Real LHC Olympics R&D events, whose masses everybody knows: the answers from jet masses alone."""
+"""Real events whose answer everybody knows: the LHC Olympics R&D signal, and the Upsilon(1S) in dimuons of CMS."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 import bumphunt
 
+DIMUONS = Path(__file__).resolve().parents[1] / "analysis/configs/upsilon.yaml"
 LIGHT = {
     "searches": ["cwola"],
     "cwola": {"repeats": 8},
@@ -35,3 +39,15 @@ def test_the_first_ten_thousand_give_their_masses_and_yield(shared_data):
     assert limit["n_signal_95"] > max(answers.n_signal.value, label.sum())
     assert limit["selected"]["n_signal_95"] > max(answers.n_signal.value, label.sum())
     assert limit["expected"][2] < answers.n_signal.low  # it is no wide limit: without signal it would exclude this one
+
+
+@pytest.mark.slow
+def test_the_upsilon_is_found_by_a_configuration_of_fifteen_lines(shared_data):
+    text = DIMUONS.read_text("utf-8")
+    assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 15
+    with pytest.warns(UserWarning, match="1692 of 6542 rows"):
+        found = bumphunt.hunt(shared_data / "cms_upsilon_SR_features.csv.gz", config=yaml.safe_load(text))
+    assert found.answers.z_local > 3.0, str(found)
+    mass = found.answers.m_resonance
+    assert abs(mass.value - 9.46) < 2.0 * (mass.high - mass.value) < 0.1
+    assert not [check.name for check in found.checks if not check.passed]
