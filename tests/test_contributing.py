@@ -275,7 +275,7 @@ def test_the_first_example_in_python_runs(page, hunted, monkeypatch, tmp_path, c
 
     monkeypatch.setattr("bumphunt.report.html.write_report", lambda *args, **kwargs: None)  # has tests of its own
     monkeypatch.setattr(pd, "read_parquet", lambda path: table)
-    monkeypatch.setattr(bumphunt, "hunt", lambda events, **given: done if len(events) == len(table) else None)
+    monkeypatch.setattr(bumphunt, "hunt", lambda events, **given: done if 0 < len(events) <= len(table) else None)
     names: dict[str, object] = {}
     exec(compile(code, page, "exec"), names)
     assert len(names["found"].scores) == len(table)

@@ -130,6 +130,8 @@ def fitted_signal(fit: SpectrumFit, mass_fit: MassFit) -> FloatArray | None:
 
 
 def _goodness(fit: SpectrumFit) -> str:
+    if fit.ndf <= 0:  # no bins hold enough events
+        return "too few events for χ²"
     return f"χ²/ndf = {fit.chi2:.1f}/{fit.ndf}, p = {fit.p_value:.2g}"
 
 

@@ -7,6 +7,7 @@ signal; ``mu = 1`` stands for :data:`EVENTS_PER_MU` events in the whole spectrum
 """
 
 import copy
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -240,4 +241,11 @@ def _pyhf() -> Iterator[Any]:
         warnings.filterwarnings("ignore", category=RuntimeWarning, module="pyhf")
         import pyhf
 
-        yield pyhf
+        # a fit that fails is an error of ours; pyhf would print a traceback of its own beside it
+        loud = logging.getLogger("pyhf")
+        level = loud.level
+        loud.setLevel(logging.CRITICAL + 1)
+        try:
+            yield pyhf
+        finally:
+            loud.setLevel(level)
