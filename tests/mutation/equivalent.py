@@ -39,7 +39,7 @@ CONTINUOUS = {
         "self._below(number, n) <= level * without",
         "self.most > 1.0",
     ),
-    "significance/p_values.py": ("error <= 1e-06 * expected",),
+    "significance/p_values.py": ("observed <= 0", "error <= 1e-06 * expected"),
     "significance/permutations.py": ("self.growth < 0", "likelihood > best[0]"),
     "significance/pyhf_tests.py": (
         "self.best > 0",
@@ -102,7 +102,11 @@ CONTINUOUS = {
     "pipeline/prior_counts.py": ("away <= max(NEAR, float(away.min()))",),
     "pipeline/prior_limit.py": ("added > 0",),
     "pipeline/prior_null.py": ("null.mean - max(0.0, *(each.mean for each in null.others)) < 2.0 * error",),
-    "pipeline/prior_windows.py": ("np.abs(np.log(part.hypotheses / part.hypotheses[best])) > FAR",),
+    "pipeline/prior_windows.py": (
+        "np.abs(np.log(part.hypotheses / part.hypotheses[best])) > FAR",
+        "centres > window.sideband_low",
+        "centres < window.sideband_high",
+    ),
     "pipeline/signal_limit.py": ("top < chosen.n_signal_95 < np.inf", "shares[place] >= LEAST_IN_WINDOW"),
     "pipeline/verdict.py": (
         "limit.n_signal_95 < n_signal.value",
@@ -221,6 +225,8 @@ STEERING = {
         "if abs(guess - d_2) < 0.003:",
     ),
     "masses/resolution.py": ("_TABLE = np.linspace(-6.0, 6.0, 4801)",),
+    "pipeline/null.py": ("if len({point.folds for point in points}) > 1:",),
+    "significance/correlated_trials.py": ("DRAWS = 4000",),
     "significance/limit_grid.py": ("here = (wanted[:, ~varied] == points[0, ~varied]).all(axis=1)",),
     "significance/limits.py": (
         "scale = np.sqrt(model.on + model.off / model.tau**2 + 1.0)",
@@ -237,6 +243,8 @@ STEERING = {
     ),
     "significance/marginal_limits.py": (
         "_DEVIATIONS = np.linspace(-6.0, 6.0, 49)",
+        "passing = np.arange(int((number + 1.0) / each) + 1, dtype=np.float64)",
+        "shape = mean**2 / np.maximum(error**2 + variance, 1e-4 * mean)",
         "_MANY = 1000",
         "_GRID = 60",
         "grid = np.geomspace(1.0, self.most, _GRID) if self.most > 1.0 else np.array([self.most])",
@@ -273,6 +281,7 @@ STEERING = {
         "minuit.print_level = 0",
         "minuit.errors = np.append(np.ones(n_parameters), np.sqrt(data.sum()) / 10)[:size]",
     ),
+    "spectrum/profiling.py": ("if not chosen.window.any() or chosen.window_error <= 0:",),
     "spectrum/signal_fit.py": (
         "if number >= SCORING_STEPS:",
         "newton = _step(gradient, fisher + _residual_curvature(*place), free)",

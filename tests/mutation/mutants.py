@@ -8,7 +8,7 @@ of tests and the examples of its docstrings) that call the changed function, the
 ``--seconds``; those that none notices are named. Which tests call what is traced once a test file and kept in
 ``out/mutants`` until that file or the room changes. Needs ``os.fork``.
 
-Left alone is what no result depends on: annotations of types, overloads, messages and clocks; numbers up to 1e-6, which
+Left alone is what no result depends on: types, overloads, messages, clocks and threads; numbers up to 1e-6, which
 guard a division or end an iteration, and whether they are added or taken off; what :data:`EFFORT` names; how often a
 loop runs at most that counts to 20 or more and has no use for the number, which halves an interval or a step; and the
 mutants that ``equivalent.py`` lists. All others that change nothing count as survivors.
@@ -85,8 +85,13 @@ def _without_effect(node):
         match node.iter:
             case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=int(times))]) if times >= MANY_TIMES:
                 return [node.iter]
-    if isinstance(node, ast.keyword) and node.arg in ("stacklevel", "seconds"):
+    if isinstance(node, ast.keyword) and node.arg in ("stacklevel", "seconds", "threads"):
         return [node]
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "threads":
+        return [node]
+    if isinstance(node, ast.arguments):
+        pairs = zip(node.kwonlyargs, node.kw_defaults, strict=True)
+        return [default for argument, default in pairs if argument.arg == "threads" and default is not None]
     if isinstance(node, ast.FunctionDef) and any(
         isinstance(each, ast.Name) and each.id == "overload" for each in node.decorator_list
     ):

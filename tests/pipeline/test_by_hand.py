@@ -139,6 +139,7 @@ def test_empty_bins_between_full_ones_are_dead():
     assert dead_bins(counts).tolist() == [False, False, True, False, False, False, False, False]
     assert dead_bins(np.array([0.0, 100.0, 0.0, 2.0, 0.0])).tolist() == [False, False, True, False, False]
     assert not dead_bins(np.array([0.0, 99.0, 0.0, 1.0, 0.0])).any()
+    assert dead_bins(np.array([121.0, 0.0, 1.0])).tolist() == [False, True, False]
     assert not dead_bins(np.array([0.0, 900.0, 0.0, 0.0])).any()
     assert dead_bins(np.array([900.0, 0.0, 900.0])).tolist() == [False, True, False]
 
@@ -200,6 +201,12 @@ def test_a_null_was_measured_within_a_factor_of_one_and_a_half(changes, inside):
     here = {"n_window": 1_000.0, "cut_fraction": 0.01, "n_features": 4, "repeats": 8, "folds": 2}
     assert null.inside(**{**here, **changes}) is inside
     assert Null(method="by hand").inside(**here)
+    # a point that does not name its folds has three
+    unnamed = NullPoint(
+        n_window=1_000.0, cut_fraction=0.01, n_features=4, repeats=8, mean=0.0, mean_error=1.0, width=1.0,
+        width_error=1.0, n_boxes=9,
+    )  # fmt: skip
+    assert [Null(method="m", points=(unnamed,)).inside(**{**here, "folds": folds}) for folds in (2, 3)] == [False, True]
 
 
 def test_a_null_says_how_far_it_was_tested_and_with_which_training():

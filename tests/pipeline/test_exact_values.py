@@ -1,6 +1,7 @@
 """Numbers of the chain that can be worked out by hand, at their edges."""
 
 import math
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -40,6 +41,8 @@ HERE = {"n_window": 1_000.0, "cut_fraction": 0.01, "n_features": 4, "repeats": 3
         ({"n_features": 9}, 4.0),
         ({"repeats": 16}, 1.0),
         ({"repeats": 8}, 4.0),
+        ({"folds": 2}, 1.0),
+        ({"folds": 2, "repeats": 64}, 2.0),
         ({"n_window": 3_000.0, "cut_fraction": 0.01 / 3.0, "n_features": 6, "repeats": 64}, 4.0),
     ],
 )
@@ -160,6 +163,18 @@ def test_the_peak_scan_is_given_the_sidebands_in_the_measure_of_the_background(m
     np.testing.assert_array_equal(seen["score"], [0.2, 0.3])
     np.testing.assert_array_equal(plane.mj1_window, [2.0, 3.0])
     np.testing.assert_array_equal(plane.mj2_sideband, [-1.0, 0.0, 4.0, 5.0])
+
+    @dataclass(frozen=True)
+    class Peaks:
+        seed_mean: str = ""
+        seed_spread: str = ""
+
+    monkeypatch.setattr(mass_estimate, "peak_scan", lambda *_, **__: Peaks())
+    monkeypatch.setattr(mass_estimate, "seed_estimate", lambda *_, **__: ("mean", "spread"))
+    seeded = describe_peaks(search, task, outcome, best(n_expected=6.0), AnalysisConfig())[0]
+    assert (seeded.seed_mean, seeded.seed_spread) == ("mean", "spread")
+    monkeypatch.setattr(mass_estimate, "peak_scan", scanned)
+    monkeypatch.setattr(mass_estimate, "seed_estimate", lambda *_, **__: None)
     none_pass = SimpleNamespace(selected=lambda cut: np.zeros(7, dtype=bool), score=np.arange(7) / 10)
     describe_peaks(search, task, none_pass, best(n_expected=6.0), AnalysisConfig())
     assert seen["sideband"].scale == 6.0

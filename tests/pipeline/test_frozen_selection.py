@@ -1,5 +1,6 @@
 """A kept selection looks at new events: who is scored, in which order, and which cuts each event passes."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from bumphunt.config import config_from_dict
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import BlindEvents
+from bumphunt.pipeline import frozen_selection
 from bumphunt.pipeline.frozen_selection import FrozenSelection, check_models_can_be_kept
 from bumphunt.preprocessing.content import content_digest
 from bumphunt.preprocessing.splits import MassWindow
@@ -101,3 +103,25 @@ def test_settings_whose_models_cannot_be_kept_are_refused(cwola, words):
     else:
         with pytest.raises(ConfigError, match=words):
             check_models_can_be_kept(config)
+
+
+@dataclass(frozen=True)
+class Task:
+    config: object
+    window: str = "window"
+    edges: tuple = (3_000.0, 3_500.0, 4_000.0)
+    seed: int = 9
+
+
+def test_what_is_frozen_of_a_search(monkeypatch):
+    rows = (("model",) * 3, ("model",) * 2)
+    monkeypatch.setattr(frozen_selection, "window_models", lambda task, threads: SimpleNamespace(models=rows))
+    search = SimpleNamespace(resonance="mjj", features=("x",), decorrelation="straight", events=EVENTS)
+    config = config_from_dict({"daughters": None, "features": ["x"], "search": {"cut_fractions": [0.1, 0.01]}})
+    found = FrozenSelection.of(search, Task(config), best=0.1)
+    assert (found.low, found.high, found.folds, found.cuts) == (3_000.0, 4_000.0, (3, 2), (0.1, 0.01))
+    assert (found.content, found.features, found.best, found.seed) == (("mjj", "x"), ("x",), 0.1, 9)
+    assert (found.decorrelation, found.window) == ("straight", "window")
+    assert found.digest == content_digest(EVENTS, CONTENT)
+    with pytest.raises(ConfigError, match=r"cwola\.nested"):
+        FrozenSelection.of(search, Task(config_from_dict({"cwola": {"nested": True}})), best=0.1)

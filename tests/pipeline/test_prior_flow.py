@@ -105,10 +105,10 @@ def test_the_spectrum_of_the_best_hypothesis_is_fitted_beside_its_window():
 
 
 def scores_of(monkeypatch, added):
-    """Hypotheses on a grid of three, which add these to the count; one of None has too few events."""
+    """Hypotheses, the last 0.45 away in the logarithm; they add these to the count, or have too few events."""
     scores = WindowScores.__new__(WindowScores)
     scores.task, scores.prepared, scores.number = SimpleNamespace(edges=EDGES, reference=3_500.0), None, 0
-    grid = np.array([(500.0, 100.0), (600.0, 100.0), (2_000.0, 100.0)])
+    grid = np.array([(500.0, 100.0), (600.0, 100.0), (2_000.0, 100.0), (785.0, 100.0)])
     monkeypatch.setattr(prior_counts, "hypothesis_grid", lambda reference: grid)
     monkeypatch.setattr(WindowScores, "scored", lambda self, signal, folds: SimpleNamespace(bins="bins"))
     monkeypatch.setattr(WindowScores, "score", lambda self, events, hypothesis: hypothesis)

@@ -1,7 +1,7 @@
 """Parts of the prior-assisted search by hand: what a hypothesis keeps and counts, what is stored, who is selected."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -301,3 +301,13 @@ def test_simulated_signal_is_shared_out_among_windows(monkeypatch):
     for simulated, each in ((1_000, 500), (1_001, 500), (150, 100)):
         prior_search._signal("table", [WINDOW, WINDOW], ("a",), PriorSettings(simulated=simulated), 1)
         assert asked.pop() == each
+
+
+def test_what_is_declared_is_what_the_null_was_measured_with():
+    """Where one of these is changed, ``prior_null.json`` has to be measured anew (``analysis/joint_nulls.py``)."""
+    assert asdict(PriorSettings()) == {
+        "background": 130.0, "largest": 3e-3, "least": 5.0, "few": 40_000, "looser": 3.0, "offsets": (0.0,), "guard": 1,
+        "simulated": 200_000, "permutations": 500, "members": 1, "max_iter": 60, "learning_rate": 0.15,
+        "max_leaf_nodes": 16, "min_samples_leaf": 100, "max_bins": 64, "features": None, "family": "auto",
+        "sqrt_s": 13_000.0,
+    }  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bumphunt.config import AnalysisConfig, config_from_dict
-from bumphunt.events import drop_truth
+from bumphunt.events import drop_truth, feature_matrix
 from bumphunt.pipeline.null import null_of
 from bumphunt.pipeline.search import prepare_search
 from bumphunt.spectrum.binning import count
@@ -58,3 +58,34 @@ def test_windows_reach_as_far_as_events_are_asked_for(make_events):
     assert highest / 1.03 <= all_of_them.edges[-1] <= highest
     assert all_of_them.tasks[-1].window.high > plain.tasks[-1].window.high
     assert all_of_them.tasks[-1].window.upper_sideband(all_of_them.mjj).sum() >= 10
+
+
+def test_features_are_made_independent_of_the_mass_unless_they_are_to_stay(make_events):
+    events = drop_truth(make_events(6_000, seed=4))
+    usual = {"search": {"low": 2_850.0, "high": 6_200.0}}
+    moved, plain = (
+        prepare_search(events, config_from_dict({**usual, "cwola": {"decorrelate": each}}), 1) for each in (True, False)
+    )
+    raw = feature_matrix(plain.events, plain.features)
+    assert plain.decorrelation is None
+    np.testing.assert_array_equal(plain.tasks[0].features, raw)
+    np.testing.assert_array_equal(plain.score_features(plain.events), raw)
+    np.testing.assert_array_equal(moved.events["mjj"], plain.events["mjj"])
+    np.testing.assert_allclose(moved.tasks[0].features, moved.decorrelation.transform(raw, moved.mjj))
+    np.testing.assert_allclose(moved.score_features(moved.events), moved.tasks[0].features)
+    assert abs(np.corrcoef(raw[:, 0], plain.mjj)[0, 1]) > 3 * abs(
+        np.corrcoef(moved.tasks[0].features[:, 0], moved.mjj)[0, 1]
+    )
+
+
+def test_windows_hold_as_many_events_as_are_asked_for(make_events):
+    events = drop_truth(make_events(6_000, seed=4))
+    usual = {"low": 2_850.0, "high": 6_200.0, "least_training": 50}
+    plain = prepare_search(events, config_from_dict({"search": usual}), 1)
+    numbers = [min(part.sum() for part in task.window.parts(plain.mjj)) for task in plain.tasks]
+    least = sorted(numbers)[1]
+    fewer = prepare_search(events, config_from_dict({"search": {**usual, "least_training": int(least)}}), 1)
+    assert [task.number for task in fewer.tasks] == [
+        task.number for task, number in zip(plain.tasks, numbers, strict=True) if number >= least
+    ]
+    assert len(fewer.tasks) == len(plain.tasks) - 1

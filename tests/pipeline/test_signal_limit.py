@@ -90,6 +90,7 @@ def test_windows_hold_a_fifth_of_the_signal():
     assert [each.window for each in signal_limit.windows_of(search, signal, number=9)] == [
         windows[1], windows[0], windows[2],
     ]  # fmt: skip
+    assert [each.window for each in signal_limit.windows_of(search, signal)] == [windows[1]]
     with pytest.raises(InputError, match=f"no window between {windows[0].low:.0f} and {windows[2].high:.0f} GeV"):
         signal_limit.windows_of(search, sample(np.repeat([inside[0], 9_000.0], [19, 81])))
 

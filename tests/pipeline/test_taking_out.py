@@ -200,7 +200,7 @@ def test_tails_are_the_events_nearest_to_simulated_ones(monkeypatch, drawn, yiel
 
 @pytest.fixture(scope="module")
 def search(make_events):
-    settings = {"search": {"low": 2_850.0, "high": 6_200.0, "least_training": 100}}
+    settings = {"search": {"low": 2_850.0, "high": 6_200.0, "least_training": 60, "sideband_bins": 4}}
     return prepare_search(drop_truth(make_events(12_000, seed=4)), config_from_dict(settings), 1)
 
 
@@ -220,7 +220,7 @@ def test_the_range_of_a_claim_is_left_out_of_everything(search):
         task
         for task in search.tasks
         if (task.window.high <= low or task.window.low >= high)
-        and min(part.sum() for part in task.window.parts(rest.mjj)) >= 100
+        and min(part.sum() for part in task.window.parts(rest.mjj)) >= 60
     ]
     assert [task.number for task in rest.tasks] == [task.number + 1_000 for task in beside]
     assert 0 < len(rest.tasks) < len(search.tasks)
