@@ -334,6 +334,13 @@ def test_masses_in_mev():
     assert "looks like MeV: divide by 1000" in refused(many(mjj=many()["mjj"] * 1000))
 
 
+@pytest.mark.parametrize("missing", [-1.0, -999.0])
+def test_a_mark_of_missing_masses_is_no_unit(missing):
+    text = refused(many(mj2=missing))
+    assert "MeV" not in text
+    assert "remove or repair those rows" in text
+
+
 def test_a_file_in_mev_beside_one_in_gev():
     events = many()
     events.loc[events.index % 4 == 0, ["mjj", "mj1", "mj2"]] *= 1000

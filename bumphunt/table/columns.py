@@ -143,11 +143,14 @@ def closest_column(wanted: str, found: Iterable[str]) -> str | None:
     --------
     >>> closest_column("mjj", ["event", "m_jj", "mj1"])
     'm_jj'
+    >>> closest_column("mjjj", ["event", "mjj", "mj1"])
+    'mjj'
     """
     plain = {re.sub(r"(gev|[^a-z0-9])", "", column.lower()): column for column in reversed(list(found))}
     for alias in _ALIASES.get(wanted, (re.sub(r"[^a-z0-9]", "", wanted.lower()),)):
         if alias in plain:
             return plain[alias]
-    others = {text: column for text, column in plain.items() if column not in _ALIASES}
+    # a known column that is there is what it says, unless the name that was asked for is none of them
+    others = {text: column for text, column in plain.items() if wanted not in _ALIASES or column not in _ALIASES}
     near = difflib.get_close_matches(re.sub(r"[^a-z0-9]", "", wanted.lower()), list(others), n=1, cutoff=0.75)
     return others[near[0]] if near else None

@@ -277,7 +277,8 @@ def _unusable(
 
 def _in_mev(values: FloatArray, wrong: BoolArray, known: Column) -> str:
     """Return what to do where impossible masses are possible ones in MeV; empty where they are not."""
-    if known.unit != "GeV" or float((values[wrong] / 1000.0 <= known.high).mean()) < _IN_MEV:
+    in_mev = (values[wrong] > known.high) & (values[wrong] / 1000.0 <= known.high)
+    if known.unit != "GeV" or float(in_mev.mean()) < _IN_MEV:
         return ""
     share = float(wrong.mean())
     if share > _IN_MEV:
