@@ -13,7 +13,7 @@ from typing import Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.errors import InputError
+from bumphunt.errors import InputError, whole_number
 from bumphunt.results import ScanResult, WindowResult
 from bumphunt.results.rounding import empty_window
 from bumphunt.significance.bumphunter import bump_hunt
@@ -126,6 +126,10 @@ def scan_spectrum(
     if mode != "excess" and method != "bumphunter":
         raise InputError(f"method {method} looks for excesses only; use bumphunter for a deficit")
     check_family(family)
+    if window is None:
+        n_toys = whole_number(n_toys, "n_toys", least=1)
+    elif len(window) != 2:
+        raise InputError(f"window is {window!r:.60}; give (low, high) in GeV")
     if method == "bumphunter" and family == "envelope":
         raise InputError("method bumphunter fits one background; use a family or auto, or another method")
     given = as_spectrum(counts, edges, sqrt_s=sqrt_s)

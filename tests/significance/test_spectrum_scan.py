@@ -210,3 +210,17 @@ def test_toys_and_profiled_forms_take_the_energy_of_the_spectrum(edges, smooth):
         ]
         np.testing.assert_allclose(scans[1].z, scans[0].z, rtol=1e-5)
         assert not np.allclose(scans[2].z, scans[0].z, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"n_toys": 0}, "n_toys is 0; give a whole number of at least 1"),
+        ({"n_toys": -1}, "n_toys is -1"),
+        ({"n_toys": True}, "n_toys is True"),
+        ({"window": (3300.0,)}, "give \\(low, high\\) in GeV"),
+    ],
+)
+def test_toys_and_window_are_checked_before_any_work(options, told):
+    with pytest.raises(InputError, match=told):
+        scan_spectrum(np.ones(20), np.geomspace(2000.0, 6000.0, 21), **options, rng=np.random.default_rng(1))
