@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
+from sklearn.base import BaseEstimator
 
 from bumphunt.errors import InputError
 from bumphunt.preprocessing.content import content_hash, tie_breakers
@@ -80,7 +81,7 @@ class Steps:
         return self.values[np.minimum(place, len(self.values) - 1)]
 
 
-class SmoothDecorrelation:
+class SmoothDecorrelation(BaseEstimator):  # type: ignore[misc, unused-ignore]
     """Turn features into their quantiles at given mjj.
 
     Parameters

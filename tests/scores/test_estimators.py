@@ -9,6 +9,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
+from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.scaling import QuantileFrontEnd
 from bumphunt.scores.autoencoder import Autoencoder
 from bumphunt.scores.cwola_network import NetworkClassifier
@@ -148,3 +149,9 @@ def test_the_likelihood_of_a_gaussian_is_that_of_scipy():
     model = MahalanobisDistance().fit(features)
     expected = multivariate_normal(model.centre_, model.covariance_).logpdf(features).mean()
     assert model.score(features) == pytest.approx(expected)
+
+
+def test_the_decorrelation_is_cloned_and_set_as_well():
+    # its transform takes the masses too, so that it stands in no pipeline
+    made = clone(SmoothDecorrelation(degree=1)).set_params(slices=13)
+    assert made.get_params() == {"degree": 1, "slices": 13}
