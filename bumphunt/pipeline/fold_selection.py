@@ -14,6 +14,7 @@ from bumphunt.masses.acceptance import Select
 from bumphunt.masses.responses import response_named
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowTask, cross_fit
+from bumphunt.results.base import short_repr
 from bumphunt.rng import generator
 from bumphunt.scores.repeats import RepeatedModels, repeated_models
 
@@ -48,6 +49,8 @@ class FoldSelection:
     models: RepeatedModels
     features: Callable[[pd.DataFrame], FloatArray]
     seed: int
+
+    __repr__ = short_repr
 
     def at(self, fraction: float) -> Select:
         """Return the selection of the most anomalous ``fraction``: how often each event of a table passes it."""

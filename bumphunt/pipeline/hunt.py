@@ -27,6 +27,7 @@ from bumphunt.pipeline.search import Search, prepare_search
 from bumphunt.pipeline.verdict import Verdict, reach_verdict
 from bumphunt.pipeline.windows import WindowOutcome, search_window
 from bumphunt.results import Answers, CrossCheck, Products, TrainingHistory, UpperLimit, mass_named, name_mass
+from bumphunt.results.base import short_repr
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class Findings:
     workspaces: dict[str, Workspace]
     stages: dict[str, dict[str, Any]]
     further: tuple[Verdict, ...] = ()
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

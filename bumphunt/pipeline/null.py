@@ -18,6 +18,7 @@ import numpy as np
 from bumphunt.config import AnalysisConfig, CwolaConfig
 from bumphunt.pipeline.small_files import selected_background
 from bumphunt.results import WindowResult
+from bumphunt.results.base import short_repr
 from bumphunt.statistics import p_from_z, z_from_p
 
 SURFACE, SMALL_SURFACE = "null_surface.json", "null_surface_small.json"
@@ -80,6 +81,8 @@ class Null:
     settings: dict[str, Any] = field(default_factory=dict)
     others: tuple["Null", ...] = ()
     of_prior: "Null | None" = None
+
+    __repr__ = short_repr
 
     def beside(self, *others: "Null") -> "Null":
         """Return a null of this and others, of which that counts which leaves less of a significance."""

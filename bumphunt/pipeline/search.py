@@ -18,6 +18,7 @@ from bumphunt.preprocessing.content import canonical_order, content_keys
 from bumphunt.preprocessing.decorrelation import SmoothDecorrelation
 from bumphunt.preprocessing.splits import MassWindow, mass_windows, window_on_grid
 from bumphunt.results import SpectrumFit
+from bumphunt.results.base import short_repr
 from bumphunt.results.rounding import mass_range
 from bumphunt.spectrum.binning import searched_range
 from bumphunt.spectrum.families.registry import check_family
@@ -44,6 +45,8 @@ class Search:
     tasks: tuple[WindowTask, ...]
     features: tuple[str, ...]
     decorrelation: SmoothDecorrelation | None
+
+    __repr__ = short_repr
 
     def score_features(self, table: BlindEvents) -> FloatArray:
         """Return what the primary score would see of other events, such as simulated signal, (events, features)."""

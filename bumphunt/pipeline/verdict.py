@@ -16,6 +16,7 @@ from bumphunt.pipeline.prior_answer import PriorAnswer, outcome_of, prior_select
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.windows import WindowOutcome, WindowTask
 from bumphunt.results import Answers, Check, Interval, MassFit, ScanResult, UpperLimit, WindowResult
+from bumphunt.results.base import short_repr
 from bumphunt.rng import generator
 from bumphunt.significance.checks import EVIDENCE, hypotheses_check, mass_fit_check, verdict, window_checks
 from bumphunt.significance.correlated_trials import shared_weights
@@ -62,6 +63,8 @@ class BestWindow:
     task: WindowTask
     outcome: WindowOutcome
     result: WindowResult
+
+    __repr__ = short_repr
 
     def candidates(self) -> npt.NDArray[np.bool_]:
         """Return which searched events pass the best cut and lie in the window, shape (events,)."""
@@ -114,6 +117,8 @@ class Verdict:
     search: str = "cwola"
     per_search: dict[str, dict[str, float]] = field(default_factory=dict)
     of_prior: Null | None = None
+
+    __repr__ = short_repr
 
     @property
     def null(self) -> Null:

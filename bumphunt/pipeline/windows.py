@@ -14,6 +14,7 @@ from bumphunt.pipeline.small_files import least_leaf, selected_background
 from bumphunt.preprocessing.content import Folds, Keys, TieBreakers
 from bumphunt.preprocessing.splits import MassWindow, balanced_weights
 from bumphunt.results import SpectrumFit, WindowResult
+from bumphunt.results.base import short_repr
 from bumphunt.rng import generator, integer_seed
 from bumphunt.scores.passes import PassCounter, RepeatedPasses
 from bumphunt.scores.protocol import Classifier
@@ -54,6 +55,8 @@ class WindowTask:
     threads: int = 1
     excluded: BoolArray | None = None
 
+    __repr__ = short_repr
+
     def masked_bins(self, *, guard: int) -> BoolArray:
         """Return the bins that a background fit leaves out, (bins,): window, guard, and what was taken out."""
         own = self.window.masked_bins(self.edges, guard=guard)
@@ -90,6 +93,8 @@ class WindowOutcome:
     folds: IntArray
     frequency: npt.NDArray[np.uint8]
     results: tuple[WindowResult, ...]
+
+    __repr__ = short_repr
 
     def selected(self, fraction: float) -> BoolArray:
         """Return which searched events are among the most anomalous ``fraction``, at any mass; 1 keeps all."""

@@ -42,8 +42,7 @@ class Result:
         return decode(cls, data)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={_brief(value)}" for name, value in _fields(self))
-        return _cut(f"{type(self).__name__}({shown})")
+        return short_repr(self)
 
     def __str__(self) -> str:
         return _cut("\n".join([type(self).__name__, *(f"  {name}  {text}" for name, text in _lines(self))]))
@@ -57,7 +56,13 @@ class Result:
         return f"<table><caption>{html.escape(type(self).__name__)}</caption><tbody>{rows}</tbody></table>"
 
 
-def _fields(result: Result) -> list[tuple[str, Any]]:
+def short_repr(part: Any) -> str:
+    """Return the short representation of a dataclass: large things as what they are and how many."""
+    shown = ", ".join(f"{name}={_brief(value)}" for name, value in _fields(part))
+    return _cut(f"{type(part).__name__}({shown})")
+
+
+def _fields(result: Any) -> list[tuple[str, Any]]:
     return [(field.name, getattr(result, field.name)) for field in dataclasses.fields(result)]
 
 
@@ -85,12 +90,14 @@ def _brief(value: Any) -> str:
         return (
             f"<array {value.shape}>" if value.size > 3 else "[" + ", ".join(map(_brief, value.ravel().tolist())) + "]"
         )
-    if isinstance(value, Result):
+    if dataclasses.is_dataclass(value) or hasattr(value, "model_dump") or hasattr(value, "iloc"):
         return f"<{type(value).__name__}>"
     if isinstance(value, dict):
         return f"<dict of {len(value)}>" if value else "{}"
     if isinstance(value, list | tuple):
-        if len(value) <= 3 and not any(isinstance(item, Result | dict | np.ndarray) for item in value):
+        if len(value) <= 3 and not any(
+            isinstance(item, dict | np.ndarray) or dataclasses.is_dataclass(item) for item in value
+        ):
             return "(" + ", ".join(map(_brief, value)) + ")"
         return f"<{len(value)} {type(value[0]).__name__}>" if value else "()"
     text = repr(value)

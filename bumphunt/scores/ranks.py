@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import InputError
 from bumphunt.events import FloatArray
+from bumphunt.results.base import short_repr
 
 TOP = 0.05
 """The most anomalous part of the events, in which a table keeps every value: there the cuts lie."""
@@ -128,6 +129,8 @@ class RankTable:
     values: FloatArray
     below: FloatArray
     upto: FloatArray
+
+    __repr__ = short_repr
 
     @classmethod
     def of(cls, score: FloatArray) -> Self:

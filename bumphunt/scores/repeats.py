@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from bumphunt.errors import ConfigError, InputError
 from bumphunt.events import FloatArray
+from bumphunt.results.base import short_repr
 from bumphunt.scores.passes import PassCounter, RepeatedPasses
 from bumphunt.scores.protocol import BoolArray, Classifier, SharingClassifier
 from bumphunt.scores.ranks import RankTable, grouped_ranks, ranks
@@ -112,6 +113,8 @@ class RepeatedModels:
     tables: tuple[tuple[RankTable, ...], ...]
     average: RankTable
     combine: str
+
+    __repr__ = short_repr
 
     def draw(self, n_events: int, *, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], FloatArray]:
         """Return a random fold and a random tie number in each repeat for events from outside, (repeats, events)."""

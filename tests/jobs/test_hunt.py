@@ -128,6 +128,14 @@ def test_it_shows_itself_in_a_few_lines(reference):
     assert "p-value" in str(reference)
 
 
+def test_its_parts_show_themselves_in_a_few_lines(reference):
+    found = reference.findings
+    best = found.verdict.best
+    for part in (found, found.search, found.verdict, best, best.task, best.outcome, best.task.null):
+        assert len(repr(part)) < 600, type(part)
+        assert repr(part).startswith(f"{type(part).__name__}(")
+
+
 def test_settings_are_an_object_or_plain_data(reference, table, light_hunt):
     assert_same(bumphunt.hunt(table, config=config_from_dict(light_hunt), seed=SEED), reference)
     with pytest.raises(InputError, match=r"did you mean cwola\.folds"):
