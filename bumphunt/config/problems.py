@@ -11,6 +11,7 @@ PLAIN = {
     "tuple_type": "should be a list",
     "model_type": "should be a section with keys of its own",
     "bool_type": "should be true or false",
+    **dict.fromkeys(("int_type", "int_from_float", "int_parsing"), "should be a whole number"),
     "too_short": "holds too few entries; leave the key out for its default",
 }
 """What pydantic says in terms of Python, in those of YAML."""
@@ -45,7 +46,7 @@ def in_a_line(error: ValidationError, default: BaseModel) -> str:
     if problem["type"] == "invalid_key":
         return f"{place}: {found!r} is no key; a comma begins the next one, so write 2500 and not 2,500"
     pair = next((PAIRS[part] for part in parts if part in PAIRS), None)
-    if pair and (problem["type"] in ("missing", "too_long") or parts[-1].isdigit()):
+    if pair and (problem["type"] in ("missing", "too_long") or parts[-1].isdigit() or place == "daughters"):
         where = ".".join(parts[:-1] if problem["type"] == "missing" else parts)
         return f"{where}: should be a pair, as in {pair} (found {_short(found)})"
     text = PLAIN.get(problem["type"]) or problem["msg"].removeprefix("Input ").replace("valid ", "")
