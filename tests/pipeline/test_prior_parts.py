@@ -49,6 +49,24 @@ def test_bins_beside_a_window_are_those_of_its_sidebands_beyond_the_guard():
     assert not prior_windows.beside(task)[1].any()
 
 
+def test_events_count_for_masses_beside_the_middle_of_the_window_too(monkeypatch):
+    asked = []
+    monkeypatch.setattr(prior_windows, "resonance_share", lambda table, mass, edges: asked.append(mass) or np.ones(5))
+    monkeypatch.setattr(prior_windows, "sidebands", lambda inclusive, edges, signal, side, part: signal)
+    monkeypatch.setattr(prior_windows, "weighted", lambda counted, weights, inclusive: counted)
+    task = SimpleNamespace(
+        window=WINDOW, edges=EDGES, settings=PriorSettings(offsets=(-1.0, 0.0, 2.0)), inclusive=np.ones(5),
+        reference=3_500.0, table=None,
+    )  # fmt: skip
+    found = prior_windows.sidebands_of(task, 0.1, None)
+    ratio = EDGES[1] / EDGES[0]
+    assert asked == pytest.approx([3_500.0 / ratio, 3_500.0, 3_500.0 * ratio**2])
+    assert [each.tolist() for each in found] == [[0.0, 1.0, 1.0, 1.0, 0.0]] * 3
+    task.inclusive = np.array([0.0, 1.0, 1.0, 1.0, 0.0])
+    with pytest.raises(NotSearchedError, match="no events in sidebands clear of its guard"):
+        prior_windows.sidebands_of(task, 0.1, None)
+
+
 def groups():
     """Three hypotheses that keep six events each: 0 has an excess in the middle bin, 2 lies far from both others."""
     bins = np.array([2, 2, 2, 2, 0, 1, 0, 1, 2, 3, 4, 4, 0, 1, 2, 3, 4, 3])

@@ -65,6 +65,7 @@ def test_strengths_are_parts_of_the_inclusive_limit_or_of_the_spread_of_the_wind
     mjj = np.concatenate([np.full(400, 3_700.0), np.full(50, 3_100.0)])
     plain = task_of(mjj=mjj)
     assert signal_limit.strengths_of(plain, way("inclusive", 200.0)) == (0.0, 20.0, 40.0, 70.0, 120.0, 200.0)
+    assert signal_limit.strengths_of(plain, way("inclusive", 123.4)) == (0.0, 12.3, 24.7, 43.2, 74.0, 123.4)
     assert signal_limit.strengths_of(plain, None) == (0.0, 6.0, 12.0, 21.0, 36.0, 60.0)
     named = task_of({"limit": {"strengths": [300.0, 100.0, 100.0]}})
     assert signal_limit.strengths_of(named, None) == (0.0, 100.0, 300.0)

@@ -241,6 +241,18 @@ def test_the_range_of_a_claim_is_left_out_of_everything(search):
         assert all((task.excluded == both).all() for task in again[0].tasks)
 
 
+@pytest.mark.parametrize("below", [True, False])
+def test_windows_that_end_or_begin_where_the_range_does_are_beside_it(search, below):
+    claimed = search.tasks[2]
+    own = claimed.window.masked_bins(search.edges, guard=claimed.config.search.guard_bins)
+    low, high = search.edges[:-1][own].min(), search.edges[1:][own].max()
+    ends = (0.95 * low, low) if below else (high, 1.1 * high)
+    window = MassWindow(low=ends[0], high=ends[1], sideband_low=0.8 * low, sideband_high=1.5 * high)
+    only = replace(search, tasks=(claimed, replace(claimed, window=window, number=7)))
+    (task,) = without_signal(only, SimpleNamespace(best=SimpleNamespace(task=claimed), mass_fit=None))[0].tasks
+    assert (task.window, task.number) == (window, 1_007)
+
+
 def test_nothing_is_left_where_no_window_has_events(search):
     config = search.tasks[0].config
     greedy = config.model_copy(update={"search": config.search.model_copy(update={"least_training": 10**6})})

@@ -1,5 +1,6 @@
 """Small parts of the searches with stand-ins: trials of each width, forms that count, spreads of trainings."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,11 +11,14 @@ from bumphunt.significance import form, spectrum_scan
 from bumphunt.significance.bumphunter import bump_hunt
 from bumphunt.significance.efficiency import _near_variance, fit_efficiency
 from bumphunt.significance.marginal_limits import SelectedCount
+from bumphunt.significance.patchset import resonance_patchset
+from bumphunt.significance.scan import window_significance
 from bumphunt.significance.spectrum_scan import scan_spectrum
-from bumphunt.significance.summary import scan_summary
+from bumphunt.significance.summary import scan_summary, scan_text
 from bumphunt.significance.window_likelihood import window_sqrt_q0
 from bumphunt.spectrum import batched
 from bumphunt.spectrum.design import make_design
+from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.spectrum import Spectrum
 
 
@@ -95,3 +99,63 @@ def test_a_prior_belongs_to_the_likelihood_of_a_window(edges, counts):
     root = window_sqrt_q0(given.counts[None], given, family="gp(0.3,10)")[0]
     assert root == pytest.approx(np.sqrt(goals[0] - goals[1]))
     assert root > 1.0
+
+
+def test_the_text_tells_the_background_with_its_goodness(edges, counts):
+    found = scan_spectrum(
+        counts, edges, family="dijet3", window=(edges[8], edges[12]), rng=np.random.default_rng(1), sqrt_s=13_000.0
+    )
+    told = scan_summary(found, rng=np.random.default_rng(2))
+    best = found.best_window
+    p_value = told["goodness"]["p_value_toys"]
+    line = f"background {best.fit} ({p_value:.3g} from toys); global p-value from one window, no trials"
+    assert line in scan_text(found, told).splitlines()
+    assert told["window"] == {name: value for name, value in best.to_dict().items() if name != "fit"}
+    assert told["fit"] == best.fit.to_dict()
+    assert "windows" not in told
+    bare = replace(found, windows=(replace(best, fit=None),))
+    assert "background" not in scan_text(bare, {**told, "goodness": None})
+    # the goodness is judged without the bins beside the window, where tails of a signal lie
+    given = Spectrum(counts=counts, edges=edges, sqrt_s=13_000.0)
+    window = (np.arange(len(counts)) >= 8) & (np.arange(len(counts)) < 12)
+    wider = (np.arange(len(counts)) >= 6) & (np.arange(len(counts)) < 14)
+    assert best.sideband_p_value == fit_spectrum(given.with_window(wider), family="dijet3").p_value
+    assert best.sideband_p_value != fit_spectrum(given.with_window(window), family="dijet3").p_value
+    assert spectrum_scan._judged(given, bare) is bare
+
+
+def test_trainings_that_agree_have_the_error_of_their_signal_events():
+    curve = fit_efficiency(np.zeros(3), np.full(3, 0.2), np.full(3, 100.0))
+    ((strength, efficiency, error),) = curve.rows()
+    assert (strength, efficiency, error) == pytest.approx((0.0, 0.2, np.sqrt(0.16 / 300.0)))
+    nothing = fit_efficiency(np.zeros(2), np.zeros(2), np.full(2, 50.0))
+    assert nothing.rows()[0][2] == pytest.approx(np.sqrt(1e-12 / 100.0))
+
+
+def test_quantiles_of_a_count_are_not_exceeded_as_often_as_they_say():
+    number = SelectedCount(observed=1.0, expected=50.0, error=4.0, efficiency=lambda n, _: 1.0 + 0.0 * n)
+    for probability in (0.1, 0.5, 0.9):
+        found = number._quantile(probability)
+        assert float(number._below(found, np.zeros(1))[0]) == pytest.approx(probability, abs=1e-6)
+
+
+def test_a_window_beside_which_nothing_is_left_has_the_error_of_one_event(edges):
+    window = np.arange(len(edges) - 1) == 8
+    given = Spectrum(counts=3.0 * window, edges=edges, sqrt_s=13_000.0).with_window(window)
+    found = window_significance(given, family="dijet3", inclusive=np.full(len(window), 100.0))
+    tau = len(window) - 1.0
+    assert (found.n_expected, found.n_expected_error) == (0.0, pytest.approx(1.0 / tau))
+    assert found.p_local == pytest.approx((1.0 / (1.0 + tau)) ** 3)
+
+
+def test_masses_of_a_patch_set_lie_inside_the_window(edges, counts):
+    window = (np.arange(len(counts)) >= 8) & (np.arange(len(counts)) < 12)
+    given = Spectrum(counts=counts, edges=edges, sqrt_s=13_000.0).with_window(window)
+    fit = fit_spectrum(given, family="dijet3")
+    for mass in (edges[8], edges[12]):
+        with pytest.raises(InputError, match="lies outside the window"):
+            resonance_patchset(fit, masses=[4_000.0, mass], width=0.03, channel="one")
+    _, patches = resonance_patchset(fit, masses=[1.001 * edges[8], 0.999 * edges[12]], width=0.03, channel="one")
+    assert len(patches["patches"]) == 2
+    with pytest.raises(InputError, match="at least one mass"):
+        resonance_patchset(fit, masses=[], width=0.03, channel="one")

@@ -21,6 +21,7 @@ def test_a_grid_rises_by_the_ratio_and_stays_inside(low, factor, ratio):
 
 def test_an_end_on_the_grid_is_the_last_edge():
     assert mass_grid(1000.0, 1000.0 * 1.1**7, ratio=1.1).size == 8
+    assert mass_grid(0.5, 0.5 * 1.1**3, ratio=1.1).size == 4, "masses below 1 GeV are masses as well"
 
 
 @pytest.mark.parametrize(
