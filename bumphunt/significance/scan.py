@@ -41,8 +41,8 @@ def window_significance(
         Background family or ``auto``.
     inclusive : array of shape (bins,), optional
         Events per bin before selection. Where so few selected events lie outside the window that no
-        shape can be fitted to them, this is their shape: on against off, and no fit is given. Signal in
-        the window only makes the answer more cautious.
+        shape can be fitted to them, or one whose error is larger than all that was there before, this is
+        their shape: on against off, and no fit is given. Signal in the window only makes the answer more cautious.
     neighbourhood : bool array of shape (bins,), optional
         Bins to leave out, with the masked ones, where the goodness of the sidebands is judged.
     before : SpectrumFit, optional
@@ -74,7 +74,9 @@ def window_significance(
         note = f"not searched: {problem}"
     else:
         expected, error = fit.window_expected, fit.window_error
-        if error > expected and expected < 1.0:
+        # forms of a few events outside can grow without bound where none hold them: more than there was before the cut
+        most = math.inf if inclusive is None else float(inclusive[window].sum())
+        if error > expected and (expected < 1.0 or error > most):
             note = f"not searched: the sidebands predict {expected:.2g} ± {error:.2g} events"
         else:
             p_local = counting_p_value(observed, expected, error)

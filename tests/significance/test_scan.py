@@ -11,7 +11,7 @@ from bumphunt.significance.spectrum_scan import scan_spectrum
 from bumphunt.spectrum.binning import mass_grid
 from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.functions import SQRT_S, gaussian_fractions
-from bumphunt.spectrum.spectrum import as_spectrum
+from bumphunt.spectrum.spectrum import Spectrum, as_spectrum
 
 EDGES = mass_grid(3_000.0, 6_000.0, ratio=1.045)
 BINS = len(EDGES) - 1
@@ -162,3 +162,21 @@ def test_on_against_off_leaves_the_guard_bins_out_of_both():
     assert found.n_expected == pytest.approx(3 / tau)
     assert found.n_expected_error == pytest.approx(np.sqrt(3) / tau)
     assert found.p_local == pytest.approx(stats.binom.sf(3, 7, 1 / (1 + tau)))
+
+
+def test_a_form_that_runs_away_where_nearly_all_events_are_signal_is_not_believed():
+    """A cut leaves three events outside where a tenth of the file is signal; a form expects 10^11 inside."""
+    edges = 2_944.89 * 1.03 ** np.arange(29)
+    counts = np.zeros(28)
+    counts[[2, 3, 4, 5, 6, 7, 27]] = [2, 4, 4, 15, 6, 2, 1]
+    window, masked = np.zeros(28, dtype=bool), np.zeros(28, dtype=bool)
+    window[4:8], masked[3:9] = True, True
+    spectrum = Spectrum(counts=counts, edges=edges, sqrt_s=13_000.0).with_window(window, masked=masked)
+    alone = window_significance(spectrum)
+    assert alone.n_expected > 1e6
+    assert alone.z_local < 0.0
+    inclusive = np.round(4_000.0 * np.exp(-np.arange(28) / 4.0))
+    found = window_significance(spectrum, inclusive=inclusive)
+    assert found.fit is None
+    assert found.n_expected == pytest.approx(3.0 * inclusive[window].sum() / inclusive[~masked].sum())
+    assert found.z_local > 5.0
