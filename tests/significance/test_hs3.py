@@ -117,3 +117,28 @@ def test_the_background_of_a_patch_set_has_the_names_of_its_events(pyhf, fit):
     names = patched.model().config.par_names
     assert "mu" in names
     assert all(name == "mu" or name.startswith("mjj_selected_0123abcd_") for name in names)
+
+
+def test_a_parameter_has_the_range_and_the_start_that_the_workspace_says():
+    modifiers = [
+        {"name": "mu", "type": "normfactor", "data": None},
+        {"name": "size", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}},
+    ]
+    workspace = {
+        "channels": [{"name": "one", "samples": [{"name": "signal", "data": [2.0, 3.0], "modifiers": modifiers}]}],
+        "observations": [{"name": "one", "data": [4, 5]}],
+        "measurements": [
+            {"name": "m", "config": {"poi": "mu", "parameters": [{"name": "mu", "bounds": [[0, 30]], "inits": [1.5]}]}}
+        ],
+    }
+    part = BinnedWorkspace(workspace=workspace, edges=np.array([1.0, 2.0, 4.0]))
+    document = to_hs3({"one": part}, variable="mass", description="", version="0")
+    assert document["domains"][0]["axes"] == [
+        {"name": "mu", "min": 0, "max": 30},
+        {"name": "size", "min": -5.0, "max": 5.0},
+    ]
+    assert document["parameter_points"][0]["parameters"] == [
+        {"name": "mu", "value": 1.5},
+        {"name": "size", "value": 0.0},
+    ]
+    assert document["data"][0]["axes"] == [{"name": "mass_one", "edges": [1.0, 2.0, 4.0]}]
