@@ -113,7 +113,7 @@ def test_unusable_values_are_named(data, names):
         ({"search": {"windows": []}}, "search.windows"),
         ({"search": {"high": 14e3}}, "search.high: 14000 GeV is above the collision energy sqrt_s of 13000 GeV"),
         ({"daughters": ["mjj", "mj2"]}, "daughters: 'mjj' is the resonance"),
-        ({"daughters": ["mj1", "mj1"]}, "daughters: 'mj1' is there twice"),
+        ({"daughters": ["mj1", "mj1"]}, "daughters: 'mj1' appears twice"),
         ({"daughters": ["mj1", "label"]}, "'label' holds no mass"),
         ({"resonance": {"column": "label"}}, "'label' holds no mass"),
         ({"searches": ["cwola", "cwola"]}, "searches"),

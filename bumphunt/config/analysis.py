@@ -111,7 +111,7 @@ class AnalysisConfig(Section):
         if self.daughters is not None and self.resonance.column in self.daughters:
             raise ValueError(f"daughters: {self.resonance.column!r} is the resonance; name its two daughters, or null")
         if self.daughters is not None and len(set(self.daughters)) < len(self.daughters):
-            raise ValueError(f"daughters: {self.daughters[0]!r} is there twice; name two columns, or null")
+            raise ValueError(f"daughters: {self.daughters[0]!r} appears twice; name two columns, or null")
         for column in (self.resonance.column, *(self.daughters or ())):
             if column in NO_FEATURES:
                 raise ValueError(f"resonance or daughters: {column!r} holds no mass; name a column of masses")
