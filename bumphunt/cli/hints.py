@@ -52,7 +52,7 @@ def option_meant(given: str, known: Sequence[click.Parameter]) -> str:
 
 
 def _setting(name: str) -> str | None:
-    """Return the setting of this name, with or without its section, where it is the only one."""
+    """Return the first setting of this name, with or without its section; one in the plural will do."""
     from bumphunt.config import AnalysisConfig
     from bumphunt.config.problems import setting_names
 

@@ -6,7 +6,7 @@ change of the code changes such numbers unnoticed. Where a change is meant,
 """
 
 import json
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from bumphunt.masses.starts import starting_points
 from bumphunt.masses.substructure import at_scale, tau21_scale
 from bumphunt.masses.yields import MassBox, box_yield
 from bumphunt.preprocessing.splits import MassWindow
+from bumphunt.results.codec import encode
 from bumphunt.spectrum.binning import count, mass_grid
 from bumphunt.spectrum.fit import fit_spectrum
 from bumphunt.spectrum.spectrum import Spectrum
@@ -377,25 +378,10 @@ BY_FIT = {name: PARTS_OF.pop(name) for name in ("of_the_fit", "of_checks")}
 EXACT = {name: each for name, each in PARTS_OF.items() if name != "of_jet_scales"}
 
 
-def plain(value):
-    """Return numbers as they are stored."""
-    if is_dataclass(value):
-        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
-    if isinstance(value, dict):
-        return {str(name): plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if value is None or isinstance(value, str | bool | np.bool_):
-        return None if value is None else value if isinstance(value, str) else bool(value)
-    return float(f"{float(value):.10g}")
-
-
 def renew():
     """Write the numbers anew."""
     made = Made(load_signal(), load_signal(varied=True))
-    found = {name: plain(each(made)) for name, each in {**EXACT, **BY_FIT, "of_jet_scales": of_jet_scales}.items()}
+    found = {name: encode(each(made)) for name, each in {**EXACT, **BY_FIT, "of_jet_scales": of_jet_scales}.items()}
     STORED.write_text(json.dumps(found, indent=None) + "\n", "utf-8")
 
 

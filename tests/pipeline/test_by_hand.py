@@ -16,14 +16,12 @@ from bumphunt.pipeline.final_state import content_columns, final_state_of, score
 from bumphunt.pipeline.fold_selection import FoldSelection, models_can_be_kept
 from bumphunt.pipeline.mass_estimate import estimate_masses
 from bumphunt.pipeline.networks import unit_features
-from bumphunt.pipeline.null import Null, NullPoint, training_settings
+from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.ordinary_events import left_out
 from bumphunt.pipeline.prior_counts import KeptList, weight_of
-from bumphunt.pipeline.small_files import least_leaf, selected_background
 from bumphunt.pipeline.verdict import BestWindow
 from bumphunt.preprocessing.splits import MassWindow
 from bumphunt.results import HypothesisScan, Interval
-from bumphunt.statistics import z_from_p
 
 
 @pytest.mark.parametrize(
@@ -38,15 +36,6 @@ from bumphunt.statistics import z_from_p
 def test_checks_of_the_score_leave_out_twice_a_clear_excess(observed, expected, z, part):
     excess = SimpleNamespace(n_observed=observed, n_expected=expected, z_local=z)
     assert left_out(excess, 1_000) == pytest.approx(part)
-
-
-def test_few_events_have_small_leaves_and_an_efficiency():
-    config = config_from_dict({})
-    assert [least_leaf(config, n) for n in (1_999, 2_000)] == [10, 40]
-    assert [selected_background(config, n) for n in (1_999, 2_000)] == ["efficiency", "form"]
-    asked = config_from_dict({"cwola": {"min_samples_leaf": 7}, "search": {"selected_background": "form"}})
-    assert least_leaf(asked, 100) == least_leaf(asked, 5_000) == 7
-    assert selected_background(asked, 100) == "form"
 
 
 def test_weights_by_rank_among_kept_events():
@@ -170,70 +159,6 @@ def test_the_worse_of_both_spectra_is_the_check(monkeypatch):
         assert asked[1:] == ([("after", least, 2, "after the cut")] if cut < 1.0 else [])
     monkeypatch.setattr(deficits, "fit_before", lambda task: None)
     assert no_deficit(task, SimpleNamespace(fit=None, cut_fraction=0.1)) == ()
-
-
-def at(**changes):
-    given = {"n_window": 900.0, "cut_fraction": 0.01, "n_features": 4, "repeats": 8, "folds": 2, **changes}
-    return NullPoint(**given, mean=0.1, mean_error=0.1, width=1.5, width_error=0.1, n_boxes=9)
-
-
-@pytest.mark.parametrize(
-    ("changes", "inside"),
-    [
-        ({}, True),
-        ({"n_window": 600.0}, True),
-        ({"n_window": 599.0}, False),
-        ({"n_window": 2_700.0}, True),
-        ({"n_window": 2_701.0}, False),
-        ({"cut_fraction": 0.0149}, True),
-        ({"cut_fraction": 0.0067}, True),
-        ({"cut_fraction": 0.0151}, False),
-        ({"cut_fraction": 0.0066}, False),
-        ({"n_features": 5}, False),
-        ({"repeats": 9}, False),
-        ({"folds": 3}, False),
-        ({"folds": None}, True),
-        ({"cut_fraction": 1.0, "n_features": 9}, True),
-    ],
-)
-def test_a_null_was_measured_within_a_factor_of_one_and_a_half(changes, inside):
-    null = Null(method="m", points=(at(), at(n_window=1_800.0), at(n_window=90_000.0, n_features=7)))
-    here = {"n_window": 1_000.0, "cut_fraction": 0.01, "n_features": 4, "repeats": 8, "folds": 2}
-    assert null.inside(**{**here, **changes}) is inside
-    assert Null(method="by hand").inside(**here)
-    # a point that does not name its folds has three
-    unnamed = NullPoint(
-        n_window=1_000.0, cut_fraction=0.01, n_features=4, repeats=8, mean=0.0, mean_error=1.0, width=1.0,
-        width_error=1.0, n_boxes=9,
-    )  # fmt: skip
-    assert [Null(method="m", points=(unnamed,)).inside(**{**here, "folds": folds}) for folds in (2, 3)] == [False, True]
-
-
-def test_a_null_says_how_far_it_was_tested_and_with_which_training():
-    assert Null(method="m", n_searches=299).tested_to == pytest.approx(z_from_p(0.01))
-    assert Null(method="m", n_searches=1).tested_to == pytest.approx(0.0)
-    cwola = config_from_dict({"cwola": {"folds": 2}}).cwola
-    settings = training_settings(cwola)
-    assert {"features", "folds", "repeats"}.isdisjoint(settings)
-    assert settings["learning_rate"] == 0.1, "left to the default it is that of the trees"
-    assert settings["min_samples_leaf"] is None
-    same = Null(method="m", points=(at(),), settings=settings)
-    assert same.unlike(cwola) == ()
-    assert Null(method="m", settings={"max_iter": 1}).unlike(cwola) == ()
-    other = config_from_dict({"cwola": {"folds": 5, "max_iter": 7, "learning_rate": 0.2}}).cwola
-    assert same.unlike(other) == ("cwola.folds: 5", "cwola.learning_rate: 0.2", "cwola.max_iter: 7")
-
-
-def test_the_wider_of_several_nulls_is_shown():
-    one, two = Null(method="one", mean=0.1, width=1.2, n_searches=5), Null(method="two", width=1.4, n_searches=6)
-    said = {"method": "one", "n": 5, "width": 1.2, "mean": 0.1}
-    assert one.to_dict() == said
-    both = one.beside(two).to_dict()
-    assert both["method"] == "one; two; the larger p-value counts"
-    assert (both["width"], both["n"], both["nulls"]) == (1.2, 5, [said, two.to_dict()])
-    measured = Null(method="surface", points=(at(), at(n_window=5.0)), n_searches=9).beside(two).to_dict()
-    assert (measured["width"], measured["mean"]) == (1.5, 0.1)
-    assert Null(method="surface", points=(at(),)).beside(Null(method="wide", width=1.6)).to_dict()["width"] == 1.6
 
 
 def test_a_file_bounds_its_signal():

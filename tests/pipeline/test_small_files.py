@@ -26,6 +26,15 @@ def test_the_rule(changes, number, leaf, background):
     assert selected_background(config, number) == background
 
 
+def test_few_events_have_small_leaves_and_an_efficiency():
+    config = config_from_dict({})
+    assert [least_leaf(config, n) for n in (1_999, 2_000)] == [10, 40]
+    assert [selected_background(config, n) for n in (1_999, 2_000)] == ["efficiency", "form"]
+    asked = config_from_dict({"cwola": {"min_samples_leaf": 7}, "search": {"selected_background": "form"}})
+    assert least_leaf(asked, 100) == least_leaf(asked, 5_000) == 7
+    assert selected_background(asked, 100) == "form"
+
+
 def test_a_search_of_few_events_follows_it(make_events):
     config = config_from_dict({"search": {"low": 2_850.0, "windows": [[3_300.0, 3_710.0]]}})
     few, many = (
