@@ -5,7 +5,8 @@ the same score, and a training needs their total weights only. That is exact, an
 at 16 bins there are ten times fewer cells than events.
 """
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -36,12 +37,15 @@ class Cells:
         Number of each feature's bin.
     cell : int array of shape (events,)
         Cell of each event.
+    kept : threading.local
+        What a classifier makes of the cells once for all its trainings in a thread.
     """
 
     edges: tuple[FloatArray, ...]
     max_bins: int
     codes: npt.NDArray[np.float32]
     cell: npt.NDArray[np.integer]
+    kept: threading.local = field(default_factory=threading.local, init=False, repr=False)
 
     @classmethod
     def of(cls, features: FloatArray, edges: tuple[FloatArray, ...], *, max_bins: int) -> Self:

@@ -81,12 +81,13 @@ class SharingClassifier(Protocol):
         """Return what all trainings on these events share; ``trains`` flags those that any of them trains on."""
         ...
 
-    def fit_prepared(self, prepared: Any, positive: BoolArray, weights: FloatArray) -> Self:
-        """Train on prepared events; those of weight 0 do not train."""
-        ...
+    def fit_and_score(
+        self, prepared: Any, positive: BoolArray, weights: FloatArray, events: BoolArray
+    ) -> tuple[FloatArray, npt.NDArray[np.integer]]:
+        """Train on prepared events, not on those of weight 0, and score some of them.
 
-    def prepared_scores(self, prepared: Any, events: BoolArray) -> tuple[FloatArray, npt.NDArray[np.integer]]:
-        """Return the log-odds each member gives groups of events, (members, groups), and the group of each flagged."""
+        Returns the log-odds each member gives groups of events, (members, groups), and the group of each event flagged.
+        """
         ...
 
 

@@ -288,8 +288,7 @@ def _trained(cross_fit: CrossFit) -> Iterator[tuple[int, BoolArray, Classifier, 
         held_out = numbers == fold
         classifier = make_classifier(repeat, fold)
         if prepared is not None and isinstance(classifier, SharingClassifier):
-            classifier.fit_prepared(prepared, region, np.where(held_out, 0.0, weights))
-            scores, group = classifier.prepared_scores(prepared, held_out)
+            scores, group = classifier.fit_and_score(prepared, region, np.where(held_out, 0.0, weights), held_out)
             return repeat, held_out, classifier, _Raw(values=scores.mean(axis=0), group=group)
         training = (weights > 0) & ~held_out
         classifier.fit(features[training], region[training], weights=weights[training])

@@ -111,7 +111,8 @@ class BoostedTrees(BinaryClassifier):
         features, positive, sample = check_training(features, positive, weights)
         if validation is not None:
             check_training(validation.features, validation.positive, validation.weights)
-        return self.fit_prepared(self.prepare(features), positive, sample, validation=validation)
+        self._train(self.prepare(features), positive, sample, validation)
+        return self
 
     def prepare(self, features: FloatArray, trains: BoolArray | None = None) -> Cells:
         """Return what all trainings on these events share: bins of equal numbers of those that train, and cells."""
@@ -119,48 +120,20 @@ class BoostedTrees(BinaryClassifier):
         edges = bin_edges(matrix, self.max_bins, events=trains)
         return Cells.of(matrix, edges, max_bins=self.max_bins)
 
-    def fit_prepared(
-        self, cells: Cells, positive: BoolArray, weights: FloatArray, *, validation: Validation | None = None
-    ) -> Self:
-        """Train on events sorted into cells; those of weight 0 do not train."""
-        if self.members < 1 or self.max_iter < 1 or self.max_leaf_nodes < 2 or not self.learning_rate > 0:
-            raise ConfigError(
-                f"members {self.members}, max_iter {self.max_iter}, max_leaf_nodes {self.max_leaf_nodes} and "
-                f"learning_rate {self.learning_rate:g} must be positive, and a tree needs 2 leaves"
-            )
-        if cells.max_bins != self.max_bins:
-            raise ConfigError(f"max_bins is {self.max_bins}, but the events were prepared with {cells.max_bins}")
-        held_out = None if validation is None else bin_numbers(validation.features, cells.edges).astype(np.float32)
-        boosters, steps = [], []
-        for spawn in np.random.SeedSequence(self.seed).spawn(self.members):
-            sample = weights
-            if self.members > 1 and self.subsample < 1.0:
-                chosen = np.random.default_rng(spawn).random(len(weights)) < self.subsample
-                sample = np.where(chosen, weights, 0.0)
-            booster = self._grow(cells, positive, sample)
-            if validation is not None and held_out is not None:
-                booster = booster[: self._best_steps(booster, held_out, validation)]
-            boosters.append(booster)
-            steps.append(booster.num_boosted_rounds())
-        self.boosters_, self.steps_, self.edges_ = boosters, steps, cells.edges
-        self.classes_ = np.array([False, True])
-        self.n_features_in_ = len(cells.edges)
-        return self
+    def fit_and_score(
+        self, cells: Cells, positive: BoolArray, weights: FloatArray, events: BoolArray
+    ) -> tuple[FloatArray, npt.NDArray[np.integer]]:
+        """Train on events sorted into cells, not on those of weight 0, and score those flagged.
+
+        Returns log-odds by member of all cells, (members, cells), and the cell of each event flagged: training has
+        scored the cells on the way.
+        """
+        return self._train(cells, positive, weights, None), cells.cell[events]
 
     def member_scores(self, features: FloatArray) -> FloatArray:
         """Return the log-odds each member gives each event, shape (members, events)."""
         self._check_fitted()
         return self._log_odds(self.binned(features))
-
-    def prepared_scores(self, cells: Cells, events: BoolArray) -> tuple[FloatArray, npt.NDArray[np.integer]]:
-        """Return log-odds by member, (members, cells), 0 where no flagged event is, and the cell of each of these."""
-        self._check_fitted()
-        cell = cells.cell[events]
-        held = np.zeros(len(cells.codes), dtype=bool)
-        held[cell] = True
-        scores = np.zeros((len(self.boosters_), len(held)))
-        scores[:, held] = self._log_odds(cells.codes[held])
-        return scores, cell
 
     def save(self, path: str | Path) -> None:
         """Write members and settings to a ``.skops`` file, without pickle."""
@@ -183,21 +156,51 @@ class BoostedTrees(BinaryClassifier):
         self._check_fitted()
         return bin_numbers(features, self.edges_).astype(np.float32)
 
-    def _grow(self, cells: Cells, positive: BoolArray, weights: FloatArray) -> Any:
+    def _train(
+        self, cells: Cells, positive: BoolArray, weights: FloatArray, validation: Validation | None
+    ) -> FloatArray:
+        """Train the members; return the log-odds that all trees of each give the cells, (members, cells)."""
+        if self.members < 1 or self.max_iter < 1 or self.max_leaf_nodes < 2 or not self.learning_rate > 0:
+            raise ConfigError(
+                f"members {self.members}, max_iter {self.max_iter}, max_leaf_nodes {self.max_leaf_nodes} and "
+                f"learning_rate {self.learning_rate:g} must be positive, and a tree needs 2 leaves"
+            )
+        if cells.max_bins != self.max_bins:
+            raise ConfigError(f"max_bins is {self.max_bins}, but the events were prepared with {cells.max_bins}")
+        held_out = None if validation is None else bin_numbers(validation.features, cells.edges).astype(np.float32)
+        boosters, steps, scores = [], [], []
+        for spawn in np.random.SeedSequence(self.seed).spawn(self.members):
+            sample = weights
+            if self.members > 1 and self.subsample < 1.0:
+                chosen = np.random.default_rng(spawn).random(len(weights)) < self.subsample
+                sample = np.where(chosen, weights, 0.0)
+            booster, margin = self._grow(cells, positive, sample)
+            if validation is not None and held_out is not None:
+                booster = booster[: self._best_steps(booster, held_out, validation)]
+            boosters.append(booster)
+            steps.append(booster.num_boosted_rounds())
+            scores.append(margin)
+        self.boosters_, self.steps_, self.edges_ = boosters, steps, cells.edges
+        self.classes_ = np.array([False, True])
+        self.n_features_in_ = len(cells.edges)
+        return np.array(scores, dtype=np.float64)
+
+    def _grow(self, cells: Cells, positive: BoolArray, weights: FloatArray) -> tuple[Any, npt.NDArray[np.float32]]:
+        """Return a member and the log-odds it gives each cell, (cells,)."""
         import xgboost
 
         rows = np.flatnonzero(weights > 0)  # often a small part of the events
         sample = weights[rows]
         sample = sample * (1.0 / sample.mean())
         total, signal = (cells.totals(each, rows) for each in (sample, np.where(positive[rows], sample, 0.0)))
-        trains = total > 0
-        data = xgboost.QuantileDMatrix(
-            cells.codes[trains],
-            label=signal[trains] / total[trains],
-            weight=total[trains],
-            max_bin=MAX_CUTS,
-            nthread=1,
-        )
+        # cells of weight 0 are carried along: they change no sum, and are scored
+        part = np.divide(signal, total, out=np.zeros_like(total), where=total > 0)
+        data = getattr(cells.kept, "matrix", None)
+        if data is None:
+            data = xgboost.QuantileDMatrix(cells.codes, label=part, weight=total, max_bin=MAX_CUTS, nthread=1)
+            cells.kept.matrix = data
+        else:
+            data.set_info(label=part, weight=total)
         settings = {
             "objective": "binary:logistic",
             "tree_method": "hist",
@@ -211,7 +214,11 @@ class BoostedTrees(BinaryClassifier):
             "nthread": 1,
             "verbosity": 0,
         }
-        return xgboost.train(settings, data, num_boost_round=self.max_iter)
+        booster = xgboost.Booster(settings, [data])
+        for step in range(self.max_iter):  # what xgboost.train does, which asks for callbacks at every step
+            booster.update(data, step)
+        margin = booster.predict(data, output_margin=True)  # as kept while training
+        return booster.reset(), margin
 
     def _log_odds(self, codes: npt.NDArray[np.float32]) -> FloatArray:
         return np.array([_margin(booster, codes) for booster in self.boosters_], dtype=np.float64)

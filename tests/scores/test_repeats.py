@@ -198,14 +198,31 @@ def test_a_training_on_cells_is_that_on_events():
     every = np.ones(len(features), dtype=bool)
 
     def of_each(cells):
-        scores, cell = trees(0, 0).fit_prepared(cells, region, weights).prepared_scores(cells, every)
+        scores, cell = trees(0, 0).fit_and_score(cells, region, weights, every)
         return scores[:, cell]
 
     together, alone = of_each(shared), of_each(apart)
     np.testing.assert_allclose(together, alone, atol=1e-5)
     assert np.ptp(together) > 0.1
     with pytest.raises(ConfigError, match="max_bins is 32, but"):
-        BoostedTrees(max_bins=32).fit_prepared(cells, region, weights)
+        BoostedTrees(max_bins=32).fit_and_score(cells, region, weights, every)
+
+
+def test_trainings_on_the_same_cells_leave_nothing_behind():
+    features, region, weights, folds, _ = sample()
+    cells = trees(0, 0).prepare(features)
+    for fold in range(2):
+        held_out = folds[0] == fold
+        training, model = np.where(held_out, 0.0, weights), trees(0, 0)
+        scores, cell = model.fit_and_score(cells, region, training, held_out)
+        alone, found = trees(0, 0), trees(0, 0).prepare(features)
+        expected, other = alone.fit_and_score(found, region, training, held_out)
+        np.testing.assert_array_equal(scores[:, cell], expected[:, other])
+        # what training gave the events on the way is what the model says of them
+        np.testing.assert_array_equal(scores[:, cell], model.member_scores(features[held_out]))
+        flipped = np.where(held_out, ~region, region)  # and the fold has not been trained on
+        again, cell = trees(0, 0).fit_and_score(cells, flipped, training, held_out)
+        np.testing.assert_array_equal(scores[:, cell], again[:, cell])
 
 
 def test_events_beyond_counting_in_cells_are_cells_of_their_own():
