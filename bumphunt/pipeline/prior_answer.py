@@ -128,7 +128,8 @@ def run_prior(search: Search, *, keeper: Keeper, workers: Workers = ALONE, watch
         )
 
     def make() -> Arrays:
-        found = scan_hypotheses(prepare_for(search), seed=search.tasks[0].seed, workers=workers, watch=watch)
+        prepared = prepare_for(search, threads=workers.number)
+        found = scan_hypotheses(prepared, seed=search.tasks[0].seed, workers=workers, watch=watch)
         return stored_findings(found)
 
     try:
@@ -165,8 +166,8 @@ class PriorRequest:
     config: AnalysisConfig
     seed: int
 
-    def prepare(self) -> PreparedPrior:
-        """Train the score."""
+    def prepare(self, *, threads: int = 1) -> PreparedPrior:
+        """Train the score, as many folds at a time as ``threads``."""
         return prepare_prior(
             self.events,
             self.windows,
@@ -175,6 +176,7 @@ class PriorRequest:
             seed=self.seed,
             settings=_settings(self.config),
             table=response_named(self.config.masses.response).table,
+            threads=threads,
         )
 
     def folds(self) -> npt.NDArray[np.int64]:
@@ -195,9 +197,9 @@ def request_of(search: Search) -> PriorRequest:
     )
 
 
-def prepare_for(search: Search) -> PreparedPrior:
+def prepare_for(search: Search, *, threads: int = 1) -> PreparedPrior:
     """Train the score for the windows of a search in which signal is simulated."""
-    return request_of(search).prepare()
+    return request_of(search).prepare(threads=threads)
 
 
 def prior_settings(search: Search) -> dict[str, Any]:

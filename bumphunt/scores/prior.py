@@ -7,6 +7,7 @@ not been trained on. No truth label of data exists here.
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
 import numpy as np
@@ -28,6 +29,8 @@ class PriorScore:
         Fold -> an untrained classifier with its own seed.
     most : int
         Events of data that a model is trained on, at most.
+    threads : int
+        Models that are trained side by side.
 
     Attributes
     ----------
@@ -35,9 +38,10 @@ class PriorScore:
         The model of each fold, trained on all others.
     """
 
-    def __init__(self, *, make_classifier: Callable[[int], Classifier], most: int = 300_000) -> None:
+    def __init__(self, *, make_classifier: Callable[[int], Classifier], most: int = 300_000, threads: int = 1) -> None:
         self.make_classifier = make_classifier
         self.most = most
+        self.threads = threads
 
     def fit(self, features: FloatArray, signal: FloatArray, *, folds: IntArray, rng: np.random.Generator) -> Self:
         """Learn what tells simulated signal from data.
@@ -65,16 +69,22 @@ class PriorScore:
                 f"{len(data)} events have {len(folds)} fold numbers in {len(numbers)} folds; every event needs one, "
                 "and at least 2 folds are needed, so that no event is scored by a model it trained"
             )
-        self.models_: dict[int, Classifier] = {}
+        trained_on = []
         for fold in numbers:
             rows = np.flatnonzero(folds != fold)
             if len(rows) > self.most:
                 rows = np.sort(rng.choice(rows, size=self.most, replace=False))
+            trained_on.append(rows)
+
+        def train(fold: int, rows: IntArray) -> Classifier:
             positive = np.repeat([False, True], [len(rows), len(simulated)])
             weights = np.where(positive, len(rows) / len(simulated), 1.0)
-            self.models_[int(fold)] = self.make_classifier(int(fold)).fit(
-                np.concatenate([data[rows], simulated]), positive, weights=weights
-            )
+            return self.make_classifier(fold).fit(np.concatenate([data[rows], simulated]), positive, weights=weights)
+
+        folds_in_turn = [int(fold) for fold in numbers]
+        with ThreadPoolExecutor(max_workers=self.threads) as pool:
+            models = list(pool.map(train, folds_in_turn, trained_on))
+        self.models_: dict[int, Classifier] = dict(zip(folds_in_turn, models, strict=True))
         return self
 
     def log_ratio(self, features: FloatArray, *, folds: IntArray) -> FloatArray:

@@ -7,7 +7,9 @@ the tail is that of the local p-value times a number of trials that grows slowly
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,7 +48,7 @@ def significances(selections: Selections, bins: IntArray) -> FloatArray:
 
 
 def permuted_maxima(
-    groups: Sequence[Selections], bins: IntArray, *, number: int, rng: np.random.Generator
+    groups: Sequence[Selections], bins: IntArray, *, number: int, rng: np.random.Generator, threads: int = 1
 ) -> FloatArray:
     """Return the largest significance of all selections for each of so many permutations of the masses.
 
@@ -60,6 +62,8 @@ def permuted_maxima(
         Permutations.
     rng : numpy.random.Generator
         Permutes.
+    threads : int
+        Groups that are looked at side by side.
     """
     from scipy.sparse import csr_array
 
@@ -73,17 +77,23 @@ def permuted_maxima(
             csr_array((np.ones(len(columns), dtype=np.float32), columns, starts), shape=(len(group.members), len(used)))
         )
     found = np.full(number, -np.inf)
-    for first in range(0, number, BLOCK):
-        size = min(BLOCK, number - first)
-        drawn = np.stack([_without_replacement(per_bin, len(used), rng) for _ in range(size)], axis=1)
-        best = np.full(size, -np.inf)
-        for group, matrix in zip(groups, matrices, strict=True):
-            for side in group.sidebands:
-                on = matrix @ side.inside.astype(np.float32)[drawn]
-                expected = matrix @ side.outside.astype(np.float32)[drawn]
-                best = np.maximum(best, highest_z(np.maximum(on, 0.0), expected, side.ratio))
-        found[first : first + size] = best
+    with ThreadPoolExecutor(max_workers=threads) as pool:  # products with a sparse matrix leave the interpreter's lock
+        for first in range(0, number, BLOCK):
+            size = min(BLOCK, number - first)
+            drawn = np.stack([_without_replacement(per_bin, len(used), rng) for _ in range(size)], axis=1)
+            best = pool.map(partial(_highest_z, drawn=drawn), groups, matrices)
+            found[first : first + size] = np.max(list(best), axis=0)
     return found
+
+
+def _highest_z(group: Selections, matrix: Any, *, drawn: IntArray) -> FloatArray:
+    """Return the largest significance of a group, (permutations,), given the bins of events, (events, permutations)."""
+    best = np.full(drawn.shape[1], -np.inf)
+    for side in group.sidebands:
+        on = matrix @ side.inside.astype(np.float32)[drawn]
+        expected = matrix @ side.outside.astype(np.float32)[drawn]
+        best = np.maximum(best, highest_z(np.maximum(on, 0.0), expected, side.ratio))
+    return best
 
 
 def _without_replacement(per_bin: IntArray, number: int, rng: np.random.Generator) -> IntArray:
