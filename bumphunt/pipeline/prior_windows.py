@@ -15,6 +15,7 @@ from bumphunt.preprocessing.transport import features_at
 from bumphunt.results import HypothesisScan, WindowResult
 from bumphunt.scores.prior import log_ratio
 from bumphunt.scores.protocol import Classifier
+from bumphunt.scores.ranks import largest
 from bumphunt.significance.permutations import Selections, Tail, significances
 from bumphunt.significance.scan import window_significance
 from bumphunt.significance.smooth_sidebands import Sidebands, rank_weights, sidebands, weighted
@@ -43,9 +44,6 @@ TAILS = 0.05
 
 PERMUTED = 40
 """Permutations that say what these see without signal."""
-
-THINNED = 16
-"""One of so many values is looked at first, where a few of the largest are wanted."""
 
 PUREST = 1.0 / 3.0
 """Part of a hypothesis' events, the most signal-like, that are counted for people and handed to the fits."""
@@ -218,29 +216,6 @@ def select_hypotheses(task: HypothesisTask) -> tuple[HypothesisSelections, ...]:
             selections = Selections(sidebands=sidebands_of(task, part, weights), members=members, weights=weights)
             found.append(HypothesisSelections(hypotheses=np.array(hypotheses)[long], part=part, selections=selections))
     return tuple(found)
-
-
-def largest(values: FloatArray, number: int) -> IntArray:
-    """Return the places of so many of the largest values, (values,), the largest first and the first of equals.
-
-    Examples
-    --------
-    >>> largest(np.array([0.1, 0.5, 0.3, 0.5]), 3).tolist()
-    [1, 3, 2]
-    """
-    among = np.arange(len(values))
-    thinned = values[::THINNED]
-    enough = 2 * number // THINNED + THINNED
-    if enough < len(thinned):  # what part of the values can be among them is told by a part of them
-        bound = np.partition(thinned, len(thinned) - enough)[len(thinned) - enough]
-        within = np.flatnonzero(values >= bound)
-        among = within if len(within) >= number else among
-    found = values[among]
-    last = np.partition(found, len(found) - number)[len(found) - number]
-    equal = np.flatnonzero(found == last)
-    above = np.flatnonzero(found > last)
-    chosen = np.sort(np.concatenate([above, equal[: number - len(above)]]))
-    return np.asarray(among[chosen[np.argsort(-found[chosen], kind="stable")]], dtype=np.int64)
 
 
 def most_significant(cuts: Sequence[HypothesisSelections], bins: IntArray) -> HypothesisSelections:

@@ -16,6 +16,9 @@ TOP = 0.05
 _KNOTS = 1_000
 _FEW_VALUES = 1 << 16
 
+_THINNED = 16
+"""One of so many values is looked at first, where a few of the largest are wanted."""
+
 LEAST_BITS = 8
 """Bits of the ties in a key below which so many keys would be equal that it is no gain."""
 
@@ -112,6 +115,30 @@ def _grouped_order(values: FloatArray, group: npt.NDArray[np.integer], ties: Flo
         rows = np.sort(order[where])
         order[where] = rows[np.lexsort((ties[rows], values[group[rows]]))]
     return np.asarray(order, dtype=np.intp)
+
+
+def largest(values: FloatArray, number: int) -> npt.NDArray[np.intp]:
+    """Return the places of so many of the largest values, (values,), the largest first and the first of equals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> largest(np.array([0.1, 0.5, 0.3, 0.5]), 3).tolist()
+    [1, 3, 2]
+    """
+    among = np.arange(len(values))
+    thinned = values[::_THINNED]
+    enough = 2 * number // _THINNED + _THINNED
+    if enough < len(thinned):  # what part of the values can be among them is told by a part of them
+        bound = np.partition(thinned, len(thinned) - enough)[len(thinned) - enough]
+        within = np.flatnonzero(values >= bound)
+        among = within if len(within) >= number else among
+    found = values[among]
+    last = np.partition(found, len(found) - number)[len(found) - number]
+    equal = np.flatnonzero(found == last)
+    above = np.flatnonzero(found > last)
+    chosen = np.sort(np.concatenate([above, equal[: number - len(above)]]))
+    return np.asarray(among[chosen[np.argsort(-found[chosen], kind="stable")]], dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

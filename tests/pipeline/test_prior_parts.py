@@ -291,7 +291,7 @@ def test_jet_masses_enter_as_logarithms_and_events_by_their_bin(monkeypatch):
     class Score:
         models_ = "models"
 
-        def __init__(self, make_classifier):
+        def __init__(self, make_classifier, threads):
             pass
 
         def fit(self, data, simulated, *, folds, rng):
@@ -304,7 +304,7 @@ def test_jet_masses_enter_as_logarithms_and_events_by_their_bin(monkeypatch):
     data = prior_search._Data(features=np.zeros((5, 3)), mjj=mjj, folds=np.zeros(5, dtype=int), edges=EDGES)
     events = SimpleNamespace(features=np.arange(6.0).reshape(2, 3), mjj=np.zeros(2), reference=np.array([1, 0]))
     signal = prior_search._Signal(table="table", events=events, references=[3_300.0, 3_500.0])
-    tasks, bins = prior_search._trained(data, [WINDOW, WINDOW], PriorSettings(), signal, seed=1)
+    tasks, bins = prior_search._trained(data, [WINDOW, WINDOW], PriorSettings(), signal, seed=1, threads=1)
     assert bins.tolist() == [0, 0, 1, 4, 4]
     assert [task.signal_jets.tolist() for task in tasks] == [[[3.0, 4.0]], [[0.0, 1.0]]]
     assert [task.reference for task in tasks] == [3_300.0, 3_500.0]

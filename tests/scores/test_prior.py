@@ -47,6 +47,17 @@ def test_no_event_is_scored_by_a_model_it_trained(sample) -> None:
     assert not np.array_equal(first, second)
 
 
+def test_models_trained_side_by_side_are_the_same(sample) -> None:
+    data, signal, folds = sample
+    one, two = (
+        PriorScore(make_classifier=light, most=50, threads=threads).fit(
+            data, signal, folds=folds, rng=np.random.default_rng(1)
+        )
+        for threads in (1, 2)
+    )
+    np.testing.assert_array_equal(one.log_ratio(data, folds=folds), two.log_ratio(data, folds=folds))
+
+
 def test_truth_is_refused(sample) -> None:
     data, signal, folds = sample
     table = pd.DataFrame(data, columns=["mj1", "label"])

@@ -85,6 +85,8 @@ def test_as_many_permutations_as_are_asked_for(edges, smooth) -> None:
     assert len(np.unique(fewer)) > 120
     more = permuted_maxima(groups, bins, number=130, rng=np.random.default_rng(5))
     assert np.median(more) > np.median(fewer)
+    side_by_side = permuted_maxima(groups, bins, number=130, rng=np.random.default_rng(5), threads=3)
+    np.testing.assert_array_equal(side_by_side, more)
     assert fit_tail(np.linspace(2.0, 4.0, 20)).end == 4.0
 
 
