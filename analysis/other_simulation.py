@@ -18,7 +18,8 @@ mass is searched, by CWoLa with 2 repeats of 3 folds of one tree model of 40 ste
 a test of the mass fit, not of the search. With --searches cwola there is no prior-assisted one.
 With --response own, masses are read off a response of the detector's own signal, at sixty other masses, and jets of
 background are compared with its own background, as ``bumphunt response --background`` does.
-Lines are added to analysis/results/other_simulation.jsonl; those that are there are not repeated.
+Lines are added to analysis/results/other_simulation.jsonl; those that are there are not repeated. Boxes of equal seed
+(those of before 2026-11-27: all of equal number) hold the same drawn events as different detectors see them.
 """
 
 import argparse
@@ -211,12 +212,13 @@ def main() -> None:
             if known or time.monotonic() - begun > 60 * arguments.minutes:
                 continue
             response = "shipped" if arguments.response == "shipped" else str(own_response(detector))
-            box = box_of(detector, masses, data=arguments.data, response="shipped", seed=1000 + number)
+            seed = 1000 + number + 10_000 * DETECTORS.index(detector)
+            box = box_of(detector, masses, data=arguments.data, response="shipped", seed=seed)
             row = {
                 **key,
                 "masses": masses,
                 **answered(box, masses, searches=arguments.searches, response=response, seed=number),
-                "seed": 1000 + number,
+                "seed": seed,
                 "commit": commit.strip()[:7],
                 "config": "light: one window, 3 folds, 2 repeats, 40 steps; 60k + 300 events",
                 "command": "make other-simulation",
