@@ -6,6 +6,8 @@ from scipy.ndimage import gaussian_filter1d
 
 FloatArray = npt.NDArray[np.float64]
 
+_MARGIN = 30  # cells beyond the events: five widths of the kernel, which is cut off at four
+
 
 def histogram_mode(values: FloatArray, width: float) -> float:
     """Return the centre of the fullest bin; bins start at a multiple of their width, the first of equals counts.
@@ -63,9 +65,9 @@ def kernel_mode(values: FloatArray, weights: FloatArray, width: float) -> float:
     """
     cell = width / 6.0
     place = np.log(np.maximum(values, 1e-6)) / cell
-    first = int(np.floor(place[weights > 0].min())) - 30
+    first = int(np.floor(place[weights > 0].min())) - _MARGIN
     index = np.round(place).astype(int) - first
-    number = int(np.ceil(place[weights > 0].max())) - first + 30
+    number = int(np.ceil(place[weights > 0].max())) - first + _MARGIN
     inside = (index >= 0) & (index < number)
     density = gaussian_filter1d(np.bincount(index[inside], weights=weights[inside], minlength=number), 6.0)
     top = int(np.clip(density.argmax(), 1, number - 2))

@@ -275,9 +275,7 @@ class _Profile:
             last = distance, height
             if height > SCAN_HEIGHT or distance >= farthest:
                 break
-        if found is not None:
-            return found
-        return max(last[0], self.error) if last[1] < 1.0 else last[0]
+        return max(last[0], self.error) if found is None else found
 
 
 def _root(square: float, cube: float) -> float | None:

@@ -49,4 +49,5 @@ def from_nominal(offset: FloatArray, factor: float, core: float) -> FloatArray:
     found = np.interp(offset, to_nominal(_TABLE, factor, core)[0], _TABLE)
     nominal, derivative = to_nominal(found, factor, core)
     # a step of Newton's makes the table's kinks vanish; where the derivative does, the table stands
-    return np.asarray(found - (nominal - offset) / np.maximum(derivative, 0.2), dtype=np.float64)
+    derivative = np.maximum(derivative, 0.2)
+    return np.asarray(found - (nominal - offset) / derivative, dtype=np.float64)

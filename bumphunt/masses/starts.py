@@ -52,7 +52,7 @@ def _resonance(events: SelectedEvents, near: npt.NDArray[np.bool_], chosen: npt.
     grid = np.linspace(*events.window, 200)
     density = MassSpectrum(spectrum).density(grid)
     flat = float((grid * density).sum() / density.sum())
-    share = min(max(1.0 - spectrum.window_expected / max(len(chosen), 1), 0.3), 1.0)
+    share = max(1.0 - spectrum.window_expected / len(chosen), 0.3)
     # near the crowd there is less background than in the whole window
     share = 1.0 - 0.5 * (1.0 - share)
     return float(np.clip(flat + (inside.mean() - flat) / share, grid[0], grid[-1]))

@@ -151,7 +151,7 @@ CONTINUOUS = {
         "places < places.max(axis=0) - 1e-09",
         "places > places.min(axis=0) + 1e-09",
     ),
-    "masses/modes.py": ("low < high", "bend < 0"),
+    "masses/modes.py": ("low < high", "index >= 0", "index < number", "bend < 0"),
     "masses/own_signal.py": ("distance(masses[2], masses[1]) < distance(masses[1], masses[2])",),
     "masses/plain_jets.py": (
         "((signal - background) / np.maximum(part * signal + (1.0 - part) * background, 1e-300)).sum() > 0.0",
@@ -168,7 +168,6 @@ CONTINUOUS = {
         "height >= 1.0 > last[1]",
         "height < 1.0",
         "height > SCAN_HEIGHT",
-        "last[1] < 1.0",
         "slope <= 0.0",
     ),
     "masses/response.py": (
@@ -207,6 +206,9 @@ STEERING = {
         "MAX_RESTARTS = 3",
         "HALFWAY = (0.15, 0.40)",
     ),
+    "masses/modes.py": (
+        "_MARGIN = 30  # cells beyond the events: five widths of the kernel, which is cut off at four",
+    ),
     "masses/plain_jets.py": ("_HALVINGS = 40",),
     "masses/profile.py": (
         "minuit.migrad(ncall=4000)",
@@ -224,7 +226,11 @@ STEERING = {
         "if guess is None or guess * unit > farthest or guess > 3.0:",
         "if abs(guess - d_2) < 0.003:",
     ),
-    "masses/resolution.py": ("_TABLE = np.linspace(-6.0, 6.0, 4801)",),
+    "masses/resolution.py": (
+        "_TABLE = np.linspace(-6.0, 6.0, 4801)",
+        "derivative = np.maximum(derivative, 0.2)",
+    ),
+    "masses/starts.py": ("grid = np.linspace(*events.window, 200)",),
     "pipeline/null.py": ("if len({point.folds for point in points}) > 1:",),
     "significance/correlated_trials.py": ("DRAWS = 4000",),
     "significance/limit_grid.py": ("here = (wanted[:, ~varied] == points[0, ~varied]).all(axis=1)",),
