@@ -19,7 +19,7 @@ a test of the mass fit, not of the search. With --searches cwola there is no pri
 With --response own, masses are read off a response of the detector's own signal, at sixty other masses, and jets of
 background are compared with its own background, as ``bumphunt response --background`` does.
 Lines are added to analysis/results/other_simulation.jsonl; those that are there are not repeated. Boxes of equal seed
-(those of before 2026-11-27: all of equal number) hold the same drawn events as different detectors see them.
+(those below 1,010: one for all detectors) hold the same drawn events as different detectors see them.
 """
 
 import argparse

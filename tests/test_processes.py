@@ -46,6 +46,31 @@ with report_errors():
 """
 
 
+CALLBACK = """
+import os, signal, sys, time, weakref
+from bumphunt.cli.group import report_errors
+
+class Held:
+    pass
+
+def callback(_):
+    os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+    sum(range(10_000))  # the signal is raised in here, and lost
+
+with report_errors():
+    held = Held()
+    watched = weakref.ref(held, callback)
+    del held
+    if sys.argv[2] == "other":
+        class Failing:
+            def __del__(self):
+                raise ValueError("told as usual")
+        Failing()
+    time.sleep(20)
+    print("not ended")
+"""
+
+
 def exists(process):
     try:
         os.kill(process, 0)
@@ -136,6 +161,19 @@ def killed_always(task):
     if task == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     return task
+
+
+@pytest.mark.parametrize(("number", "status", "line"), [("SIGTERM", 143, "terminated"), ("SIGINT", 130, "interrupted")])
+@pytest.mark.parametrize("other", ["alone", "other"])
+def test_a_signal_that_comes_in_a_callback_of_python_is_not_lost(number, status, line, other):
+    command = [sys.executable, "-c", CALLBACK, number, other]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=15, check=False)
+    assert ended.returncode == status
+    assert ended.stdout == ""
+    said = ended.stderr.splitlines()
+    assert said[-1] == f"bumphunt: {line}; repeat the command with --resume where it has one"
+    assert ("told as usual" in ended.stderr) == (other == "other")
+    assert len(said) == 1 or other == "other"
 
 
 def test_the_work_of_a_killed_worker_is_done_again_once(tmp_path, caplog):

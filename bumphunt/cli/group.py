@@ -9,9 +9,7 @@ import errno
 import json
 import logging
 import os
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +21,7 @@ import click
 from bumphunt import __version__
 from bumphunt.address_space import check_room, take_buffers
 from bumphunt.cli.hints import option_meant, verb_meant
+from bumphunt.cli.signals import Terminated, termination
 from bumphunt.cli.values import GivenPath, Number, WholeNumber
 from bumphunt.errors import BumphuntError, InputError, as_line
 from bumphunt.files import reason
@@ -77,10 +76,6 @@ workers_option = click.option(
 scheduler_option = click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler, instead of local processes.")
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: ends the program as Ctrl-C does, so that what was begun is cleared away and children are stopped."""
-
-
 @contextmanager
 def report_errors() -> Iterator[None]:
     """End in one line on standard error and the exit status that belongs to it; print warnings as lines.
@@ -88,7 +83,7 @@ def report_errors() -> Iterator[None]:
     Besides the errors of this package these are the refusals of the operating system (a full disk, a folder that
     cannot be written to, a closed pipe), memory that does not suffice, and input nested too deeply.
     """
-    with warnings.catch_warnings(), _termination():
+    with warnings.catch_warnings(), termination():
         warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {as_line(message)}", err=True)
         try:
             yield
@@ -137,24 +132,6 @@ def _discard(stream: TextIO) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
-
-
-@contextmanager
-def _termination() -> Iterator[None]:
-    """Let SIGTERM raise :class:`Terminated` in the main thread; a second one ends the program at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def terminate(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class _Verb(click.Command):
