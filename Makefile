@@ -67,8 +67,8 @@ nulls: install  ## signal-free boxes at the settings users run; grows one line a
 	$(BIN)/python analysis/nulls.py --boxes 60 --workers $(WORKERS)
 
 chaos: install  ## fifty kills of programs, workers and a Dask scheduler; resumed answers compared (15 minutes)
-	$(BIN)/python tests/chaos/kills.py --kills 50
-	$(BIN)/python tests/chaos/kills.py --both --kills 8
+	$(BIN)/python tests/chaos/kills.py --kills 50 --json analysis/results/chaos.json
+	$(BIN)/python tests/chaos/kills.py --both --kills 8 --json analysis/results/chaos.json
 
 fuzz: install  ## twenty-five hundred damaged and hostile inputs: never a traceback (2 minutes)
 	$(BIN)/python tests/fuzz/mutations.py --inputs 2500 --json analysis/results/fuzz.json

@@ -257,6 +257,16 @@ def cause(kills, *, work, seed=1, cluster=True, both=False):
     return chaos.counts, chaos.faults
 
 
+def keep(options, found):
+    """Write what was found beside what the other kind of runs has left in the file, under the commit of the last."""
+    kept = json.loads(options.json.read_text("utf-8")) if options.json.exists() else {}
+    head = ["git", "rev-parse", "--short=10", "HEAD"]
+    kept["commit"] = subprocess.run(head, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    kept |= {"config": "as in the script", "seed": options.seed, "command": "make chaos"}
+    kept["both_searches" if options.both else "one_search"] = found
+    options.json.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
@@ -275,9 +285,7 @@ def main():
     for fault in faults:
         print(f"FAULT {fault}")  # noqa: T201
     if options.json is not None:
-        options.json.write_text(
-            json.dumps({**dict(sorted(counts.items())), "faults": faults}, indent=2) + "\n", "utf-8"
-        )
+        keep(options, {**dict(sorted(counts.items())), "faults": faults})
     sys.exit(1 if faults or counts["kills"] < options.kills else 0)
 
 
