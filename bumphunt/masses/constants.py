@@ -140,8 +140,6 @@ MOST_FOR_BANDWIDTH = 600
 """Events from which the bandwidth is chosen."""
 GROWTH_SLICES = 15
 """Slices of mjj in which quantiles of the jet masses are found."""
-GROWTH_BEYOND = 3.0
-"""How far, in log mass, the outermost lines are continued in parallel."""
 GROWTH_FARTHEST = 0.5
 """Largest distance in log mjj along which masses are moved by the parabolas."""
 GROWTH_STEP = 0.02

@@ -7,7 +7,7 @@ is therefore what it keeps in the window once the jet masses are moved along the
 import numpy as np
 import numpy.typing as npt
 
-from bumphunt.masses.constants import GROWTH_BEYOND, GROWTH_FARTHEST, GROWTH_POWERS, GROWTH_SLICES, GROWTH_STEP
+from bumphunt.masses.constants import GROWTH_FARTHEST, GROWTH_POWERS, GROWTH_SLICES, GROWTH_STEP
 from bumphunt.masses.interpolation import bilinear_table
 
 FloatArray = npt.NDArray[np.float64]
@@ -40,10 +40,8 @@ class MassGrowth:
             lines = np.array([np.quantile(logs[part], _PROBABILITIES) for part in parts])
             curvature, slope, offset = np.polyfit(places, lines, 2)
             offset = np.maximum.accumulate(offset + 1e-4 * np.arange(len(offset)))
-            inner = np.stack([offset, _smoothed(slope), _smoothed(curvature)])
-            ends = np.stack([inner[:, 0], inner[:, -1]], axis=1)
-            ends[0] += [-GROWTH_BEYOND, GROWTH_BEYOND]
-            self._lines[axis] = np.concatenate([ends[:, :1], inner, ends[:, 1:]], axis=1)
+            # beyond the outermost lines, where interpolation stands still, it goes on in parallel
+            self._lines[axis] = np.stack([offset, _smoothed(slope), _smoothed(curvature)])
 
     def removed(self, axis: int, mjj: FloatArray, log_mass: FloatArray, *, reference: float) -> FloatArray:
         """Return the log mass that a jet would have at the mjj ``reference`` (GeV), shape (events,).

@@ -157,7 +157,7 @@ def shape_of(values: FloatArray, weights: FloatArray, grid: FloatArray) -> Shape
     """Tabulate the density of weighted values."""
     density = _smooth_density(values, weights, grid)
     step = grid[1] - grid[0]
-    cumulative = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1])) * step])
+    cumulative = np.append(0.0, np.cumsum(density[1:] + density[:-1]))
     log_density = np.log(density)
     return Shape(
         grid=grid,
