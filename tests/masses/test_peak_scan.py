@@ -81,6 +81,7 @@ def test_the_seed_document_averages_over_its_own_range():
     mean, spread = seed_estimate(score, {"mj1": mass}, bin_widths={"mj1": 20.0})
     found = peak_scan(score, {"mj1": mass}, bin_widths={"mj1": 20.0}, take=PUBLISHED_RANGE, steps=121)
     assert (mean[0], spread[0]) == (found.mean[0], found.spread[0])
+    assert seed_estimate(score[:100], {"mj1": mass[:100]}, bin_widths={"mj1": 20.0}) is not None
     assert seed_estimate(score[:99], {"mj1": mass[:99]}, bin_widths={"mj1": 20.0}) is None
 
 

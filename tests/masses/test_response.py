@@ -133,6 +133,9 @@ def test_what_is_packed_comes_back(tmp_path):
     swapped = events[:40, -1] == 1
     jet_of_x = np.where(swapped, events[:40, 2], events[:40, 1])
     np.testing.assert_allclose(MASSES[1] * np.exp(back.log_jet[0, 0]), jet_of_x, rtol=2e-3)
+    jet_of_y = np.where(swapped, events[:40, 1], events[:40, 2])
+    np.testing.assert_allclose(MASSES[2] * np.exp(back.log_jet[0, 1]), jet_of_y, rtol=2e-3)
+    np.testing.assert_allclose(MASSES[0] * np.exp(back.log_resonance[0]), events[:40, 0], rtol=2e-3)
     tau21_of_y = np.where(swapped, events[:40, COLUMNS.index("tau21_1")], events[:40, COLUMNS.index("tau21_2")])
     np.testing.assert_allclose(back.substructure[0, 1, :, 0], tau21_of_y, rtol=2e-3)
 

@@ -98,6 +98,20 @@ def test_the_efficiency_is_that_at_the_scale_of_tau21(monkeypatch, correction):
     assert (found.n_selected_window, found.n_events, found.p_value, found.over_plain) == (0.75, 9, 0.3, 12.0)
     assert (found.tau21_scale, found.acceptance_known) == (pytest.approx(np.exp(0.2)), True)
     assert found.log_widths.tolist() == [0.1, -0.1]
+    wide = errors | {name: Errors(value=80.0, low=200.0, high=4.0, assumed=6.0) for name in ("m_x", "n_signal")}
+    known = fit._result(
+        SimpleNamespace(in_window=np.zeros(3, dtype=bool), spectrum=spectrum),
+        best,
+        [],
+        wide,
+        Curvature(covariance=covariance),
+        None,
+        None,
+    )
+    assert (known.n_signal.value, known.n_signal.low) == (80.0, 0.0)
+    # what is assumed of the detector, 6 of 80, is in the systematic part; none seen has the error of one event
+    assert known.systematic.tolist() == pytest.approx([0.0, 0.0, np.hypot(0.01, 0.075), np.hypot(0.05, 0.075)])
+    assert (known.excess, known.excess_error) == pytest.approx((-1.5, np.sqrt(5.0)))
     bare = fit._result(events, best, [], errors, Curvature(covariance=covariance), None, None)
     assert (bare.acceptance_known, bare.tau21_scale, bare.efficiency) == (False, 1.0, 0.4)
 

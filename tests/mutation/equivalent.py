@@ -151,7 +151,7 @@ CONTINUOUS = {
         "places < places.max(axis=0) - 1e-09",
         "places > places.min(axis=0) + 1e-09",
     ),
-    "masses/modes.py": ("low < high", "index >= 0", "index < number", "bend < 0"),
+    "masses/modes.py": ("low < high", "weights > 0", "bend < 0"),
     "masses/own_signal.py": ("distance(masses[2], masses[1]) < distance(masses[1], masses[2])",),
     "masses/plain_jets.py": (
         "((signal - background) / np.maximum(part * signal + (1.0 - part) * background, 1e-300)).sum() > 0.0",
@@ -170,6 +170,7 @@ CONTINUOUS = {
         "height > SCAN_HEIGHT",
         "slope <= 0.0",
     ),
+    "masses/projections.py": ("drawn_mjj >= low", "drawn_mjj < high"),
     "masses/response.py": (
         "weights.sum() ** 2 / (weights ** 2).sum() >= min(LEAST_POINTS, 0.5 * len(offsets))",
         "linear.sum() > 0.001 * weights.sum()",
@@ -181,8 +182,14 @@ CONTINUOUS = {
         "np.abs(pull[best]) < 1.5",
         "np.abs((trials - trials[best]) / np.array(CROWD_WIDTHS)) > CROWDS_APART",
     ),
+    "masses/substructure.py": (
+        "mjj >= low",
+        "mjj < high",
+        "mjj >= events.range[0]",
+        "mjj < events.range[1]",
+    ),
     "masses/systematics.py": ("draws.contained > 0.5", "np.abs(log_ratio - centre) < SHIFT_CORE"),
-    "masses/yields.py": ("away < self.widths * shape.core_width",),
+    "masses/yields.py": ("away < self.widths * shape.core_width", "mjj >= ends[0]", "mjj < ends[1]"),
 }
 """Comparisons that are not moved by one place: numbers that never are equal, or both branches give the same there."""
 
@@ -208,11 +215,13 @@ STEERING = {
     ),
     "masses/modes.py": (
         "_MARGIN = 30  # cells beyond the events: five widths of the kernel, which is cut off at four",
+        "inside = (index >= 0) & (index < number)",
     ),
     "masses/plain_jets.py": ("_HALVINGS = 40",),
     "masses/profile.py": (
         "minuit.migrad(ncall=4000)",
         "minuit.simplex().migrad(ncall=6000)",
+        "minuit.strategy = 1",
         "one = Minuit(equal, *np.delete(np.array(best._replace(m_x=0.5 * (best.m_x + best.m_y))), y))",
         "one.errordef, one.strategy, one.tol = 1.0, 0, PROFILE_TOLERANCE",
         "one.migrad(ncall=1500)",
