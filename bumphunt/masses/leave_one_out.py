@@ -30,8 +30,9 @@ class Interpolation(Result):
     inner : array of shape (points,)
         1 where the others lie to either side, so that the prediction is no extrapolation.
     errors : array of shape (4,)
-        Their spread over inner points (from the median) without what the finite number of events does, at least what
-        is declared of the shipped response: the relative errors that the fit takes.
+        Their spread over inner points (from the median), at least what is declared of the shipped response: the
+        relative errors that the fit takes. What the finite number of simulated events does is part of them: a response
+        of few events is not better known than it predicts its own points.
     """
 
     masses: FloatArray
@@ -57,21 +58,19 @@ class Interpolation(Result):
 def leave_one_out(table: SignalTable, *, most: int = 100) -> Interpolation:
     """Predict each of the points (at most ``most``, evenly chosen) from all the others."""
     chosen = np.unique(np.linspace(0, len(table) - 1, min(most, len(table))).astype(int))
-    rows, noise = [], []
+    rows = []
     for point in chosen:
         others = table.at(np.arange(len(table)) != point)
         m_resonance, m_x, m_y = table.masses[point].tolist()
         model = signal_model(others, (m_resonance, m_x, m_y))
-        predicted, _ = _cores(model.pool.ratio, _log_resonance(model), model.pool.weight)
-        seen, errors = _cores(table.log_jet[point], table.log_resonance[point], np.ones(table.log_resonance.shape[1]))
+        predicted = _cores(model.pool.ratio, _log_resonance(model), model.pool.weight)
+        seen = _cores(table.log_jet[point], table.log_resonance[point], np.ones(table.log_resonance.shape[1]))
         rows.append([*(predicted[:3] - seen[:3]), predicted[3] / max(seen[3], 1e-3) - 1.0])
-        noise.append([*errors[:3], errors[3] / max(seen[3], 1e-3)])
-    differences, noise_squared = np.array(rows), np.square(noise)
+    differences = np.array(rows)
     inner = _inner(table)[chosen]
     used = inner if inner.sum() >= 3 else np.ones(len(chosen), dtype=bool)
     # by the median: a point whose jets hardly hold a decay has no core to be compared
-    spread = (1.4826 * np.median(np.abs(differences[used]), axis=0)) ** 2 - np.median(noise_squared[used], axis=0)
-    errors = np.maximum(np.sqrt(np.maximum(spread, 0.0)), RESPONSE_ERROR)
+    errors = np.maximum(1.4826 * np.median(np.abs(differences[used]), axis=0), RESPONSE_ERROR)
     return Interpolation(
         masses=table.masses[chosen], differences=differences, inner=inner.astype(np.float64), errors=errors
     )
@@ -82,24 +81,15 @@ def _log_resonance(model: SignalModel) -> FloatArray:
     return np.asarray(pool.residual + heavy.pull_at(pool.ratio[0]) + light.pull_at(pool.ratio[1]), dtype=np.float64)
 
 
-def _cores(log_jet: FloatArray, log_resonance: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the cores of mjj and both jets and the contained part of weighted events, and their errors."""
+def _cores(log_jet: FloatArray, log_resonance: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return the cores of mjj and both jets and the contained part of weighted events, (4,)."""
     contained = containment(log_jet[0]) * containment(log_jet[1])
     held = contained > 0.5
-    number = weight.sum() ** 2 / (weight**2).sum()
-    means, errors = [], []
-    for values, weights in (
-        (log_resonance[held], weight[held]),
-        (log_jet[0], weight),
-        (log_jet[1], weight),
-    ):
-        if not len(values):
-            return np.zeros(4), np.full(4, 1.0)
-        mean, spread, share = core_mean(values, weights)
-        means.append(mean)
-        errors.append(spread / np.sqrt(max(share * number * len(values) / len(weight), 1.0)))
-    part = float((contained * weight).sum() / weight.sum())
-    return np.array([*means, part]), np.array([*errors, np.sqrt(max(part * (1.0 - part), 1e-4) / number)])
+    if not held.any():
+        return np.zeros(4)
+    cores = [(log_resonance[held], weight[held]), (log_jet[0], weight), (log_jet[1], weight)]
+    means = [core_mean(values, weights)[0] for values, weights in cores]
+    return np.array([*means, float((contained * weight).sum() / weight.sum())])
 
 
 def _inner(table: SignalTable) -> npt.NDArray[np.bool_]:
