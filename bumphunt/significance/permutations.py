@@ -86,7 +86,7 @@ def permuted_maxima(
     return found
 
 
-def _highest_z(group: Selections, matrix: Any, *, drawn: IntArray) -> FloatArray:
+def _highest_z(group: Selections, matrix: Any, *, drawn: npt.NDArray[np.unsignedinteger[Any]]) -> FloatArray:
     """Return the largest significance of a group, (permutations,), given the bins of events, (events, permutations)."""
     best = np.full(drawn.shape[1], -np.inf)
     for side in group.sidebands:
@@ -96,10 +96,14 @@ def _highest_z(group: Selections, matrix: Any, *, drawn: IntArray) -> FloatArray
     return best
 
 
-def _without_replacement(per_bin: IntArray, number: int, rng: np.random.Generator) -> IntArray:
-    """Return the bins of so many of all events, in random order."""
+def _without_replacement(
+    per_bin: IntArray, number: int, rng: np.random.Generator
+) -> npt.NDArray[np.unsignedinteger[Any]]:
+    """Return the bins of so many of all events, in random order, as small numbers: there are very many."""
     taken = rng.multivariate_hypergeometric(per_bin, number, method="marginals")
-    return np.asarray(rng.permutation(np.repeat(np.arange(len(per_bin)), taken)), dtype=np.int64)
+    return np.asarray(
+        rng.permutation(np.repeat(np.arange(len(per_bin)), taken)), dtype=np.min_scalar_type(len(per_bin))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
