@@ -42,6 +42,9 @@ FAR = (0.4, 0.6)
 TAILS = 0.05
 """Part of a signal's significance that hypotheses far from its masses may see of it on average."""
 
+PART = 500_000
+"""Events that are scored together."""
+
 PERMUTED = 40
 """Permutations that say what these see without signal."""
 
@@ -180,10 +183,9 @@ def select_hypotheses(task: HypothesisTask) -> tuple[HypothesisSelections, ...]:
     NotSearchedError
         If that is so for all of them and the purest cut.
     """
-    settings, inputs = task.settings, inputs_of(task)
-    score = log_ratio(task.models, inputs, folds=task.folds)
+    settings = task.settings
+    score, cell = _scored(task)
     shapes = MassShapes(task.table, reference=task.reference, jets=task.signal_jets)
-    cell = cells(inputs[:, :2])
     order = np.argsort(cell, kind="stable")
     size = np.bincount(cell, minlength=int(cell.max()) + 1)
     start = np.cumsum(size) - size
@@ -203,7 +205,7 @@ def select_hypotheses(task: HypothesisTask) -> tuple[HypothesisSelections, ...]:
         first = np.cumsum(lengths) - lengths
         rows = np.repeat(start[inside] - first, lengths) + np.arange(int(lengths.sum()))
         total = score[rows] + np.repeat(ratio, lengths)
-        lists.append(order[rows[largest(total, affordable[-1])]])
+        lists.append(order[rows[largest(total, affordable[-1])]].astype(np.int32))
         hypotheses.append((m_x, m_y))
     if not lists:
         raise NotSearchedError(f"no hypothesis in {task.window} has {keeps[0]} events near its masses")
@@ -216,6 +218,17 @@ def select_hypotheses(task: HypothesisTask) -> tuple[HypothesisSelections, ...]:
             selections = Selections(sidebands=sidebands_of(task, part, weights), members=members, weights=weights)
             found.append(HypothesisSelections(hypotheses=np.array(hypotheses)[long], part=part, selections=selections))
     return tuple(found)
+
+
+def _scored(task: HypothesisTask) -> tuple[FloatArray, IntArray]:
+    """Return the log ratio of the score and the cell of jet masses of every event, (events,), a part at a time."""
+    score, cell = np.empty(len(task.quantiles)), np.empty(len(task.quantiles), dtype=np.int64)
+    for start in range(0, len(score), PART):
+        part = slice(start, start + PART)
+        inputs = inputs_of(replace(task, quantiles=task.quantiles[part]))
+        score[part] = log_ratio(task.models, inputs, folds=task.folds[part])
+        cell[part] = cells(inputs[:, :2])
+    return score, cell
 
 
 def most_significant(cuts: Sequence[HypothesisSelections], bins: IntArray) -> HypothesisSelections:

@@ -23,7 +23,10 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 BLOCK = 100
-"""Permutations counted together."""
+"""Permutations counted together ..."""
+
+MOST_DRAWN = 20_000_000
+"""... fewer where they would have more mass bins in all than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,20 +70,25 @@ def permuted_maxima(
     """
     from scipy.sparse import csr_array
 
-    used = np.unique(np.concatenate([group.members.ravel() for group in groups]))
-    per_bin = np.bincount(bins)
+    used = np.zeros(len(bins), dtype=bool)
+    for group in groups:
+        used[group.members] = True
+    place = (np.cumsum(used, dtype=np.int32) - 1).astype(np.int32)
+    n_used, per_bin = int(used.sum()), np.bincount(bins)
+    # each counts one: sum and sum of squares of the weights are equal, and so are mean and variance of the counts
+    ones = np.ones(max(group.members.size for group in groups), dtype=np.float32)
     matrices: list[Any] = []
     for group in groups:
-        columns = np.searchsorted(used, group.members).ravel()
-        starts = np.arange(len(group.members) + 1) * group.members.shape[1]
-        matrices.append(
-            csr_array((np.ones(len(columns), dtype=np.float32), columns, starts), shape=(len(group.members), len(used)))
-        )
+        rows, kept = group.members.shape
+        starts = np.arange(rows + 1, dtype=np.int32) * np.int32(kept)
+        columns = place[group.members.ravel()]
+        matrices.append(csr_array((ones[: len(columns)], columns, starts), shape=(rows, n_used)))
     found = np.full(number, -np.inf)
+    block = int(np.clip(MOST_DRAWN // max(n_used, 1), 1, BLOCK))
     with ThreadPoolExecutor(max_workers=threads) as pool:  # products with a sparse matrix leave the interpreter's lock
-        for first in range(0, number, BLOCK):
-            size = min(BLOCK, number - first)
-            drawn = np.stack([_without_replacement(per_bin, len(used), rng) for _ in range(size)], axis=1)
+        for first in range(0, number, block):
+            size = min(block, number - first)
+            drawn = np.stack([_without_replacement(per_bin, n_used, rng) for _ in range(size)], axis=1)
             best = pool.map(partial(_highest_z, drawn=drawn), groups, matrices)
             found[first : first + size] = np.max(list(best), axis=0)
     return found

@@ -44,14 +44,12 @@ def test_each_hypothesis_keeps_its_best_events(monkeypatch):
             return tuple(np.array(part) for part in near[m_x, m_y])
 
     monkeypatch.setattr(prior_windows, "MassShapes", Shapes)
-    monkeypatch.setattr(prior_windows, "inputs_of", lambda task: np.zeros((10, 3)))
-    monkeypatch.setattr(prior_windows, "log_ratio", lambda models, inputs, folds: ratio)
-    monkeypatch.setattr(prior_windows, "cells", lambda jets: cell)
+    monkeypatch.setattr(prior_windows, "_scored", lambda task: (ratio, cell))
     monkeypatch.setattr(prior_windows, "hypothesis_grid", lambda reference: np.array(list(near)))
     monkeypatch.setattr(prior_windows, "sidebands_of", lambda task, part, weights: (part,))
     settings = PriorSettings(background=1.0, largest=0.2, least=0.0, few=99, looser=2.0)
     task = SimpleNamespace(
-        settings=settings, models=None, folds=None, table=None, reference=3_500.0, signal_jets=None, edges=EDGES,
+        settings=settings, table=None, reference=3_500.0, signal_jets=None, edges=EDGES,
         inclusive=np.array([9.0, 9.0, 5.0, 9.0, 9.0]), window=WINDOW,
     )  # fmt: skip
     tight, loose = select_hypotheses(task)

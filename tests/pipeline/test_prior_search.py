@@ -11,9 +11,11 @@ from bumphunt.errors import InputError, TruthError
 from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.execution import Workers
 from bumphunt.masses.signal_table import load_signal
+from bumphunt.pipeline import prior_windows
 from bumphunt.pipeline.prior_search import PriorFindings, PriorSettings, covered_windows, search_prior, what_it_sees
 from bumphunt.preprocessing.splits import mass_windows
 from bumphunt.results import HypothesisScan
+from bumphunt.significance import permutations
 from bumphunt.spectrum.binning import mass_grid
 
 LIGHT = PriorSettings(simulated=12_000, permutations=60, max_iter=25, min_samples_leaf=40, largest=6e-3)
@@ -71,6 +73,15 @@ def test_the_order_of_rows_does_not_matter(table, found) -> None:
     assert shuffled.p_global == found.p_global
     np.testing.assert_array_equal(shuffled.selected, found.selected[order])
     np.testing.assert_array_equal(shuffled.score, found.score[order])
+
+
+def test_parts_in_which_events_are_scored_and_masses_permuted_change_nothing(table, found, monkeypatch) -> None:
+    monkeypatch.setattr(prior_windows, "PART", 1_003)
+    monkeypatch.setattr(permutations, "MOST_DRAWN", 7 * int(found.selected.sum()))
+    again = find(table)
+    assert again.z_local == found.z_local
+    np.testing.assert_array_equal(again.maxima, found.maxima)
+    np.testing.assert_array_equal(again.selected, found.selected)
 
 
 def test_workers_change_nothing(table, found) -> None:
