@@ -11,7 +11,7 @@ from bumphunt.errors import InputError, TruthError
 from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.execution import Workers
 from bumphunt.masses.signal_table import load_signal
-from bumphunt.pipeline import prior_windows
+from bumphunt.pipeline import prior_search, prior_windows
 from bumphunt.pipeline.prior_search import PriorFindings, PriorSettings, covered_windows, search_prior, what_it_sees
 from bumphunt.preprocessing.splits import mass_windows
 from bumphunt.results import HypothesisScan
@@ -84,7 +84,8 @@ def test_parts_in_which_events_are_scored_and_masses_permuted_change_nothing(tab
     np.testing.assert_array_equal(again.selected, found.selected)
 
 
-def test_workers_change_nothing(table, found) -> None:
+def test_workers_change_nothing(table, found, monkeypatch) -> None:
+    monkeypatch.setattr(prior_search, "MANY", 1_000)  # of so many, workers are dismissed before masses are permuted
     again = find(table, workers=Workers(2))
     assert again.z_local == found.z_local
     np.testing.assert_array_equal(again.maxima, found.maxima)
