@@ -29,6 +29,7 @@ from bumphunt.pipeline.prior_null import (
     with_decisive_first,
 )
 from bumphunt.pipeline.prior_search import (
+    MANY,
     PreparedPrior,
     PriorFindings,
     covered_windows,
@@ -128,6 +129,8 @@ def run_prior(search: Search, *, keeper: Keeper, workers: Workers = ALONE, watch
         )
 
     def make() -> Arrays:
+        if len(search.mjj) > MANY:
+            workers.dismiss()
         prepared = prepare_for(search, threads=workers.number)
         found = scan_hypotheses(prepared, seed=search.tasks[0].seed, workers=workers, watch=watch)
         return stored_findings(found)

@@ -52,7 +52,8 @@ IntArray = npt.NDArray[np.int64]
 
 
 MANY = 2_000_000
-"""Events beyond which worker processes are not kept waiting while masses are permuted: their memory is needed."""
+"""Events beyond which no worker processes wait while the score is trained and masses are permuted: threads do that,
+and the memory is needed."""
 
 LEAST_EVENTS = 5_000
 """Events in the searched range below which a hypothesis would keep a handful of them."""
@@ -313,7 +314,7 @@ def scan_hypotheses(
             advance()
     cuts = [chosen[number] for number in range(len(tasks))]
     if len(bins) > MANY:
-        workers.dismiss()  # threads permute, and idle processes keep what they have mapped
+        workers.dismiss()  # idle processes keep what they have mapped
     maxima = permuted_maxima(
         [each.selections for of_window in cuts for each in of_window],
         bins,

@@ -259,3 +259,21 @@ def test_windows_without_simulated_signal_are_told(monkeypatch, covered):
     assert found.said[0] == "not tested at 9"
     assert [line for line in found.said[1:] if line.startswith("1 of 2 windows")] == list(found.said[1:])
     assert len(found.said) == (2 if covered == 1 else 1)
+
+
+@pytest.mark.parametrize("events", [9, 10])
+def test_idle_workers_of_very_many_events_are_dismissed_before_training(monkeypatch, events):
+    search = SimpleNamespace(tasks=[SimpleNamespace(config=config_from_dict({}), seed=1)], mjj=np.zeros(events))
+    calls = []
+    workers = SimpleNamespace(number=3, dismiss=lambda: calls.append("dismiss"))
+    monkeypatch.setattr(prior_answer, "MANY", 9)
+    monkeypatch.setattr(prior_answer, "_covered", lambda search: ("w",))
+    monkeypatch.setattr(prior_answer, "not_tested", lambda n: ())
+    monkeypatch.setattr(prior_answer, "prior_null", lambda n: "null")
+    monkeypatch.setattr(prior_answer, "prepare_for", lambda search, threads: calls.append(threads))
+    monkeypatch.setattr(prior_answer, "scan_hypotheses", lambda prepared, **how: "found")
+    monkeypatch.setattr(prior_answer, "stored_findings", lambda found: found)
+    monkeypatch.setattr(prior_answer, "findings_from", lambda arrays: arrays)
+    found = run_prior(search, keeper=SimpleNamespace(keep=lambda name, make: make()), workers=workers)
+    assert found.findings == "found"
+    assert calls == (["dismiss", 3] if events > 9 else [3])
