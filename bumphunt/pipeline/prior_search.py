@@ -51,7 +51,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
-MANY = 2_000_000
+MANY = 400_000
 """Events beyond which no worker processes wait while the score is trained and masses are permuted: threads do that,
 and the memory is needed."""
 
