@@ -273,7 +273,7 @@ def main() -> None:
             config = config_from_dict(SETS[name][1])
             origin = boxes.stamp(config, seed=20_262)
             boxes.grow(arguments.result, one_box, tasks, origin=origin, workers=arguments.workers)
-    lines = boxes.read(arguments.result)
+    lines = boxes.latest(boxes.read(arguments.result))
     if arguments.surface is not None:
         made_of = of_surface(lines)
         points = surface(made_of)
