@@ -29,10 +29,10 @@ from bumphunt.pipeline.prior_null import (
     with_decisive_first,
 )
 from bumphunt.pipeline.prior_search import (
-    MANY,
     PreparedPrior,
     PriorFindings,
     covered_windows,
+    dismiss_idle,
     prepare_prior,
     scan_hypotheses,
     what_it_sees,
@@ -129,8 +129,7 @@ def run_prior(search: Search, *, keeper: Keeper, workers: Workers = ALONE, watch
         )
 
     def make() -> Arrays:
-        if len(search.mjj) > MANY:
-            workers.dismiss()
+        dismiss_idle(workers, len(search.mjj))
         prepared = prepare_for(search, threads=workers.number)
         found = scan_hypotheses(prepared, seed=search.tasks[0].seed, workers=workers, watch=watch)
         return stored_findings(found)

@@ -302,6 +302,12 @@ def _trained(
     ), bins
 
 
+def dismiss_idle(workers: Workers, n_events: int) -> None:
+    """Send worker processes of very many events home, which keep what they have mapped, before threads work."""
+    if n_events > MANY:
+        workers.dismiss()
+
+
 def scan_hypotheses(
     prepared: PreparedPrior, *, seed: int, workers: Workers = ALONE, watch: Watch = unwatched
 ) -> PriorFindings:
@@ -313,8 +319,7 @@ def scan_hypotheses(
             chosen[number] = of_window
             advance()
     cuts = [chosen[number] for number in range(len(tasks))]
-    if len(bins) > MANY:
-        workers.dismiss()  # idle processes keep what they have mapped
+    dismiss_idle(workers, len(bins))
     maxima = permuted_maxima(
         [each.selections for of_window in cuts for each in of_window],
         bins,

@@ -73,14 +73,14 @@ def permuted_maxima(
     used = np.zeros(len(bins), dtype=bool)
     for group in groups:
         used[group.members] = True
-    place = (np.cumsum(used, dtype=np.int32) - 1).astype(np.int32)
+    place = np.cumsum(used, dtype=np.int32) - 1
     n_used, per_bin = int(used.sum()), np.bincount(bins)
     # each counts one: sum and sum of squares of the weights are equal, and so are mean and variance of the counts
     ones = np.ones(max(group.members.size for group in groups), dtype=np.float32)
     matrices: list[Any] = []
     for group in groups:
         rows, kept = group.members.shape
-        starts = np.arange(rows + 1, dtype=np.int32) * np.int32(kept)
+        starts = np.arange(rows + 1, dtype=np.int32) * kept
         columns = place[group.members.ravel()]
         matrices.append(csr_array((ones[: len(columns)], columns, starts), shape=(rows, n_used)))
     found = np.full(number, -np.inf)

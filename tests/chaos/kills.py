@@ -258,13 +258,14 @@ def cause(kills, *, work, seed=1, cluster=True, both=False):
 
 
 def keep(options, found):
-    """Write what was found beside what the other kind of runs has left in the file, under the commit of the last."""
+    """Write what was found, under its commit, beside what the other kind of runs has left in the file."""
+    sys.path.insert(0, str(ROOT / "analysis"))
+    from origin import stamped
+
     kept = json.loads(options.json.read_text("utf-8")) if options.json.exists() else {}
-    head = ["git", "rev-parse", "--short=10", "HEAD"]
-    kept["commit"] = subprocess.run(head, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    kept |= {"config": "as in the script", "seed": options.seed, "command": "make chaos"}
-    kept["both_searches" if options.both else "one_search"] = found
-    options.json.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+    mine, other = ("both_searches", "one_search") if options.both else ("one_search", "both_searches")
+    record = {"command": "make chaos", mine: found, **({other: kept[other]} if other in kept else {})}
+    options.json.write_text(json.dumps(stamped(record, seed=options.seed), indent=1) + "\n", "utf-8")
 
 
 def main():

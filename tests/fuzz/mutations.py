@@ -11,7 +11,6 @@ import gzip
 import json
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -259,17 +258,11 @@ def main():
         print(f"FAULT {fault}")  # noqa: T201
     print(f"{options.inputs} inputs in {time.monotonic() - begin:.0f} s, {len(faults)} faults")  # noqa: T201
     if options.json:
-        git = subprocess.run(
-            ["git", "rev-parse", "--short=10", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        record = {
-            "commit": git.stdout.strip(),
-            "seed": options.seed,
-            "command": " ".join(["python", "tests/fuzz/mutations.py", *sys.argv[1:]]),
-            "config": {"inputs": options.inputs},
-            "faults": len(faults),
-            "counts": dict(sorted(counts.items())),
-        }
+        sys.path.insert(0, str(ROOT / "analysis"))
+        from origin import stamped
+
+        found = {"faults": len(faults), "counts": dict(sorted(counts.items()))}
+        record = stamped(found, seed=options.seed, config={"inputs": options.inputs})
         options.json.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
     sys.exit(1 if faults else 0)
 

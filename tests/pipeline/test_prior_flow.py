@@ -14,6 +14,7 @@ from bumphunt.pipeline import (
     prior_answer,
     prior_counts,
     prior_limit,
+    prior_search,
     prior_windows,
 )
 from bumphunt.pipeline.injections import SignalSample
@@ -266,7 +267,7 @@ def test_idle_workers_of_very_many_events_are_dismissed_before_training(monkeypa
     search = SimpleNamespace(tasks=[SimpleNamespace(config=config_from_dict({}), seed=1)], mjj=np.zeros(events))
     calls = []
     workers = SimpleNamespace(number=3, dismiss=lambda: calls.append("dismiss"))
-    monkeypatch.setattr(prior_answer, "MANY", 9)
+    monkeypatch.setattr(prior_search, "MANY", 9)
     monkeypatch.setattr(prior_answer, "_covered", lambda search: ("w",))
     monkeypatch.setattr(prior_answer, "not_tested", lambda n: ())
     monkeypatch.setattr(prior_answer, "prior_null", lambda n: "null")
