@@ -59,7 +59,7 @@ def score_events(
     scored: pd.DataFrame = search.events[columns].copy()
     scored["anomaly_score"] = outcome.score
     scored["fold"] = outcome.folds
-    return scored.iloc[np.argsort(search.rows)].reset_index(drop=True)
+    return scored.iloc[np.argsort(search.rows, kind="stable")].reset_index(drop=True)
 
 
 def masses_in_window(

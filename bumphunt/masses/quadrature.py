@@ -22,7 +22,10 @@ FloatArray = npt.NDArray[np.float64]
 _PLASTIC = 1.3247179572447460
 """The root of x^3 = x + 1, of which powers are the hardest to approximate by fractions with one denominator."""
 _PARTS = (np.arange(POINTS) + 0.5) / POINTS
-_RANKS = [np.argsort(np.argsort((np.arange(POINTS) / _PLASTIC**power) % 1.0)) for power in (1, 2)]
+_RANKS = [
+    np.argsort(np.argsort((np.arange(POINTS) / _PLASTIC**power) % 1.0, kind="stable"), kind="stable")
+    for power in (1, 2)
+]
 """Which of the parts each point has of the heavier and the lighter daughter's jet; of mjj, they are in order."""
 
 

@@ -232,7 +232,7 @@ def _substructure_quantiles(
         if len(chosen) < 20:
             chosen = np.arange(len(mass_class))
         for index, column in enumerate(observables[chosen].T):
-            order = np.argsort(column)
+            order = np.argsort(column, kind="stable")
             cumulative = np.cumsum(weight[chosen[order]])
             found[kind, index] = np.interp(_PARTS * cumulative[-1], cumulative, column[order])
     return found

@@ -161,5 +161,7 @@ def dealt(mjj: FloatArray, *, rng: np.random.Generator, whole: bool) -> IntArray
         return rng.permutation(len(mjj))
     log_mass = np.log(mjj)
     giver = np.empty(len(mjj), dtype=np.int64)
-    giver[np.argsort(log_mass)] = np.argsort(log_mass + NEIGHBOURHOOD * rng.standard_normal(len(mjj)))
+    giver[np.argsort(log_mass, kind="stable")] = np.argsort(
+        log_mass + NEIGHBOURHOOD * rng.standard_normal(len(mjj)), kind="stable"
+    )
     return giver

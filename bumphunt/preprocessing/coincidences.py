@@ -123,7 +123,8 @@ def expected_pairs(values: FloatArray, *, events: int, tolerance: float) -> floa
         return _SAFETY
     expected = chance_model(values, events=events).expected(tolerance)
     width = max(2 * tolerance, _EXACT)
-    coarsest_first = np.argsort([-pairs_in_cells(values[:, [number]], width) for number in range(values.shape[1])])
+    pairs = [pairs_in_cells(values[:, [number]], width) for number in range(values.shape[1])]
+    coarsest_first = np.argsort(-np.array(pairs), kind="stable")
     for number in range(_FEWEST_DIMENSIONS, values.shape[1]):
         some = values[:, coarsest_first[:number]]
         model = chance_model(some, events=len(values))

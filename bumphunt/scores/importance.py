@@ -44,7 +44,7 @@ class ImportanceResult(Result):
     repeats: int
 
     def __str__(self) -> str:
-        order = np.argsort(-self.mean)
+        order = np.argsort(-self.mean, kind="stable")
         falls = ", ".join(f"{self.names[i]} {self.mean[i]:.3f} ± {self.spread[i]:.3f}" for i in order)
         return f"{self.metric} {self.reference:.3f}; fall when shuffled: {falls}"
 

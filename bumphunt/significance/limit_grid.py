@@ -45,7 +45,7 @@ def limit_between(masses: FloatArray, limits: FloatArray, at: Sequence[float] | 
     here = (wanted[:, ~varied] == points[0, ~varied]).all(axis=1)
     scaled, target = (part[:, varied] / np.ptp(points, axis=0)[varied] for part in (points, wanted))
     if varied.sum() == 1:
-        order = np.argsort(scaled[:, 0])
+        order = np.argsort(scaled[:, 0], kind="stable")
         found = np.interp(target[:, 0], scaled[order, 0], logs[order], left=np.nan, right=np.nan)
     else:
         from scipy.interpolate import LinearNDInterpolator
