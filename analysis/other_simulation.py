@@ -151,6 +151,7 @@ def answered(
     row |= {
         "hypothesis": fit.hypothesis,
         "tau21_scale": round(fit.tau21_scale, 3),
+        "cut_scale": [round(fit.cut_scale, 3), fit.cut_scale_error and round(fit.cut_scale_error, 3)],
         "jet_scale": None if seen is None else [round(seen.log_scale, 4), round(seen.applied, 4)],
         "efficiency": round(fit.efficiency, 4),
     }

@@ -21,6 +21,8 @@ from bumphunt.masses.constants import (
     MIN_PEAKS_OVER_PLAIN,
     MIN_YIELD_SIGNIFICANCE,
     MOST_LOST,
+    SCORE_CUT_PRIOR,
+    SCORE_EFFICIENCY_LEFT,
     TAU21_PRIOR,
     WIDTH_PRIOR,
 )
@@ -89,6 +91,16 @@ def mass_checks(fit: MassFit, *, n_events: int, jet_ratio: float, table: SignalT
                 at_most=min(MAX_SCALE_PULL, 0.99 * LARGEST_LOG_SCALE / TAU21_PRIOR),
                 meaning="how far tau21 of the signal lies from simulation, in errors of the data and of what is "
                 "assumed of its scale, at most the threshold: signal of another substructure lies beyond",
+            )
+        )
+    if fit.cut_scale_error is not None:
+        found.append(
+            _check(
+                "score_of_signal",
+                fit.cut_scale_pull,
+                at_most=MAX_SCALE_PULL,
+                meaning="how much harder or softer the cut is for signal of the data than for simulated signal, by its "
+                "counts at other cuts, in errors of the data and of what is assumed, at most the threshold",
             )
         )
     if fit.log_widths is not None:
@@ -208,6 +220,13 @@ def assumptions(fit: MassFit, *, table: SignalTable, response: str = "shipped", 
             f"Simulated signal tells what the score keeps of it, its tau21 scaled by {fit.tau21_scale:.2f} as the data "
             f"ask (prior 1 ± {TAU21_PRIOR:.2f})."
         )
+        if fit.cut_scale_error is not None:
+            told.append(
+                f"Signal of the data passes the cut as simulated signal passes one that keeps {fit.cut_scale:.2f} "
+                f"times as many events, known to {100 * fit.cut_scale_error:.0f} % by its counts at harder and looser "
+                f"cuts (prior {100 * SCORE_CUT_PRIOR:.0f} % about what tau21 says). Declared beyond: "
+                f"{100 * SCORE_EFFICIENCY_LEFT:.0f} % of the efficiency."
+            )
     else:
         told.append("The number of signal events is counted in a box of jet masses, without any score.")
     return tuple(told)

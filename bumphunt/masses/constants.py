@@ -18,7 +18,13 @@ OFFSET_PRIOR = 0.25
 """One standard deviation of what is left of that offset, as a part of it: 0.7 percent at 100 GeV, none at 500."""
 SCORE_EFFICIENCY_ERROR = 0.10
 """Relative error of the score's efficiency for signal, declared: what is left when the resolutions and the scale of
-tau21 have been found in the data. See ``make other-simulation`` for yields on another simulation."""
+tau21 have been found in the data."""
+SCORE_CUT_PRIOR = 0.4
+"""Prior uncertainty of the logarithm of the factor by which a cut on the score is harder for signal of the data than
+for simulated signal: a tenth of the efficiency where a cut keeps three quarters of it, a fifth where it keeps half."""
+SCORE_EFFICIENCY_LEFT = 0.08
+"""Relative error of the efficiency, declared: what is left when that factor has been found in the data as well. Seen on
+a sharper detector: 7 percent, because fewer events lie in the core of the jet masses than its resolution says."""
 RESPONSE_ERROR = (0.0010, 0.0025, 0.0035, 0.02)
 """Relative errors of m_resonance, m_x, m_y and the efficiency from interpolating a finite simulation, found by fits to
 large samples of other masses; part of the statistical intervals, since a test on the same simulation meets them."""
@@ -165,6 +171,10 @@ FEWEST_FOR_TAU21 = 10
 """Signal events in the box below which nothing is learned of tau21."""
 LARGEST_LOG_SCALE = 0.4
 """Ends of the scan of the logarithm of the scale of tau21: five errors of the prior."""
+SCORE_CUTS = (4.0, 2.0, 1.0, 0.5, 0.25)
+"""What cuts on the score keep over what that of the mass fit keeps, at which signal of the data is counted."""
+LARGEST_CUT_SCALE = 1.4
+"""Ends of the scan of the logarithm of the factor on the cut: three and a half errors of the prior."""
 
 # --- The scale of jet masses, from jets of background
 

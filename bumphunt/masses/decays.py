@@ -11,13 +11,16 @@ from bumphunt.masses.constants import DOUBTFUL_P_VALUE, DOUBTFUL_SCALE_PULL, TAU
 from bumphunt.masses.fit import fit_masses, objective_at_its_scale
 from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.responses import Response
+from bumphunt.masses.score_shift import ScoreCuts
 from bumphunt.masses.signal_table import SignalTable
 from bumphunt.results import Interval, MassFit
 
 logger = logging.getLogger(__name__)
 
 
-def fit_decays(events: SelectedEvents, response: Response, *, select: Select | None = None) -> MassFit:
+def fit_decays(
+    events: SelectedEvents, response: Response, *, select: Select | None = None, cuts: ScoreCuts | None = None
+) -> MassFit:
     """Fit the masses under the first hypothesis of the response, and under the others where that one is in doubt.
 
     Jet masses tell the hypotheses apart little, tau21 much: three prongs have half as much again as two. So the
@@ -35,6 +38,8 @@ def fit_decays(events: SelectedEvents, response: Response, *, select: Select | N
         The hypotheses, and the detector.
     select : callable, optional
         As in :func:`bumphunt.masses.fit.fit_masses`.
+    cuts : ScoreCuts, optional
+        As there.
 
     Raises
     ------
@@ -49,6 +54,7 @@ def fit_decays(events: SelectedEvents, response: Response, *, select: Select | N
             select=select,
             interpolation=response.interpolation,
             hypothesis=response.hypothesis,
+            cuts=cuts,
         )
     ]
     if select is None or not response.others or not _doubtful(fits[0]):
@@ -65,6 +71,7 @@ def fit_decays(events: SelectedEvents, response: Response, *, select: Select | N
                     select=select,
                     interpolation=tuple(max(pair) for pair in zip(response.interpolation, COARSE_ERROR, strict=True)),
                     hypothesis=name,
+                    cuts=cuts,
                 )
             )
         except FitError as error:

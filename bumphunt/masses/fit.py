@@ -35,6 +35,7 @@ from bumphunt.masses.profile import (
     rise_when_equal,
 )
 from bumphunt.masses.projections import goodness, projections
+from bumphunt.masses.score_shift import ScoreCuts, ScoreShift, corrected, score_shift
 from bumphunt.masses.signal_table import Masses, SignalTable
 from bumphunt.masses.starts import starting_points
 from bumphunt.masses.substructure import Tau21Scale, at_scale, tau21_scale
@@ -72,6 +73,7 @@ def fit_masses(
     interpolation: tuple[float, ...] = RESPONSE_ERROR,
     nominal: SignalTable | None = None,
     hypothesis: str = "two prongs",
+    cuts: ScoreCuts | None = None,
 ) -> MassFit:
     """Fit the three masses and the number of signal events; intervals by profile likelihood.
 
@@ -93,6 +95,8 @@ def fit_masses(
         What ``varied`` is compared with, where it is not ``table``.
     hypothesis : str
         What the daughters decay to in ``table``.
+    cuts : ScoreCuts, optional
+        Harder and looser cuts beside that of ``select``: counts of signal at them correct its efficiency.
 
     Returns
     -------
@@ -132,7 +136,8 @@ def fit_masses(
         None if varied is None else detector_shift(nominal or table, varied, prepared, ends=events.range, select=select)
     )
     scale = None if select is None else tau21_scale(best.likelihood, best.at, select)
-    result = _result(events, best, found[1:], intervals, shape, shift, scale)
+    moved = None if scale is None or cuts is None else score_shift(best.likelihood, best.at, scale, cuts)
+    result = _result(events, best, found[1:], intervals, shape, shift, scale, moved)
     cost = 0.0 if scale is None else scale.cost
     return replace(
         result,
@@ -282,11 +287,19 @@ def _result(
     shape: Curvature,
     shift: Shift | None,
     scale: Tau21Scale | None,
+    moved: ScoreShift | None = None,
 ) -> MassFit:
-    at, known = best.at, scale or Tau21Scale()
+    at, known = best.at, corrected(scale or Tau21Scale(), moved)
     # m_x is the heavier daughter, whichever of the two the fit calls so
     names = ["m_resonance", "m_x", "m_y"] if at.m_x >= at.m_y else ["m_resonance", "m_y", "m_x"]
-    shifts = relative_errors(Fitted(signal=best.likelihood.signal.model, shift=shift, scale=scale))
+    shifts = relative_errors(
+        Fitted(
+            signal=best.likelihood.signal.model,
+            shift=shift,
+            scale=None if scale is None else known,
+            counted=moved is not None,
+        )
+    )
     efficiency = best.likelihood.selected_signal(at)[1]
     yields = intervals["n_signal"]
     n_selected = yields.interval(scale=efficiency)
@@ -322,6 +335,9 @@ def _result(
         second=_second(best, others),
         acceptance_known=scale is not None,
         tau21_scale=float(np.exp(known.log_scale)),
+        cut_scale=1.0 if moved is None else float(np.exp(moved.log_factor)),
+        cut_scale_error=None if moved is None else moved.error,
+        cut_scale_pull=0.0 if moved is None else moved.pull,
         log_widths=np.array([at.log_width_mjj, at.log_width_jets]),
         over_plain=peaks_over_plain(best.likelihood, at),
         excess=excess,

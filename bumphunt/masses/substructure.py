@@ -91,7 +91,8 @@ def at_scale(select: Select, scale: float) -> Select:
     """Return the selection as it is for signal whose tau21 is ``scale`` times that of simulation."""
 
     def scaled(table: "pd.DataFrame") -> FloatArray:
-        return select(table.assign(**{name: np.clip(scale * table[name], 1e-3, 1.0) for name in _NAMES}))
+        names = [name for name in _NAMES if name in table.columns]
+        return select(table.assign(**{name: np.clip(scale * table[name], 1e-3, 1.0) for name in names}))
 
     return scaled
 

@@ -16,6 +16,7 @@ from bumphunt.masses.constants import (
     EFFICIENCY_ERROR,
     OFFSET_PRIOR,
     SCORE_EFFICIENCY_ERROR,
+    SCORE_EFFICIENCY_LEFT,
     SHIFT_CORE,
 )
 from bumphunt.masses.likelihood import SelectedSignal
@@ -57,11 +58,14 @@ class Fitted:
         What the varied detector changes there; None without one.
     scale : Tau21Scale or None
         The scale of tau21 that the data ask for; None where no score takes part.
+    counted : bool
+        The efficiency of the score was compared with counts of signal at other cuts.
     """
 
     signal: SignalModel
     shift: Shift | None
     scale: Tau21Scale | None
+    counted: bool = False
 
 
 Source = Callable[[Fitted], dict[str, float]]
@@ -83,11 +87,13 @@ def jet_offset(fitted: Fitted) -> dict[str, float]:
 
 def selection_efficiency(fitted: Fitted) -> dict[str, float]:
     """Return what is declared of the efficiency, of the score or of the range of mjj alone."""
-    return {"n_signal": EFFICIENCY_ERROR if fitted.scale is None else SCORE_EFFICIENCY_ERROR}
+    if fitted.scale is None:
+        return {"n_signal": EFFICIENCY_ERROR}
+    return {"n_signal": SCORE_EFFICIENCY_LEFT if fitted.counted else SCORE_EFFICIENCY_ERROR}
 
 
 def substructure(fitted: Fitted) -> dict[str, float]:
-    """Return what the prior of the scale of tau21 leaves open."""
+    """Return what the priors of the scale of tau21, and of how hard the cut is for signal, leave open."""
     return {} if fitted.scale is None else {"n_signal": fitted.scale.prior}
 
 

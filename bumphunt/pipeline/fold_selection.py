@@ -1,6 +1,6 @@
 """Simulated signal through the selection that the data passed: one fold a repeat, by the models that scored it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,6 +31,10 @@ class Selection(Protocol):
         """Return the selection of the most anomalous ``fraction``: how often each event of a table passes it."""
         ...
 
+    def passes(self, table: pd.DataFrame, fractions: Sequence[float]) -> FloatArray:
+        """Return how often each event of a table passes each of several such selections, (fractions, events)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FoldSelection:
@@ -54,17 +58,18 @@ class FoldSelection:
 
     def at(self, fraction: float) -> Select:
         """Return the selection of the most anomalous ``fraction``: how often each event of a table passes it."""
+        return lambda table: self.passes(table, (fraction,))[0]
 
-        def passes(table: pd.DataFrame) -> FloatArray:
-            features = self.features(table)
-            rng = generator(self.seed, "signal folds")
-            passed = np.zeros(len(features))
-            for _ in range(DRAWS):
-                folds, ties = self.models.draw(len(features), rng=rng)
-                passed += self.models.score(features, folds=folds, ties=ties) > 1.0 - fraction
-            return passed / DRAWS
-
-        return passes
+    def passes(self, table: pd.DataFrame, fractions: Sequence[float]) -> FloatArray:
+        """Return how often each event of a table passes each of several such selections, (fractions, events)."""
+        features = self.features(table)
+        rng = generator(self.seed, "signal folds")
+        passed = np.zeros((len(fractions), len(features)))
+        for _ in range(DRAWS):
+            folds, ties = self.models.draw(len(features), rng=rng)
+            score = self.models.score(features, folds=folds, ties=ties)
+            passed += score > 1.0 - np.asarray(fractions)[:, None]
+        return passed / DRAWS
 
 
 def window_selection(search: Search, task: WindowTask, *, threads: int = 1) -> FoldSelection | None:

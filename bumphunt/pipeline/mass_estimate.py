@@ -17,6 +17,7 @@ from bumphunt.masses.jet_scale import jet_mass_scale, on_scale
 from bumphunt.masses.likelihood import SelectedEvents
 from bumphunt.masses.peak_scan import Sideband, default_take, peak_scan, seed_estimate
 from bumphunt.masses.responses import Response, response_named
+from bumphunt.masses.score_shift import ScoreCuts, cuts_near
 from bumphunt.masses.yields import MassBox, box_yield
 from bumphunt.pipeline.final_state import is_dijet
 from bumphunt.pipeline.fold_selection import Selection
@@ -90,7 +91,8 @@ def estimate_masses(
         )
         try:
             select = None if selection is None else selection.at(fraction)
-            fit = fit_decays(selected, response, select=select)
+            cuts = None if selection is None else _score_cuts(search, task, outcome, fraction, selected, selection)
+            fit = fit_decays(selected, response, select=select, cuts=cuts)
             around = MassBox(
                 masses=(fit.m_resonance.value, fit.m_x.value, fit.m_y.value),
                 widths=config.masses.box_widths,
@@ -105,6 +107,32 @@ def estimate_masses(
         fit = replace(fit, n_signal=_at_most(fit.n_signal, len(search.mjj)), n_signal_box=box.n_signal)
         return on_scale(fit, _jet_scale(search, masked, response)), fraction
     return None, None
+
+
+def _score_cuts(
+    search: Search,
+    task: WindowTask,
+    outcome: WindowOutcome,
+    fraction: float,
+    selected: SelectedEvents,
+    selection: Selection,
+) -> ScoreCuts:
+    """Return harder and looser cuts than that of the fit, in the data and for simulated signal."""
+    fractions = cuts_near(fraction)
+    passed = np.stack([outcome.selected(each) for each in fractions])
+    kept = passed.any(axis=0)
+    mjj, (mj1, mj2) = search.mjj[kept], (mass[kept] for mass in search.daughter_masses())
+    return ScoreCuts(
+        fraction=fraction,
+        fractions=fractions,
+        mjj=mjj,
+        mj1=mj1,
+        mj2=mj2,
+        hardest=passed[:, kept].sum(axis=0) - 1,
+        in_window=task.window.signal_region(mjj),
+        outside=replace(selected, mjj=mjj).outside,
+        passes=selection.passes,
+    )
 
 
 def _jet_scale(search: Search, masked: npt.NDArray[np.bool_], response: Response) -> JetMassScale | None:

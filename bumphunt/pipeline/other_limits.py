@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from bumphunt.errors import BumphuntError, FitError
 from bumphunt.masses.acceptance import draw_signal, passed_by
 from bumphunt.masses.response import signal_model
 from bumphunt.masses.responses import response_named
+from bumphunt.masses.substructure import at_scale
 from bumphunt.pipeline.limit import inclusive_signal
 from bumphunt.pipeline.search import Search
 from bumphunt.pipeline.verdict import Verdict
@@ -37,8 +37,8 @@ def selected_limit(search: Search, verdict: Verdict) -> SelectedLimit | None:
     """Return the limit on signal of the fitted masses from the events that pass the best cut.
 
     The shape of mjj and the efficiency are those of simulated signal sent through the models that selected the data,
-    its tau21 scaled as the data ask. The same events have trained the selection: that is why the limit is one on this
-    signal in these data, and not what another search of the same kind would exclude.
+    its tau21 scaled, or the cut moved, as the data ask. The same events have trained the selection: that is why the
+    limit is one on this signal in these data, and not what another search of the same kind would exclude.
 
     Returns
     -------
@@ -51,16 +51,11 @@ def selected_limit(search: Search, verdict: Verdict) -> SelectedLimit | None:
     masses = fit.as_measured
     table = response_named(best.task.config.masses.response).of(fit.hypothesis)
     draws = draw_signal(signal_model(table, table.nearest(masses)), rng=np.random.default_rng(0))
-    select, fraction = selection.at(best.result.cut_fraction), best.result.cut_fraction
-
-    def scaled(events: pd.DataFrame) -> FloatArray:
-        changed = events.copy()
-        for name in ("tau21_1", "tau21_2"):
-            if name in changed.columns:
-                changed[name] = np.clip(changed[name] * fit.tau21_scale, 1e-3, 1.0)
-        return select(changed)
-
-    passed = passed_by(scaled, draws, masses)
+    fraction = best.result.cut_fraction
+    select = at_scale(selection.at(fraction), fit.tau21_scale)
+    if fit.cut_scale_error is not None:  # what tau21 says of the efficiency is in it
+        select = selection.at(min(fraction * fit.cut_scale, 1.0))
+    passed = passed_by(select, draws, masses)
     mjj = masses[0] * np.exp(draws.log_resonance)
     signal = np.histogram(mjj, search.edges, weights=passed)[0] / len(mjj)
     window, spectrum = best.task.window.bins(search.edges), best.result.fit

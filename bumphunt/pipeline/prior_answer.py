@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -296,20 +297,20 @@ class PriorSelection:
 
     def at(self, fraction: float) -> Select:
         """Return the selection of the ``fraction`` most like signal: how often each event of a table passes it."""
-        kept = max(round(fraction * len(self.score)), 1)
-        threshold = float(np.partition(self.score, -kept)[-kept])
+        return lambda table: self.passes(table, (fraction,))[0]
+
+    def passes(self, table: pd.DataFrame, fractions: Sequence[float]) -> FloatArray:
+        """Return how often each event of a table passes each of several such selections, (fractions, events)."""
+        kept = [max(round(fraction * len(self.score)), 1) for fraction in fractions]
+        thresholds = np.array([np.partition(self.score, -number)[-number] for number in kept])
         task = self.prepared.tasks[self.number]
-
-        def passes(table: pd.DataFrame) -> FloatArray:
-            inputs = self.prepared.inputs(self.number, drop_truth(table))
-            passed = np.zeros(len(inputs))
-            # an event of the file was scored by the model of the other part: a simulated one by each in turn
-            for fold in task.models:
-                folds = np.full(len(inputs), fold, dtype=np.int64)
-                passed += score_by(task.models, task, inputs, folds, self.m_x, self.m_y) >= threshold
-            return passed / len(task.models)
-
-        return passes
+        inputs = self.prepared.inputs(self.number, drop_truth(table))
+        passed = np.zeros((len(fractions), len(inputs)))
+        # an event of the file was scored by the model of the other part: a simulated one by each in turn
+        for fold in task.models:
+            folds = np.full(len(inputs), fold, dtype=np.int64)
+            passed += score_by(task.models, task, inputs, folds, self.m_x, self.m_y) >= thresholds[:, None]
+        return passed / len(task.models)
 
 
 def prior_selection(search: Search, found: PriorFindings) -> PriorSelection:

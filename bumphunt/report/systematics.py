@@ -3,7 +3,7 @@
 import math
 
 from bumphunt.report.formats import MISSING, count, number, sigma, with_error
-from bumphunt.report.tables import Table
+from bumphunt.report.tables import CUT_SCALE, Table
 from bumphunt.results import Answers, Interval, MassFit, Products, WindowResult
 
 NAMES = ("Resonance [GeV]", "X, heavier daughter [GeV]", "Y, lighter daughter [GeV]", "Signal events in the file")
@@ -59,6 +59,9 @@ def sources_table(answers: Answers, products: Products) -> Table | None:
             rows.append(("Resolutions of mjj and of the jet masses", f"{factors} × nominal", "free in the mass fit"))
         if fit.acceptance_known:
             rows.append(("τ21 of signal, data over simulation", number(fit.tau21_scale), "free in the mass fit"))
+        if fit.cut_scale_error is not None:
+            found = with_error(fit.cut_scale, fit.cut_scale * fit.cut_scale_error)
+            rows.append((CUT_SCALE, found, "free in the efficiency, by signal at harder and looser cuts"))
         if fit.jet_scale is not None:
             rows.append(
                 (

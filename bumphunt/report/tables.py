@@ -99,6 +99,10 @@ def global_table(answers: Answers, scan: ScanResult) -> Table:
     return Table(caption="How the global p-value was made", header=("Item", "Value"), rows=rows, words=frozenset({1}))
 
 
+CUT_SCALE = "Cut at which simulated signal passes as that of the data does, over the cut"
+"""What the shift of the score is called."""
+
+
 def masses_table(fit: MassFit) -> Table:
     """Return the fitted masses and yields, with the statistical part of each mass interval apart."""
     names = ("Resonance", "X, heavier daughter", "Y, lighter daughter")
@@ -115,6 +119,8 @@ def masses_table(fit: MassFit) -> Table:
     rows.append((name, with_error(fit.efficiency, fit.efficiency_error), ""))
     if fit.acceptance_known:
         rows.append(("τ21 of signal, data over simulation", number(fit.tau21_scale, 3), ""))
+    if fit.cut_scale_error is not None:
+        rows.append((CUT_SCALE, with_error(fit.cut_scale, fit.cut_scale * fit.cut_scale_error), ""))
     if fit.second is not None:
         masses = " / ".join(mass(fit.second[name]) for name in ("m_resonance", "m_x", "m_y"))
         behind = number(fit.second["delta_log_likelihood"], 2)

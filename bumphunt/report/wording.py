@@ -57,6 +57,7 @@ FAILURES = {
     "yield_within_file": "more signal than the file has events: the number comes from the efficiency, not from data",
     "yield_significance": "the interval of the yield reaches down to no signal at all",
     "jet_mass_units": "jet masses a thousand times too large or small for their dijet mass, as MeV beside GeV",
+    "score_of_signal": "signal that is anomalous in another way than simulated signal",
     "tau21_scale": "signal jets of another substructure than two prongs, for which nothing was calibrated",
     "jet_mass_scale": "jets of another radius or grooming, or events chosen by the angles or masses of their jets",
     "resolutions": "a peak much wider or sharper than the detector makes one, as of a broad resonance",

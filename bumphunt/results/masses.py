@@ -136,6 +136,8 @@ class MassFit(Result):
     :attr:`as_measured` still holds it. ``over_plain`` is twice the log likelihood above that of signal whose daughters,
     one or both, are plain jets without a peak in their mass.
     ``tau21_pull`` is how far tau21 of the signal lies from simulation, in errors of the data and of what is assumed.
+    Signal of the data passes a cut as simulated signal passes one that keeps ``cut_scale`` times as many events; its
+    logarithm is known to ``cut_scale_error`` (None: not asked), and ``cut_scale_pull`` is as ``tau21_pull``.
     """
 
     m_resonance: Interval
@@ -167,6 +169,9 @@ class MassFit(Result):
     jet_scale: JetMassScale | None = None
     over_plain: float | None = None
     tau21_pull: float = 0.0
+    cut_scale: float = 1.0
+    cut_scale_error: float | None = None
+    cut_scale_pull: float = 0.0
 
     @property
     def as_measured(self) -> tuple[float, float, float]:

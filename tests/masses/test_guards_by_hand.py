@@ -243,7 +243,7 @@ def test_thresholds_and_values_of_the_checks(monkeypatch):
         p_value=0.4, n_signal=yield_, acceptance_known=True, tau21_scale=np.exp(-0.16), tau21_pull=1.5,
         log_widths=np.array([0.3, -0.2]), over_plain=20.0, jet_scale=SimpleNamespace(pull=0.7),
         n_signal_box=Interval(value=160.0, low=160.0 - box, high=200.0), excess=30.0, excess_error=5.0,
-        n_selected_window=22.0,
+        n_selected_window=22.0, cut_scale_error=0.2, cut_scale_pull=1.2,
     )  # fmt: skip
 
     def told(n_events=1_000, jet_ratio=0.1, **changes):
@@ -255,8 +255,8 @@ def test_thresholds_and_values_of_the_checks(monkeypatch):
         "mass_fit_p_value": (0.4, 0.001), "inside_response_grid": (0.01, 0.02), "jets_hold_decays": (0.3, 0.8),
         "yield_within_file": (0.15, 1.0), "yield_significance": (4.0, 2.0), "jet_mass_units": (0.2, 1.0),
         "tau21_scale": (2.0, 3.0), "resolutions": (0.5, 1.0), "daughters_peak": (20.0, 9.0),
-        "jet_mass_scale": (0.7, 3.0), "box_yield_agrees": (60.0 / np.hypot(50.0, box), 3.0),
-        "yield_against_excess": (1.6, 3.0),
+        "score_of_signal": (1.2, 3.0), "jet_mass_scale": (0.7, 3.0),
+        "box_yield_agrees": (60.0 / np.hypot(50.0, box), 3.0), "yield_against_excess": (1.6, 3.0),
     }  # fmt: skip
     found = told()
     assert found.keys() == expected.keys()
@@ -267,6 +267,7 @@ def test_thresholds_and_values_of_the_checks(monkeypatch):
     # what is not known is not checked
     for changes, names in (
         ({"acceptance_known": False}, {"tau21_scale", "box_yield_agrees"}),
+        ({"cut_scale_error": None}, {"score_of_signal"}),
         ({"log_widths": None}, {"resolutions"}),
         ({"over_plain": None}, {"daughters_peak"}),
         ({"jet_scale": None}, {"jet_mass_scale"}),

@@ -81,7 +81,8 @@ def tried(monkeypatch, first, *, others=("b", "c"), select="select", scaled=None
     """Fit with stand-ins; ``c`` never converges, and ``b`` is better by 3 before it is compared at its scale."""
     asked = []
 
-    def fitted(events, *, table, varied, select, interpolation, nominal=None, hypothesis):
+    def fitted(events, *, table, varied, select, interpolation, nominal=None, hypothesis, cuts):
+        assert cuts == "cuts"
         asked.append((table, nominal, interpolation, hypothesis))
         if hypothesis == "c":
             raise FitError("no")
@@ -98,7 +99,7 @@ def tried(monkeypatch, first, *, others=("b", "c"), select="select", scaled=None
         name="r", table="table a", varied="varied", hypothesis="a", interpolation=(0.001, 0.009, 0.0051, 0.07),
         others=tuple((name, f"table {name}") for name in others),
     )  # fmt: skip
-    return decays.fit_decays("events", response, select=select), asked
+    return decays.fit_decays("events", response, select=select, cuts="cuts"), asked
 
 
 def test_other_decays_are_tried_where_the_first_is_in_doubt(monkeypatch):

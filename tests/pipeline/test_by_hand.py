@@ -218,7 +218,8 @@ def test_masses_are_fitted_at_the_first_cut_that_can_be(monkeypatch, kept):
     outcome = SimpleNamespace(selected=lambda cut: np.array([True, True, cut > 0.1]))
     config = config_from_dict({"cwola": {"decorrelate": False}})
 
-    def fitted(selected, response, *, select):
+    def fitted(selected, response, *, select, cuts):
+        assert (cuts is None) == (select is None)
         seen.append((selected.mjj.tolist(), selected.in_window.tolist(), selected.width, select))
         if len(selected.mjj) == 3:
             raise FitError("no")
@@ -233,6 +234,7 @@ def test_masses_are_fitted_at_the_first_cut_that_can_be(monkeypatch, kept):
     monkeypatch.setattr(mass_estimate, "box_yield", lambda masses, bins, around, response, hypothesis: box)
     monkeypatch.setattr(mass_estimate, "on_scale", lambda fit, scale: fit)
     monkeypatch.setattr(mass_estimate, "_jet_scale", lambda *_: None)
+    monkeypatch.setattr(mass_estimate, "_score_cuts", lambda *_: "cuts")
     selection = SimpleNamespace(at=lambda cut: f"select {cut}") if kept else None
     fit, cut = estimate_masses(search, task, outcome, None, config, selection=selection)
     assert cut == 0.1

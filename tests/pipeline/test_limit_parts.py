@@ -142,22 +142,23 @@ def test_signal_lacks_no_feature_of_the_search():
         signal_limit.signal_sample(search, table[["mjj"]], name="signal")
 
 
-@pytest.mark.parametrize("counted", [False, True])
-def test_the_selected_limit_is_that_of_signal_that_passes(monkeypatch, counted):
+@pytest.mark.parametrize(("counted", "moved"), [(False, None), (True, 0.2)])
+def test_the_selected_limit_is_that_of_signal_that_passes(monkeypatch, counted, moved):
     draws = SimpleNamespace(log_resonance=np.log(np.array([3_100.0, 3_500.0, 3_550.0, 5_000.0]) / 3_500.0))
     fit = SimpleNamespace(
-        as_measured=(3_500.0, 500.0, 100.0), hypothesis="two", tau21_scale=2.0, efficiency=0.5, efficiency_error=0.1
-    )
+        as_measured=(3_500.0, 500.0, 100.0), hypothesis="two", tau21_scale=2.0, cut_scale=0.75, efficiency=0.5,
+        efficiency_error=0.1, cut_scale_error=moved,
+    )  # fmt: skip
     spectrum = None if counted else "spectrum"
     task = SimpleNamespace(config=config_from_dict({}), window=WINDOW)
     best = SimpleNamespace(task=task, result=SimpleNamespace(cut_fraction=0.02, fit=spectrum))
-    seen = []
+    seen, asked = [], []
 
     def passes(events):
         seen.append(events["tau21_1"].tolist())
         return np.array([0.4, 0.8, 0.6, 1.0])
 
-    selection = SimpleNamespace(at=lambda fraction: passes)
+    selection = SimpleNamespace(at=lambda fraction: asked.append(fraction) or passes)
     table = SimpleNamespace(nearest=lambda masses: masses)
     monkeypatch.setattr(other_limits, "response_named", lambda name: SimpleNamespace(of=lambda hypothesis: table))
     monkeypatch.setattr(other_limits, "signal_model", lambda table, masses: "model")
@@ -175,7 +176,9 @@ def test_the_selected_limit_is_that_of_signal_that_passes(monkeypatch, counted):
     monkeypatch.setattr(other_limits, "upper_limit", lambda workspace, mass, width: limit)
     verdict = SimpleNamespace(best=best, mass_fit=fit, selection=selection)
     found = other_limits.selected_limit(SimpleNamespace(edges=EDGES), verdict)
-    assert seen == [[0.2, 0.6, 1.0, 1e-3]]
+    # the moved cut has what tau21 says in it
+    assert seen == [[0.2, 0.6, 1.0, 1e-3] if moved is None else [0.1, 0.3, 0.6, 1e-9]]
+    assert asked[-1] == pytest.approx(0.02 if moved is None else 0.015)
     assert (found.n_signal_95, found.cut_fraction, found.efficiency) == (9.0, 0.02, pytest.approx(1.8 / 4))
     assert found.efficiency_error == pytest.approx(0.2)
     ((given, error),) = built
