@@ -18,7 +18,8 @@ mass is searched, by CWoLa with 2 repeats of 3 folds of one tree model of 40 ste
 a test of the mass fit, not of the search. With --searches cwola there is no prior-assisted one.
 With --response own, masses are read off a response of the detector's own signal, at sixty other masses, and jets of
 background are compared with its own background, as ``bumphunt response --background`` does.
-Lines are added to analysis/results/other_simulation.jsonl; those that are there are not repeated. Boxes of equal seed
+Lines are added to analysis/results/other_simulation.jsonl; those of this commit that are there are not repeated, and of
+a box repeated at a later commit the last line counts. Boxes of equal seed
 (those below 1,010: one for all detectors) hold the same drawn events as different detectors see them.
 """
 
@@ -31,6 +32,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from boxes import latest
 
 import bumphunt
 from bumphunt.calibration.pulls import pulls_of
@@ -171,6 +173,7 @@ def answered(
 def summary(rows: list[dict[str, Any]]) -> str:
     """Return mean pull and coverage of the verified boxes of each detector."""
     lines = []
+    rows = latest(({"searches": "cwola", **row} for row in rows), key=("detector", "response", "searches", "number"))
     named = [((row["detector"], row["response"], row.get("searches", "cwola")), row) for row in rows]
     for key in dict.fromkeys(key for key, _ in named):
         chosen = [row for its, row in named if its == key and "m_x" in row]
@@ -209,7 +212,8 @@ def main() -> None:
             points = {"sharper": SHARPER, "three_prongs": (THREE_PRONGS,)}.get(detector, POINTS)
             masses = points[number % len(points)]
             key = {"detector": detector, "response": arguments.response, "number": number, "searches": searches}
-            known = any(all(row.get(name, "cwola") == value for name, value in key.items()) for row in rows)
+            made = {**key, "commit": commit.strip()[:7]}
+            known = any(all(row.get(name, "cwola") == value for name, value in made.items()) for row in rows)
             if known or time.monotonic() - begun > 60 * arguments.minutes:
                 continue
             response = "shipped" if arguments.response == "shipped" else str(own_response(detector))
@@ -220,7 +224,7 @@ def main() -> None:
                 "masses": masses,
                 **answered(box, masses, searches=arguments.searches, response=response, seed=number),
                 "seed": seed,
-                "commit": commit.strip()[:7],
+                "commit": made["commit"],
                 "config": "light: one window, 3 folds, 2 repeats, 40 steps; 60k + 300 events",
                 "command": "make other-simulation",
             }

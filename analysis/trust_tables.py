@@ -271,9 +271,10 @@ def binomial(inside: int, number: int) -> str:
 def other_simulation(results: Path) -> str:
     """Return mean pull and coverage of the verified boxes of each detector."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for line in lines(results, "other_simulation"):
-        # the first lines were made before there was a second search
-        groups.setdefault((line.get("searches", "cwola"), line["response"], line["detector"]), []).append(line)
+    # the first lines were made before there was a second search
+    every = ({"searches": "cwola", **line} for line in lines(results, "other_simulation"))
+    for line in latest(every, key=("detector", "response", "searches", "number")):
+        groups.setdefault((line["searches"], line["response"], line["detector"]), []).append(line)
     rows = []
     for key in sorted(groups, key=lambda key: [list(by).index(part) for by, part in zip(ORDERS, key, strict=True)]):
         fitted = [row for row in groups[key] if "m_x" in row]
