@@ -3,10 +3,10 @@
     python analysis/joint_nulls.py
     python analysis/joint_nulls.py --null bumphunt/pipeline/prior_null.json
 
-Boxes of the same number in ``nulls.jsonl`` (CWoLa) and ``prior_nulls.jsonl`` hold the same events. CWoLa's local
-significances are calibrated by the shipped surface and made one global significance of each box; how windows and cuts
-are correlated is taken from a search of the first box. ``--null`` writes mean and width of the prior's significance,
-from all its boxes of each size; the test beside it calibrates either half of them by the other.
+Boxes of the same number in ``nulls.jsonl`` (CWoLa) and ``prior_nulls.jsonl`` hold the same events, 100 or 20 thousand.
+CWoLa's local significances are calibrated by the shipped surface and made one global significance of each box, the
+prior's global one by the shipped null of the nearest size. ``--null`` writes mean and width of the prior's
+significance, from all its boxes of each size; the test beside it calibrates either half of them by the other.
 """
 
 import argparse
@@ -15,61 +15,37 @@ from typing import Any
 
 import boxes
 import numpy as np
-from background_pool import background_pool
-from nulls import RAW, SETS, folds_of, pool, rates
+from nulls import RAW, SETS, correlation, folds_of, rates
 
 from bumphunt.config import config_from_dict
-from bumphunt.events import BlindEvents
 from bumphunt.files import write_json
 from bumphunt.pipeline.null import shipped_surface
-from bumphunt.pipeline.search import prepare_search
-from bumphunt.pipeline.windows import search_window
+from bumphunt.pipeline.prior_null import calibrated, prior_null
 from bumphunt.rng import generator
-from bumphunt.significance.correlated_trials import largest_p_value, shared_weights
+from bumphunt.significance.correlated_trials import largest_p_value
 from bumphunt.significance.p_values import sidak
 from bumphunt.statistics import p_from_z, z_from_p
 
-SIZE = SETS["default"][0]
-NULL_SETS = ("20000 two cuts", str(SIZE))
-"""Boxes of the shipped samples of which enough were searched; the smaller ones since both cuts count there."""
+SAME = {"default": "100000", "default_20k": "20000 two cuts"}
+"""Boxes of the shipped samples by the names of both searches' sets; the smaller ones since both cuts count there."""
 
 
-def trials(path: Path) -> np.ndarray:
-    """Return the correlation of all windows and cuts of CWoLa in the first box, (trials, trials); kept once found."""
-    kept = path.with_name("trials.npy")
-    if kept.exists():
-        return np.asarray(np.load(kept))
-    everything = pool(path)
-    rows = np.random.default_rng([20_262, SIZE, 0]).choice(len(everything), size=SIZE, replace=False)
-    search = prepare_search(BlindEvents(everything.iloc[rows].reset_index(drop=True)), config_from_dict(RAW), 0)
-    cuts = search.tasks[0].config.search.cut_fractions
-    weights = []
-    for task in search.tasks:
-        outcome = search_window(task)
-        region = task.window.signal_region(task.mjj)
-        weights += [
-            np.where(region, outcome.weights(found, cuts), 0.0).astype(np.float32)
-            for found in outcome.results
-            if not found.note
-        ]
-    found = shared_weights(weights)
-    np.save(kept, found)
-    return found
+def cwola_global(line: dict[str, Any]) -> float:
+    """Return the global significance of a line of ``nulls.jsonl``, calibrated by the shipped surface.
 
-
-def cwola_global(line: dict[str, Any], correlation: np.ndarray) -> float:
-    """Return the global significance of a line of ``nulls.jsonl``, calibrated by the shipped surface."""
+    Of the significance with and without the systematic of the background's form the smaller counts.
+    """
     local = []
     for n_window, cut, z_stat, z_local, *_ in line["found"]:
-        at = {"n_window": n_window, "cut_fraction": cut}
         mean, width = shipped_surface().at(
-            **at, n_features=line["n_features"], repeats=line["repeats"], folds=folds_of(line)
+            n_window=n_window,
+            cut_fraction=cut,
+            n_features=line["n_features"],
+            repeats=line["repeats"],
+            folds=folds_of(line),
         )
         local.append(min((z_stat - mean) / width, (z_local - mean) / width))
-    number = min(len(local), len(correlation))
-    whole = np.eye(len(local))
-    whole[:number, :number] = correlation[:number, :number]
-    return z_from_p(largest_p_value(max(local), whole, rng=generator(line["number"], "trials")))
+    return z_from_p(largest_p_value(max(local), correlation(line), rng=generator(line["number"], "trials")))
 
 
 def moments(z: np.ndarray) -> tuple[float, float]:
@@ -77,16 +53,12 @@ def moments(z: np.ndarray) -> tuple[float, float]:
     return float(z.mean()), float(z.std(ddof=1))
 
 
-def calibrated(z: np.ndarray, mean: float, width: float) -> np.ndarray:
-    """Return significances with mean and width taken off where that leaves less of them, as in the package."""
-    return np.minimum(z, (z - max(mean, 0.0)) / max(width, 1.0))
-
-
 def halves(z: np.ndarray, number: np.ndarray) -> np.ndarray:
     """Return significances, those of even boxes calibrated by the odd ones and those of odd by the even."""
     found, even = np.empty(len(z)), number % 2 == 0
     for chosen in (even, ~even):
-        found[chosen] = calibrated(z[chosen], *moments(z[~chosen]))
+        mean, width = moments(z[~chosen])
+        found[chosen] = np.minimum(z[chosen], (z[chosen] - max(mean, 0.0)) / max(width, 1.0))
     return found
 
 
@@ -97,8 +69,8 @@ def spearman(first: np.ndarray, second: np.ndarray) -> float:
 
 def stored_null() -> dict[str, Any]:
     """Return mean and width of the prior's significance without signal, for each size of box, as they are shipped."""
-    every, sizes = boxes.read(boxes.RESULTS / "prior_nulls.jsonl"), []
-    for name in NULL_SETS:
+    every, sizes = boxes.latest(boxes.read(boxes.RESULTS / "prior_nulls.jsonl")), []
+    for name in reversed(SAME.values()):
         own = [line for line in every if line["set"] == name]
         mean, width = moments(np.array([line["z_permuted"] for line in own]))
         sizes.append(
@@ -118,44 +90,54 @@ def stored_null() -> dict[str, Any]:
     }
 
 
+def both_searches(every: list[dict[str, Any]], of_cwola: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the global significances of each box that both searches have seen, calibrated, and with both counted."""
+    cwola = {(line["set"], line["number"]): line for line in of_cwola}
+    found = []
+    for name, of_prior in SAME.items():
+        for line in every:
+            other = cwola.get((name, line["number"]))
+            if line["set"] != of_prior or other is None:
+                continue
+            first = cwola_global(other)
+            second = calibrated(line["z_permuted"], prior_null(line.get("n_searched", SETS[name][0] / 2)))
+            joint = z_from_p(sidak(p_from_z(max(first, second)), 2))
+            z = {"z_cwola": round(first, 3), "z_prior": round(second, 3), "z_both": round(joint, 3)}
+            found.append({"size": SETS[name][0], "number": line["number"], **z})
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pool", type=Path, default=Path("out/power/pool.parquet"))
     parser.add_argument("--result", type=Path, default=boxes.RESULTS / "joint_nulls.json")
     parser.add_argument("--null", type=Path, help="write the prior's null to this file, and no more")
     arguments = parser.parse_args()
-    of_prior = [line for line in boxes.read(boxes.RESULTS / "prior_nulls.jsonl") if line["set"] == str(SIZE)]
-    number = np.array([line["number"] for line in of_prior])
-    z = np.array([line["z_permuted"] for line in of_prior])
-    mean, width = moments(z)
-    print(f"prior by permutations: {len(z)} boxes, mean {z.mean():+.3f}, width {z.std(ddof=1):.3f}; {rates(z)}")
-    print(f"  width about 0 of those above 0: {np.sqrt((z[z > 0] ** 2).mean()):.3f}")
-    print(f"either half calibrated by the other: {rates(halves(z, number))}")
+    every = boxes.latest(boxes.read(boxes.RESULTS / "prior_nulls.jsonl"))
+    for name in SAME.values():
+        of_prior = [line for line in every if line["set"] == name]
+        z, number = (np.array([line[key] for line in of_prior]) for key in ("z_permuted", "number"))
+        print(f"{name}, by permutations: {len(z)} boxes, mean {z.mean():+.3f}, width {z.std(ddof=1):.3f}; {rates(z)}")
+        print(f"  width about 0 of those above 0: {np.sqrt((z[z > 0] ** 2).mean()):.3f}")
+        print(f"  either half calibrated by the other: {rates(halves(z, number))}")
     if arguments.null is not None:
         write_json(arguments.null, stored_null())
         return
-    background_pool(arguments.pool)
-    of_cwola = {line["number"]: line for line in boxes.read(boxes.RESULTS / "nulls.jsonl") if line["set"] == "default"}
-    both = np.flatnonzero(np.isin(number, list(of_cwola)))
-    correlation = trials(arguments.pool)
-    cwola = np.array([cwola_global(of_cwola[each], correlation) for each in number[both].tolist()])
-    prior = calibrated(z[both], mean, width)
-    joint = np.array([z_from_p(sidak(p_from_z(each), 2)) for each in np.maximum(cwola, prior).tolist()])
-    correlated = spearman(cwola, prior)
-    for name, values in (("cwola", cwola), ("prior", prior), ("both", joint)):
-        print(
-            f"{name}: {len(values)} boxes, mean {values.mean():+.3f}, width {values.std(ddof=1):.3f}; {rates(values)}"
-        )
-    print(f"correlation of ranks {correlated:+.2f} +- {1 / (len(both) - 1) ** 0.5:.2f}")
+    found = both_searches(every, boxes.latest(boxes.read(boxes.RESULTS / "nulls.jsonl")))
+    correlated = {}
+    for size in sorted({each["size"] for each in found}):
+        own = [each for each in found if each["size"] == size]
+        z = {name: np.array([each[f"z_{name}"] for each in own]) for name in ("cwola", "prior", "both")}
+        for name, values in z.items():
+            width = f"width {values.std(ddof=1):.3f}"
+            print(f"{size}, {name}: {len(own)} boxes, mean {values.mean():+.3f}, {width}; {rates(values)}")
+        correlated[str(size)] = round(spearman(z["cwola"], z["prior"]), 3)
+        print(f"  correlation of ranks {correlated[str(size)]:+.2f} +- {1 / (len(own) - 1) ** 0.5:.2f}")
+    print(f"all, both: {rates(np.array([each['z_both'] for each in found]))}")
     content = {
         **boxes.stamp(config_from_dict(RAW), seed=20_262),
-        "n_boxes": len(both),
-        "prior_null": {"mean": round(mean, 4), "width": round(width, 4), "n": len(z)},
-        "rank_correlation": round(correlated, 3),
-        "boxes": [
-            {"number": int(number[row]), "z_cwola": round(c, 3), "z_prior": round(p, 3), "z_both": round(j, 3)}
-            for row, c, p, j in zip(both, cwola.tolist(), prior.tolist(), joint.tolist(), strict=True)
-        ],
+        "n_boxes": len(found),
+        "rank_correlation": correlated,
+        "boxes": found,
     }
     write_json(arguments.result, content)
 
