@@ -67,7 +67,8 @@ def joint(results: Path) -> Results:
     """Return global significances without signal of both searches, counted as two trials."""
     found = json.loads((results / "joint_nulls.json").read_text("utf-8"))
     z = np.array([box["z_both"] for box in found["boxes"]])
-    return {"boxes": len(z), "correlation": f"${found['rank_correlation']:+.2f}$", **spread_of(z)}
+    correlation = {f"correlation_{size}": f"${value:+.2f}$" for size, value in found["rank_correlation"].items()}
+    return {"boxes": len(z), **correlation, **spread_of(z)}
 
 
 def sculpted(results: Path) -> Results:
