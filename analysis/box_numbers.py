@@ -84,10 +84,14 @@ def sculpted(results: Path) -> Results:
     return made
 
 
+LIMIT_BOX = ("set", "number", "n_true")
+"""What tells a box with a limit on signal models: background and signal follow from these."""
+
+
 def limits(results: Path) -> Results:
     """Return how many limits on signal models lie above what was injected, at the cut of the lowest expected one."""
     found = []
-    for line in lines(results, "limit_coverage"):
+    for line in latest(lines(results, "limit_coverage"), key=LIMIT_BOX):
         cuts = [cut for cut in line["selected"].values() if cut["expected"][2] is not None]
         if line["n_true"] > 0 and cuts:
             best = min(cuts, key=lambda cut: float(cut["expected"][2]))
