@@ -50,7 +50,9 @@ def test_another_result_makes_another_table(tables: ModuleType, tmp_path: Path) 
     changed["boxes"][0]["z_both"] = changed["boxes"][1]["z_both"] = 3.1
     (tmp_path / "joint_nulls.json").write_text(json.dumps(changed), "utf-8")
     assert f"| 2 of {number} (" in tables.with_tables(README, tables.PAGES["README.md"], tmp_path)
-    assert f" | {number} | " in tables.false_alarms(tmp_path)
+    for size in (20_000, 100_000):
+        own = sum(box["size"] == size for box in changed["boxes"])
+        assert f"both, counted as two trials | {own} | " in tables.false_alarms(tmp_path)
     row = tables.alarm_row("disturbed", "both", [(3.5, False), (3.2, True), (2.5, True), (0.0, True)])
     assert [cell.split()[0] for cell in row[2:]] == ["4", "3", "3", "2", "1"], "an excess that is refused is no claim"
 
