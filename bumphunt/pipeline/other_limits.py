@@ -14,8 +14,8 @@ from bumphunt.masses.responses import response_named
 from bumphunt.masses.substructure import at_scale
 from bumphunt.pipeline.limit import inclusive_signal
 from bumphunt.pipeline.search import Search
-from bumphunt.pipeline.verdict import Verdict
-from bumphunt.results import HypothesisScan, LimitCurve, SelectedLimit, WindowLimits, WindowResult
+from bumphunt.pipeline.verdict import BestWindow, Verdict
+from bumphunt.results import HypothesisScan, LimitCurve, SelectedLimit, UpperLimit, WindowLimits, WindowResult
 from bumphunt.significance.limits import expected_spectrum_limits, spectrum_limits, window_limit
 from bumphunt.significance.workspace import (
     build_counting_workspace,
@@ -58,17 +58,12 @@ def selected_limit(search: Search, verdict: Verdict) -> SelectedLimit | None:
     passed = passed_by(select, draws, masses)
     mjj = masses[0] * np.exp(draws.log_resonance)
     signal = np.histogram(mjj, search.edges, weights=passed)[0] / len(mjj)
-    window, spectrum = best.task.window.bins(search.edges), best.result.fit
+    inside = float(signal[best.task.window.bins(search.edges)].sum())
     error = min(fit.efficiency_error / max(fit.efficiency, 1e-9), 0.9)
     try:
-        if signal[window].sum() <= 0:
+        if inside <= 0:
             raise FitError("no simulated signal passes the cut in the window")
-        if spectrum is None:  # its background was counted, not fitted
-            inside = float(signal[window].sum())
-            workspace = build_counting_workspace(best.result, inside, channel="mjj_selected", efficiency_error=error)
-        else:
-            workspace = build_workspace(spectrum, signal, channel="mjj_selected", efficiency_error=error)
-        found = upper_limit(workspace, mass=masses[0], width=best.task.config.limit.width)
+        found = _limit_of(best, signal, inside, mass=masses[0], error=error)
     except FitError as failure:
         logger.warning("no upper limit after the selection: %s", failure)
         return None
@@ -80,6 +75,28 @@ def selected_limit(search: Search, verdict: Verdict) -> SelectedLimit | None:
         efficiency=float(signal.sum()),
         efficiency_error=error,
     )
+
+
+def _limit_of(best: BestWindow, signal: FloatArray, inside: float, *, mass: float, error: float) -> UpperLimit:
+    """Return the limit from the fitted spectrum, or from the counts in the window where that has none.
+
+    ``signal`` is the part of the signal in each bin of the spectrum, ``inside`` that in the window. A background that
+    is known to a factor of a few, from a few dozen events, has no minimum that is found at all strengths.
+
+    Raises
+    ------
+    FitError
+        If the counts give no limit either.
+    """
+    width = best.task.config.limit.width
+    if best.result.fit is not None:
+        workspace = build_workspace(best.result.fit, signal, channel="mjj_selected", efficiency_error=error)
+        try:
+            return upper_limit(workspace, mass=mass, width=width)
+        except FitError as failure:
+            logger.info("no upper limit from the selected spectrum: %s; the counts are taken", failure)
+    workspace = build_counting_workspace(best.result, inside, channel="mjj_selected", efficiency_error=error)
+    return upper_limit(workspace, mass=mass, width=width)
 
 
 def limits_of_windows(windows: Sequence[WindowResult]) -> WindowLimits | None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bumphunt.config import config_from_dict
-from bumphunt.errors import InputError
+from bumphunt.errors import FitError, InputError
 from bumphunt.pipeline import injections, mass_estimate, other_limits, signal_limit
 from bumphunt.pipeline.injections import Injection, SignalSample, inject
 from bumphunt.preprocessing.splits import MassWindow
@@ -187,6 +187,18 @@ def test_the_selected_limit_is_that_of_signal_that_passes(monkeypatch, counted, 
         assert given[1] == pytest.approx(1.4 / 4)
     else:
         np.testing.assert_allclose(given[1], [0.1, 0.0, 0.35, 0.0, 0.0])
+    if not counted:  # where the spectrum has no limit, the counts in the window give one
+
+        def first_fails(workspace, mass, width):
+            if len(built) == 2:
+                raise FitError("no minimum")
+            return limit
+
+        monkeypatch.setattr(other_limits, "upper_limit", first_fails)
+        assert other_limits.selected_limit(SimpleNamespace(edges=EDGES), verdict).n_signal_95 == 9.0
+        assert [np.ndim(each[0][1]) for each in built[1:]] == [1, 0]
+        assert built[2][0][1] == pytest.approx(1.4 / 4)
+        monkeypatch.setattr(other_limits, "upper_limit", lambda workspace, mass, width: limit)
     fit.efficiency = 0.05
     assert other_limits.selected_limit(SimpleNamespace(edges=EDGES), verdict).efficiency_error == 0.9
     draws.log_resonance = draws.log_resonance - 0.2
