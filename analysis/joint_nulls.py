@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import boxes
+import nulls
 import numpy as np
-from nulls import RAW, SETS, correlation, folds_of, rates
+from nulls import RAW, SETS, correlation, rates
 
 from bumphunt.config import config_from_dict
 from bumphunt.files import write_json
-from bumphunt.pipeline.null import shipped_surface
 from bumphunt.pipeline.prior_null import calibrated, prior_null
 from bumphunt.rng import generator
 from bumphunt.significance.correlated_trials import largest_p_value
@@ -31,21 +31,9 @@ SAME = {"default": "100000", "default_20k": "20000 two cuts"}
 
 
 def cwola_global(line: dict[str, Any]) -> float:
-    """Return the global significance of a line of ``nulls.jsonl``, calibrated by the shipped surface.
-
-    Of the significance with and without the systematic of the background's form the smaller counts.
-    """
-    local = []
-    for n_window, cut, z_stat, z_local, *_ in line["found"]:
-        mean, width = shipped_surface().at(
-            n_window=n_window,
-            cut_fraction=cut,
-            n_features=line["n_features"],
-            repeats=line["repeats"],
-            folds=folds_of(line),
-        )
-        local.append(min((z_stat - mean) / width, (z_local - mean) / width))
-    return z_from_p(largest_p_value(max(local), correlation(line), rng=generator(line["number"], "trials")))
+    """Return the global significance of a line of ``nulls.jsonl``, with the background's form, as a run has it."""
+    largest = float(nulls.calibrated(line, with_form=True).max())
+    return z_from_p(largest_p_value(largest, correlation(line), rng=generator(line["number"], "trials")))
 
 
 def moments(z: np.ndarray) -> tuple[float, float]:

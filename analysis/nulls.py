@@ -167,10 +167,13 @@ def surface(lines: Iterable[dict[str, Any]]) -> list[NullPoint]:
     return points
 
 
-def calibrated(line: dict[str, Any], null: Null | None = None) -> np.ndarray:
-    """Return local z of all windows and cuts of a box, calibrated as a run is by the shipped surface."""
+def calibrated(line: dict[str, Any], null: Null | None = None, *, with_form: bool = False) -> np.ndarray:
+    """Return local z of all windows and cuts of a box, calibrated as a run is by the shipped surface.
+
+    With the systematic of the background's form the smaller of the significances with and without it counts.
+    """
     null, z = null or shipped_surface(), []
-    for n_window, cut, raw, *_ in line["found"]:
+    for n_window, cut, z_stat, z_local, *_ in line["found"]:
         if cut < 1.0:
             mean, width = null.at(
                 n_window=n_window,
@@ -179,7 +182,7 @@ def calibrated(line: dict[str, Any], null: Null | None = None) -> np.ndarray:
                 repeats=line["repeats"],
                 folds=folds_of(line),
             )
-            z.append((raw - mean) / width)
+            z.append(((min(z_stat, z_local) if with_form else z_stat) - mean) / width)
     return np.array(z)
 
 

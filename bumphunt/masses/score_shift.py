@@ -23,12 +23,10 @@ from bumphunt.masses.constants import (
     SCORE_CUTS,
     TAU21_BOX,
 )
-from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.interpolation import highest
 from bumphunt.masses.likelihood import Likelihood
 from bumphunt.masses.parameters import Parameters
-from bumphunt.masses.signal_table import MASS_COLUMNS
-from bumphunt.masses.substructure import Tau21Scale
+from bumphunt.masses.substructure import Tau21Scale, simulated_near
 from bumphunt.masses.yields import MassBox
 
 if TYPE_CHECKING:
@@ -74,12 +72,12 @@ class ScoreCuts:
     outside: BoolArray
     passes: Passes
 
-    def counts(self, box: MassBox, likelihood: Likelihood, growth: MassGrowth) -> tuple[FloatArray, FloatArray]:
+    def counts(self, box: MassBox, likelihood: Likelihood) -> tuple[FloatArray, FloatArray]:
         """Return the events between neighbouring cuts in a box of jet masses, in the window and beside it, (cuts,).
 
         Beside the window the box follows the growth of background's jet masses.
         """
-        model = likelihood.signal.model
+        model, growth = likelihood.signal.model, likelihood.events.growth
         moved = [
             np.exp(growth.removed(axis, self.mjj, np.log(np.maximum(mass, 1e-3)), reference=box.masses[0]))
             for axis, mass in enumerate((self.mj1, self.mj2))
@@ -127,12 +125,7 @@ def score_shift(likelihood: Likelihood, at: Parameters, scale: Tau21Scale, cuts:
     ScoreShift or None
         None where no simulated signal is there to be compared.
     """
-    signal, events = likelihood.signal, likelihood.events
-    table = signal.draws.measured(signal.model, at.widening).table(at.masses)
-    mjj, mj1, mj2 = (table[name].to_numpy(dtype=np.float64) for name in MASS_COLUMNS)
-    box, (low, high) = MassBox(masses=at.masses, widths=TAU21_BOX), events.window
-    inside = box.holds(mj1, mj2, signal.model) & (mjj >= low) & (mjj < high)
-    searched = (mjj >= events.range[0]) & (mjj < events.range[1])
+    table, inside, searched = simulated_near(likelihood, at)
     ladder = np.array([fraction for fraction in cuts.fraction * 2.0 ** np.arange(-4.0, 5.0) if fraction <= _LOOSEST])
     passed = cuts.passes(table, ladder.tolist())
     if inside.sum() < FEWEST_FOR_TAU21 or passed[:, searched].max(initial=0.0) <= 0.0:
@@ -140,11 +133,13 @@ def score_shift(likelihood: Likelihood, at: Parameters, scale: Tau21Scale, cuts:
     in_box, of_all = (_efficiency(ladder, row) for row in (passed[:, inside].mean(axis=1), (passed * searched).mean(1)))
     own = np.log(cuts.fraction)
     log_efficiency = np.log(of_all(own + _STEPS))
+    rising = np.gradient(log_efficiency, _STEPS)
     as_simulated = float(np.interp(0.0, _STEPS, log_efficiency))
     centre = float(np.interp(as_simulated + np.log(scale.correction), log_efficiency, _STEPS))
-    slope = max(float(np.interp(centre, _STEPS, np.gradient(log_efficiency, _STEPS))), 1e-3)
+    slope = max(float(np.interp(centre, _STEPS, rising)), 1e-3)
     prior = float(np.hypot(SCORE_CUT_PRIOR, np.hypot(scale.statistical, scale.prior) / slope))
-    seen, beside = cuts.counts(box, likelihood, events.growth)
+    events = likelihood.events
+    seen, beside = cuts.counts(MassBox(masses=at.masses, widths=TAU21_BOX), likelihood)
     background = events.spectrum.window_expected / max(float(events.outside.sum()), 1.0)
     relative = events.spectrum.window_error / max(events.spectrum.window_expected, 1e-9)
     expected = background * beside
@@ -163,7 +158,7 @@ def score_shift(likelihood: Likelihood, at: Parameters, scale: Tau21Scale, cuts:
     mean = float(np.average(_STEPS, weights=weight))
     error = min(float(np.sqrt(np.average((_STEPS - mean) ** 2, weights=weight))), prior)
     share = 1.0 - (error / prior) ** 2  # of the data in what is known of the factor
-    slope = abs(float(np.interp(log_factor, _STEPS, np.gradient(log_efficiency, _STEPS))))
+    slope = abs(float(np.interp(log_factor, _STEPS, rising)))
     return ScoreShift(
         log_factor=log_factor,
         error=error,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 _NAMES = ["tau21_1", "tau21_2"]
 _SCALES = np.linspace(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE, 5)
@@ -97,17 +98,21 @@ def at_scale(select: Select, scale: float) -> Select:
     return scaled
 
 
+def simulated_near(likelihood: Likelihood, at: Parameters) -> "tuple[pd.DataFrame, BoolArray, BoolArray]":
+    """Return simulated signal at the parameters; which of it is in the box in the window, and which is searched."""
+    signal, events = likelihood.signal, likelihood.events
+    table = signal.draws.measured(signal.model, at.widening).table(at.masses)
+    mjj, mj1, mj2 = (table[name].to_numpy(dtype=np.float64) for name in MASS_COLUMNS)
+    low, high = events.window
+    box = MassBox(masses=at.masses, widths=TAU21_BOX)
+    inside = box.holds(mj1, mj2, signal.model) & (mjj >= low) & (mjj < high)
+    return table, inside, (mjj >= events.range[0]) & (mjj < events.range[1])
+
+
 def _predictions(likelihood: Likelihood, at: Parameters, select: Select) -> tuple[FloatArray, FloatArray]:
     """Return mean log tau21 of selected signal in the box, and the part selected, for each of the scales."""
-    signal, events = likelihood.signal, likelihood.events
-    masses, widening = at.masses, at.widening
-    table = signal.draws.measured(signal.model, widening).table(masses)
-    mjj, mj1, mj2 = (table[name].to_numpy(dtype=np.float64) for name in MASS_COLUMNS)
+    table, inside, searched = simulated_near(likelihood, at)
     tau21 = table[_NAMES].to_numpy(dtype=np.float64)
-    low, high = events.window
-    box = MassBox(masses=masses, widths=TAU21_BOX)
-    inside = box.holds(mj1, mj2, signal.model) & (mjj >= low) & (mjj < high)
-    searched = (mjj >= events.range[0]) & (mjj < events.range[1])
     means, efficiencies = [], []
     for log_scale in _SCALES:
         scaled = np.clip(tau21 * np.exp(log_scale), 1e-3, 1.0)

@@ -52,8 +52,9 @@ def selected_limit(search: Search, verdict: Verdict) -> SelectedLimit | None:
     table = response_named(best.task.config.masses.response).of(fit.hypothesis)
     draws = draw_signal(signal_model(table, table.nearest(masses)), rng=np.random.default_rng(0))
     fraction = best.result.cut_fraction
-    select = at_scale(selection.at(fraction), fit.tau21_scale)
-    if fit.cut_scale_error is not None:  # what tau21 says of the efficiency is in it
+    if fit.cut_scale_error is None:
+        select = at_scale(selection.at(fraction), fit.tau21_scale)
+    else:  # what tau21 says of the efficiency is in the moved cut
         select = selection.at(min(fraction * fit.cut_scale, 1.0))
     passed = passed_by(select, draws, masses)
     mjj = masses[0] * np.exp(draws.log_resonance)

@@ -301,8 +301,8 @@ class PriorSelection:
 
     def passes(self, table: pd.DataFrame, fractions: Sequence[float]) -> FloatArray:
         """Return how often each event of a table passes each of several such selections, (fractions, events)."""
-        kept = [max(round(fraction * len(self.score)), 1) for fraction in fractions]
-        thresholds = np.array([np.partition(self.score, -number)[-number] for number in kept])
+        places = [-max(round(fraction * len(self.score)), 1) for fraction in fractions]
+        thresholds = np.partition(self.score, places)[places]
         task = self.prepared.tasks[self.number]
         inputs = self.prepared.inputs(self.number, drop_truth(table))
         passed = np.zeros((len(fractions), len(inputs)))
