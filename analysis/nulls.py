@@ -20,10 +20,12 @@ from typing import Any
 
 import boxes
 import numpy as np
+import pandas as pd
 from background_pool import background_pool
 from scipy.special import betaincinv
 
 import bumphunt
+from bumphunt.calibration.pseudo_data import smooth_box
 from bumphunt.config import config_from_dict
 from bumphunt.events import BlindEvents
 from bumphunt.files import write_json
@@ -34,6 +36,7 @@ from bumphunt.plots import null_rates
 from bumphunt.plots.style import style
 from bumphunt.rng import generator
 from bumphunt.significance.correlated_trials import largest_p_value, shared_weights
+from bumphunt.spectrum.binning import searched_range
 from bumphunt.statistics import p_from_z, z_from_p
 
 RAW = {"search": {"null_width": 1.0}}
@@ -57,7 +60,10 @@ SETS: dict[str, tuple[int, dict[str, Any]]] = {
     "eight_repeats": (100_000, {**RAW, "cwola": {"repeats": 8}}),
     "one_repeat": (100_000, {**RAW, "cwola": {"repeats": 1}}),
     "default_1M": (1_000_000, RAW),
+    "smooth_1M": (1_000_000, RAW),
 }
+SMOOTH = ("smooth_1M",)
+"""Sets larger than the pool allows: masses from its smooth fit, features of neighbours in mass (``smooth_box``)."""
 
 
 @lru_cache
@@ -66,13 +72,26 @@ def pool(path: Path) -> BlindEvents:
     return bumphunt.events.drop_truth(bumphunt.read_events(background_pool(path)))
 
 
+def box_of(everything: BlindEvents, name: str, number: int) -> BlindEvents:
+    """Return a box without signal; its events depend on its set's size and its number alone."""
+    size, _ = SETS[name]
+    rng = np.random.default_rng([20_262, size, number])
+    rows = rng.choice(len(everything), size=size, replace=False)
+    box = BlindEvents(everything.iloc[rows].reset_index(drop=True))
+    if name not in SMOOTH:
+        return box
+    settings = bumphunt.AnalysisConfig()
+    mjj = everything["mjj"].to_numpy(dtype=np.float64)
+    edges = searched_range(mjj, ratio=settings.search.bin_ratio, min_tail=settings.search.tail_events)
+    outside = box[(box["mjj"] < edges[0]) | (box["mjj"] >= edges[-1])]
+    smooth = smooth_box(everything, edges, rng=rng, size=size - len(outside), sqrt_s=settings.sqrt_s)
+    return BlindEvents(pd.concat([smooth, outside], ignore_index=True))
+
+
 def one_box(task: dict[str, Any]) -> dict[str, Any]:
-    """Search one box without signal; its events depend on its set's size and its number alone."""
-    size, changes = SETS[task["set"]]
-    config = config_from_dict(changes)
-    everything = pool(task["_pool"])
-    rng = np.random.default_rng([20_262, size, task["number"]])
-    box = BlindEvents(everything.iloc[rng.choice(len(everything), size=size, replace=False)].reset_index(drop=True))
+    """Search one box without signal."""
+    config = config_from_dict(SETS[task["set"]][1])
+    box = box_of(pool(task["_pool"]), task["set"], task["number"])
     search = prepare_search(box, config, task["number"])
     rows, weights = [], []
     for window in search.tasks:
@@ -87,6 +106,7 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
                 )
     shared = shared_weights(weights)
     return {
+        "n_searched": len(search.mjj),
         "n_features": len(search.features),
         "repeats": config.cwola.repeats,
         "folds": config.cwola.folds,
