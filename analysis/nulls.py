@@ -50,6 +50,8 @@ SAME_CHOICE, NESTED = 0.125, 0.32
 
 Measured in one box: 0.06 of 0.49, and 0.6 for cuts of 1 and 0.2 %.
 """
+SHARES = 4
+"""Parts of a set by the share of its events that a window holds: the mean of z differs between them, not within."""
 DRAWS = 300
 """Times that boxes are drawn anew for an error."""
 SETS: dict[str, tuple[int, dict[str, Any]]] = {
@@ -155,18 +157,27 @@ def errors(z: np.ndarray, number: np.ndarray) -> tuple[float, float]:
 
 
 def surface(lines: Iterable[dict[str, Any]]) -> list[NullPoint]:
-    """Return mean and width of local z by set and cut, in thirds of the events in the window."""
+    """Return mean and width of local z by set and cut, in quarters of the searched events' share in the window.
+
+    A mean below 0 would make z larger; it is taken off only as far as it is known, up to its error.
+    """
     points, lines = [], list(lines)
     for name in SETS:
         own = [line for line in lines if line["set"] == name]
         rows = np.array(
-            [[line["number"], *row[:3]] for line in own for row in line["found"] if row[1] < 1.0], dtype=np.float64
+            [
+                [line["number"], *row[:3], row[0] / line["n_searched"]]
+                for line in own
+                for row in line["found"]
+                if row[1] < 1.0
+            ],
+            dtype=np.float64,
         )
         if not own:
             continue
         for cut in np.unique(rows[:, 2]):
             at_cut = rows[rows[:, 2] == cut]
-            for part in np.array_split(at_cut[np.argsort(at_cut[:, 1])], 3):
+            for part in np.array_split(at_cut[np.argsort(at_cut[:, 4], kind="stable")], SHARES):
                 z, number = part[:, 3], part[:, 0]
                 mean, (mean_error, width_error) = float(z.mean()), errors(z, number)
                 points.append(
@@ -175,13 +186,13 @@ def surface(lines: Iterable[dict[str, Any]]) -> list[NullPoint]:
                         cut_fraction=float(cut),
                         n_features=own[0]["n_features"],
                         repeats=own[0]["repeats"],
-                        # a mean below 0 would make z larger: it is not taken off before it is known to 0.05
-                        mean=round(mean, 4) if mean > 0.0 or mean_error < 0.05 else 0.0,
+                        mean=round(mean if mean > 0.0 else min(mean + mean_error, 0.0), 4),
                         mean_error=round(mean_error, 4),
                         width=round(float(z.std(ddof=1)), 4),
                         width_error=round(width_error, 4),
                         n_boxes=len(np.unique(number)),
                         folds=folds_of(own[0]),
+                        share=round(float(np.exp(np.log(part[:, 4]).mean())), 4),
                     )
                 )
     return points
@@ -201,6 +212,7 @@ def calibrated(line: dict[str, Any], null: Null | None = None, *, with_form: boo
                 n_features=line["n_features"],
                 repeats=line["repeats"],
                 folds=folds_of(line),
+                share=n_window / line["n_searched"],
             )
             z.append(((min(z_stat, z_local) if with_form else z_stat) - mean) / width)
     return np.array(z)

@@ -9,7 +9,7 @@ file takes its place on request.
 import json
 import math
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -36,7 +36,11 @@ TREES_LEARNING_RATE = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NullPoint:
-    """Mean and width of local z, with errors, in boxes without signal: events in the window, part kept, features."""
+    """Mean and width of local z, with errors, in boxes without signal: events in the window, part kept, features.
+
+    ``share`` is the part of the searched events that the window holds, large near the lower end of a falling spectrum:
+    local z lies up to half a sigma high there and as much low further up, in large and in small files.
+    """
 
     n_window: float
     cut_fraction: float
@@ -48,6 +52,7 @@ class NullPoint:
     width_error: float
     n_boxes: int
     folds: int = FOLDS
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,14 @@ class Null:
         return z_from_p(min(3.0 / (self.n_searches + 1), 0.5))
 
     def at(
-        self, *, n_window: float, cut_fraction: float, n_features: int, repeats: int, folds: int = FOLDS
+        self,
+        *,
+        n_window: float,
+        cut_fraction: float,
+        n_features: int,
+        repeats: int,
+        folds: int = FOLDS,
+        share: float | None = None,
     ) -> tuple[float, float]:
         """Return mean and width of local z in a window at a cut.
 
@@ -106,19 +118,28 @@ class Null:
             Part of the events kept; a cut that keeps all has seen no score, and its z is standard normal.
         n_features, repeats, folds : int
             Columns that the score sees, divisions into folds, and folds of each.
+        share : float, optional
+            Part of the searched events that are in the window.
         """
         if cut_fraction >= 1.0:
             return 0.0, 1.0
         if not self.points:
             return self.mean, self.width
-        return _interpolated(self.points, n_window, cut_fraction, n_features, repeats, folds)
+        return _interpolated(self.points, n_window, cut_fraction, n_features, repeats, folds, share)
 
     def inside(
-        self, *, n_window: float, cut_fraction: float, n_features: int, repeats: int, folds: int | None = None
+        self,
+        *,
+        n_window: float,
+        cut_fraction: float,
+        n_features: int,
+        repeats: int,
+        folds: int | None = None,
+        share: float | None = None,
     ) -> bool:
         """Tell whether it was measured there: within a factor 1.5 in events and cut, at these features and repeats.
 
-        At these folds as well, where they are given.
+        At these folds and within as much in the share of events as well, where they are given.
         """
         if cut_fraction >= 1.0 or not self.points:
             return True
@@ -130,8 +151,10 @@ class Null:
             and folds in (None, point.folds)
             and abs(math.log(point.cut_fraction / cut_fraction)) < math.log(1.5)
         ]
-        sizes = [point.n_window for point in near]
-        return bool(sizes) and min(sizes) / 1.5 <= n_window <= 1.5 * max(sizes)
+        shares = [point.share for point in near if point.share is not None]
+        return _within([point.n_window for point in near], n_window) and (
+            share is None or not shares or _within(shares, share)
+        )
 
     def unlike(self, cwola: CwolaConfig) -> tuple[str, ...]:
         """Return the settings of the training that the points were measured without, ``cwola.folds: 2`` for one.
@@ -146,12 +169,22 @@ class Null:
             names.append("folds")
         return tuple(f"cwola.{name}: {given[name]}" for name in sorted(names))
 
-    def applied(self, found: WindowResult, *, n_features: int, repeats: int, folds: int = FOLDS) -> WindowResult:
+    def applied(
+        self, found: WindowResult, *, n_features: int, repeats: int, folds: int = FOLDS, n_searched: int | None = None
+    ) -> WindowResult:
         """Return a window's result with its significances calibrated."""
         if found.note:
             return found
-        here = {"n_window": found.n_window, "cut_fraction": found.cut_fraction}
-        nulls = [null.at(**here, n_features=n_features, repeats=repeats, folds=folds) for null in (self, *self.others)]
+        at = partial(
+            Null.at,
+            n_window=found.n_window,
+            cut_fraction=found.cut_fraction,
+            n_features=n_features,
+            repeats=repeats,
+            folds=folds,
+            share=None if n_searched is None else found.n_window / n_searched,
+        )
+        nulls = [at(null) for null in (self, *self.others)]
         z_stat, mean, width = min(((found.z_stat - mean) / width, mean, width) for mean, width in nulls)
         # what the form of the background takes away is no part of the calibration
         z_local = min((found.z_local - mean) / width, z_stat)
@@ -213,21 +246,33 @@ def _effective(name: str, given: dict[str, Any]) -> Any:
     return given[name]
 
 
+def _within(measured: list[float], asked: float) -> bool:
+    """Tell whether a number lies among measured ones or within a factor of 1.5 of them."""
+    return bool(measured) and min(measured) / 1.5 <= asked <= 1.5 * max(measured)
+
+
 def _interpolated(
-    points: tuple[NullPoint, ...], n_window: float, cut_fraction: float, n_features: int, repeats: int, folds: int
+    points: tuple[NullPoint, ...],
+    n_window: float,
+    cut_fraction: float,
+    n_features: int,
+    repeats: int,
+    folds: int,
+    share: float | None,
 ) -> tuple[float, float]:
     """Average the measured points, the near ones in the logarithm of events and cut counting most."""
-    distance = np.array(
-        [
-            (math.log(point.n_window / max(n_window, 1.0)) / math.log(3.0)) ** 2
-            + (math.log(point.cut_fraction / cut_fraction) / math.log(3.0)) ** 2
-            + (math.log(point.n_features / n_features) / math.log(1.5)) ** 2
-            + (math.log(point.repeats / repeats) / math.log(2.0)) ** 2
-            for point in points
-        ]
-    )
-    if len({point.folds for point in points}) > 1:
-        distance = distance + np.array([(math.log(point.folds / folds) / math.log(1.5)) ** 2 for point in points])
+    asked = {
+        "n_window": (max(n_window, 1.0), 3.0),
+        "cut_fraction": (cut_fraction, 3.0),
+        "n_features": (n_features, 1.5),
+        "repeats": (repeats, 2.0),
+        "folds": (folds, 1.5),
+    }
+    if share is not None and all(point.share is not None for point in points):
+        asked["share"] = (share, 1.5)
+    distance = np.zeros(len(points))
+    for name, (value, step) in asked.items():
+        distance += (np.log([getattr(point, name) / value for point in points]) / math.log(step)) ** 2
     closeness = np.exp(-0.5 * (distance - distance.min()))
     means, widths = (np.array([getattr(point, name) for point in points]) for name in ("mean", "width"))
     for_mean = closeness / np.array([point.mean_error**2 for point in points])

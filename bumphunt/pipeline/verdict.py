@@ -292,6 +292,7 @@ def _of_the_calibration(best: BestWindow) -> tuple[str, ...]:
     unlike = task.null.unlike(settings)
     inside = task.null.inside(
         n_window=result.n_window,
+        share=result.n_window / len(task.mjj),
         cut_fraction=result.cut_fraction,
         n_features=task.features.shape[1],
         repeats=settings.repeats,

@@ -64,8 +64,10 @@ class WindowTask:
 
     def null_at(self, cut_fraction: float) -> tuple[float, float]:
         """Return mean and width of local z without signal in this window, at a cut."""
+        n_window = float(self.window.signal_region(self.mjj).sum())
         return self.null.at(
-            n_window=float(self.window.signal_region(self.mjj).sum()),
+            n_window=n_window,
+            share=n_window / len(self.mjj),
             cut_fraction=cut_fraction,
             n_features=self.features.shape[1],
             repeats=self.config.cwola.repeats,
@@ -209,7 +211,11 @@ def with_significance_of(
     )
     settings = task.config.cwola
     return task.null.applied(
-        together, n_features=task.features.shape[1], repeats=settings.repeats, folds=settings.folds
+        together,
+        n_features=task.features.shape[1],
+        repeats=settings.repeats,
+        folds=settings.folds,
+        n_searched=len(task.mjj),
     )
 
 

@@ -3,11 +3,13 @@
 import importlib.util
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bumphunt.pipeline.null import Null, NullPoint
@@ -38,7 +40,10 @@ def lines(number: int, *, windows: int = 12, common: float = 0.0, seed: int = 1,
             for place in range(windows)
             for k, cut in enumerate((0.01, 0.002))
         ]
-        found.append({"set": "default", "number": each, "n_features": 4, "repeats": 32, "found": rows, **more})
+        found.append(
+            {"set": "default", "number": each, "n_searched": 60_000, "n_features": 4, "repeats": 32, "found": rows}
+            | more
+        )
     return found
 
 
@@ -59,10 +64,46 @@ def test_a_surface_has_every_set_of_twenty_boxes_and_its_folds(nulls: ModuleType
     assert all(line["number"] % 2 == 0 for line in made_of)
     points = nulls.surface(made_of)
     assert {(point.folds, point.n_boxes) for point in points} == {(3, 10), (2, 11)}
-    assert len(points) == 2 * 2 * 3
+    assert len(points) == 2 * 2 * nulls.SHARES
+    assert [point.share < other.share for point, other in pairwise(points)][: nulls.SHARES - 1] == [True, True, True]
     # two windows a box, independent here: more is known than from one a box
     assert all(point.width_error < point.width / (2 * point.n_boxes) ** 0.5 for point in points)
     assert [NullPoint(**{name: getattr(p, name) for name in NullPoint.__dataclass_fields__}) for p in points] == points
+
+
+def test_a_mean_below_nothing_is_taken_off_as_far_as_it_is_known(nulls: ModuleType) -> None:
+    """Above 0 all of it is, since it makes a significance smaller; a little below 0 nothing is."""
+    for shift in (-1.0, 1.0, -0.02):
+        own = lines(30)
+        for line in own:
+            line["found"] = [[size, cut, z + shift, z + shift, None] for size, cut, z, *_ in line["found"]]
+        for point in nulls.surface(own):
+            parts = [row for line in own for row in line["found"] if row[1] == point.cut_fraction]
+            shares = np.array([row[0] for row in parts]) / 60_000
+            place = np.argsort(shares, kind="stable")
+            quarter = min(
+                np.array_split(place, nulls.SHARES),
+                key=lambda part: abs(np.log(shares[part]).mean() - np.log(point.share)),
+            )
+            mean = float(np.mean([parts[each][2] for each in quarter]))
+            taken = mean if mean > 0 else min(mean + point.mean_error, 0.0)
+            assert point.mean == pytest.approx(taken, abs=1e-3)
+
+
+def test_a_smooth_box_of_a_million_keeps_what_follows_the_mass(
+    nulls: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the events outside of the searched range as well, and masses of its own inside."""
+    rng = np.random.default_rng(3)
+    mjj = 2000.0 + rng.exponential(600.0, 60_000)
+    pool = pd.DataFrame({"mjj": mjj, "follows": np.log(mjj), "mj1": rng.random(60_000)})
+    monkeypatch.setitem(nulls.SETS, "smooth_1M", (30_000, nulls.RAW))
+    box = nulls.box_of(pool, "smooth_1M", 1)
+    assert abs(len(box) - 30_000) < 600
+    own = ~np.isin(box["mjj"], mjj)
+    assert 0.2 < own.mean() < 0.99
+    assert np.corrcoef(box["follows"], np.log(box["mjj"]))[0, 1] > 0.7
+    assert box.loc[~own, "mjj"].min() < box.loc[own, "mjj"].min()
 
 
 def test_the_global_significance_of_a_box_is_nominal(nulls: ModuleType) -> None:

@@ -121,6 +121,22 @@ def test_folds_are_an_axis_where_they_were_measured():
     assert alone.inside(**here)
 
 
+def test_the_place_in_the_spectrum_is_an_axis_where_it_was_measured():
+    """Windows that hold a larger share of the searched events lie lower; without a share nothing changes."""
+    low, high = replace(point(mean=0.4), share=0.3), replace(point(mean=-0.4), share=0.03)
+    null, here = Null(method="m", points=(low, high)), {"cut_fraction": 0.01, "n_features": 4, "repeats": 32}
+    assert null.at(**here, n_window=10_000, share=0.3)[0] == pytest.approx(0.4, abs=0.01)
+    assert null.at(**here, n_window=10_000, share=0.03)[0] == pytest.approx(-0.4, abs=0.01)
+    assert null.at(**here, n_window=10_000)[0] == pytest.approx(0.0, abs=0.01)
+    partly = Null(method="m", points=(low, point(mean=-0.4)))
+    assert partly.at(**here, n_window=10_000, share=0.3)[0] == pytest.approx(0.0, abs=0.01)
+    assert [null.inside(**here, n_window=10_000, share=share) for share in (0.44, 0.46, 0.021, 0.019)] == [
+        True, False, True, False,
+    ]  # fmt: skip
+    found = null.applied(result(), n_features=4, repeats=32, n_searched=10_000 / 0.3)
+    assert found.z_stat == pytest.approx((4.3 - 0.4) / 1.3, abs=0.01)
+
+
 def at(**changes):
     given = {"n_window": 900.0, "cut_fraction": 0.01, "n_features": 4, "repeats": 8, "folds": 2, **changes}
     return NullPoint(**given, mean=0.1, mean_error=0.1, width=1.5, width_error=0.1, n_boxes=9)
