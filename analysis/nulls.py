@@ -52,6 +52,8 @@ Measured in one box: 0.06 of 0.49, and 0.6 for cuts of 1 and 0.2 %.
 """
 SHARES = 4
 """Parts of a set by the share of its events that a window holds: the mean of z differs between them, not within."""
+NONE_SELECTED, FEW = -6.0, -3.0
+"""A window without a selected event has a p-value of 1, and any z below the first; as the second it tells no width."""
 DRAWS = 300
 """Times that boxes are drawn anew for an error."""
 SETS: dict[str, tuple[int, dict[str, Any]]] = {
@@ -166,7 +168,7 @@ def surface(lines: Iterable[dict[str, Any]]) -> list[NullPoint]:
         own = [line for line in lines if line["set"] == name]
         rows = np.array(
             [
-                [line["number"], *row[:3], row[0] / line["n_searched"]]
+                [line["number"], *row[:2], not_empty(row[2]), row[0] / line["n_searched"]]
                 for line in own
                 for row in line["found"]
                 if row[1] < 1.0
@@ -198,6 +200,11 @@ def surface(lines: Iterable[dict[str, Any]]) -> list[NullPoint]:
     return points
 
 
+def not_empty(z: float) -> float:
+    """Return a significance, or what counts for that of a window without a selected event."""
+    return z if z > NONE_SELECTED else FEW
+
+
 def calibrated(line: dict[str, Any], null: Null | None = None, *, with_form: bool = False) -> np.ndarray:
     """Return local z of all windows and cuts of a box, calibrated as a run is by the shipped surface.
 
@@ -214,7 +221,7 @@ def calibrated(line: dict[str, Any], null: Null | None = None, *, with_form: boo
                 folds=folds_of(line),
                 share=n_window / line["n_searched"],
             )
-            z.append(((min(z_stat, z_local) if with_form else z_stat) - mean) / width)
+            z.append((not_empty(min(z_stat, z_local) if with_form else z_stat) - mean) / width)
     return np.array(z)
 
 

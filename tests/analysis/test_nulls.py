@@ -90,6 +90,14 @@ def test_a_mean_below_nothing_is_taken_off_as_far_as_it_is_known(nulls: ModuleTy
             assert point.mean == pytest.approx(taken, abs=1e-3)
 
 
+def test_windows_without_an_event_do_not_tell_the_width(nulls: ModuleType) -> None:
+    own, empty = lines(40), lines(40)
+    for line in empty[:4]:
+        line["found"][-1][2] = -8.2
+    widths = [np.array([point.width for point in nulls.surface(each)]) for each in (own, empty)]
+    assert np.abs(widths[1] / widths[0] - 1.0).max() < 0.2
+
+
 def test_a_smooth_box_of_a_million_keeps_what_follows_the_mass(
     nulls: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
