@@ -62,6 +62,7 @@ SETS: dict[str, tuple[int, dict[str, Any]]] = {
     "eight_features": (100_000, {**RAW, "features": EIGHT}),
     "two_folds": (100_000, {**RAW, "cwola": {"folds": 2}}),
     "eight_repeats": (100_000, {**RAW, "cwola": {"repeats": 8}}),
+    "two_repeats": (100_000, {**RAW, "cwola": {"repeats": 2}}),
     "one_repeat": (100_000, {**RAW, "cwola": {"repeats": 1}}),
     "default_1M": (1_000_000, RAW),
     "smooth_1M": (1_000_000, RAW),
