@@ -149,7 +149,7 @@ def test_a_final_state_without_daughters_is_searched(signal_box, light_hunt, no_
     assert "m_mumu" in candidates.columns
 
 
-@pytest.mark.parametrize("sqrt_s", [8_000.0, 14_000.0])
+@pytest.mark.parametrize("sqrt_s", [8_000.0, pytest.param(14_000.0, marks=pytest.mark.long)])
 def test_boxes_of_other_collision_energies(signal_box, light_hunt, sqrt_s):
     scale = sqrt_s / 13_000.0
     events = signal_box.assign(**{name: signal_box[name] * scale for name in ("mjj", "mj1", "mj2")})

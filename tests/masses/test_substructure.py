@@ -58,20 +58,19 @@ def selected(table, background):
 
 @pytest.mark.parametrize("scale", [pytest.param(1.0, marks=pytest.mark.long), 0.85])
 def test_the_scale_is_found_and_the_yield_follows(table, selected, scale):
-    """Scale and yield scatter by 0.04 and 45 events: three experiments are averaged. The prior draws the scale in."""
-    fits = [fit_masses(selected(scale, seed=seed), table=table, select=select) for seed in (4, 5, 6)]
+    """Scale and yield scatter by 0.04 and 45 events: two experiments are averaged. The prior draws the scale in."""
+    fits = [fit_masses(selected(scale, seed=seed), table=table, select=select) for seed in (4, 5)]
     error = np.mean([fit.n_signal.stat_high - fit.n_signal.value for fit in fits])
     assert np.mean([fit.tau21_scale for fit in fits]) == pytest.approx(scale, abs=0.05)
-    assert np.mean([fit.n_signal.value for fit in fits]) == pytest.approx(600, abs=2.5 * error / 3.0**0.5)
+    assert np.mean([fit.n_signal.value for fit in fits]) == pytest.approx(600, abs=2.5 * error / 2.0**0.5)
     fit, unaware = fits[0], fit_masses(replace(selected(scale), tau21=None), table=table, select=select)
     assert unaware.tau21_scale == 1.0
     assert unaware.m_x.value == fit.m_x.value
     # what is not known of the scale widens the interval
     assert unaware.n_signal.high - unaware.n_signal.value > fit.n_signal.high - fit.n_signal.value
     if scale < 1:
-        plain = [
-            fit_masses(replace(selected(scale, seed=seed), tau21=None), table=table, select=select) for seed in (5, 6)
-        ]
+        again = fit_masses(replace(selected(scale, seed=5), tau21=None), table=table, select=select)
+        plain = [unaware, again]
         assert np.mean([each.n_signal.value for each in plain]) > 1.1 * np.mean([each.n_signal.value for each in fits])
 
 

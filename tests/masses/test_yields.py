@@ -35,9 +35,9 @@ def measured(table, events, *, varied=None, **box):
 @pytest.mark.parametrize("number", [0, 300])
 def test_the_yield_is_unbiased_and_its_error_is_its_spread(table, signal, background, number):
     rng = np.random.default_rng(5)
-    boxes = [measured(table, experiment(signal, background, number, rng)) for _ in range(40)]
+    boxes = [measured(table, experiment(signal, background, number, rng)) for _ in range(20)]
     raw = np.array([(box.n_observed - box.n_expected) / box.efficiency for box in boxes])
-    assert raw.mean() == pytest.approx(number, abs=3 * raw.std() / np.sqrt(40) + 0.03 * number)
+    assert raw.mean() == pytest.approx(number, abs=3 * raw.std() / np.sqrt(20) + 0.03 * number)
     statistical = np.mean([np.sqrt(box.n_observed + box.n_expected_error**2) / box.efficiency for box in boxes])
     assert raw.std() == pytest.approx(statistical, rel=0.35)
     covered = np.mean([box.n_signal.low <= number <= box.n_signal.high for box in boxes])
@@ -48,7 +48,7 @@ def test_the_yield_is_unbiased_and_its_error_is_its_spread(table, signal, backgr
 @pytest.mark.parametrize("widths", [1.5, 4.0])
 def test_another_box_gives_the_same_answer(table, signal, background, widths):
     rng = np.random.default_rng(6)
-    boxes = [measured(table, experiment(signal, background, 800, rng), widths=widths) for _ in range(10)]
+    boxes = [measured(table, experiment(signal, background, 800, rng), widths=widths) for _ in range(6)]
     raw = [(box.n_observed - box.n_expected) / box.efficiency for box in boxes]
     assert np.mean(raw) == pytest.approx(800, rel=0.12)
 

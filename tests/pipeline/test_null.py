@@ -92,20 +92,31 @@ def test_it_names_settings_of_the_training_that_it_was_not_measured_with():
     shipped, usual = shipped_surface(), AnalysisConfig().cwola
     assert shipped.unlike(usual) == ()
     assert shipped.unlike(usual.model_copy(update={"learning_rate": 0.1, "features": ["mj1"], "repeats": 4})) == ()
-    other = usual.model_copy(update={"folds": 2, "max_iter": 60})
-    assert shipped.unlike(other) == ("cwola.folds: 2", "cwola.max_iter: 60")
+    other = usual.model_copy(update={"folds": 5, "max_iter": 60})
+    assert shipped.unlike(other) == ("cwola.folds: 5", "cwola.max_iter: 60")
     assert Null(method="by hand", width=1.1).unlike(other) == ()
-    both = Null(method="m", points=(point(), replace(point(), folds=2)))
+    both = Null(method="m", points=(point(), replace(point(), folds=5)))
     assert both.unlike(other) == (), "its settings are those of the search itself"
 
 
-def test_the_shipped_surface_says_where_boxes_were_too_few():
-    """Eight features and two folds have too few boxes; 20 and 100 thousand events have enough."""
+def test_the_shipped_surface_says_what_it_was_measured_with():
+    """20 and 100 thousand events, two and three folds, four and eight features, one, two, eight and 32 repeats."""
     shipped, usual = shipped_surface(), AnalysisConfig().cwola
-    at = {"cut_fraction": 0.01, "repeats": 32}
-    assert all(shipped.inside(**at, n_window=n_window, n_features=4) for n_window in (400, 3_000, 13_000))
-    assert not shipped.inside(**at, n_window=3_000, n_features=8)
-    assert shipped.unlike(usual.model_copy(update={"folds": 2})) == ("cwola.folds: 2",)
+    at = {"cut_fraction": 0.01, "repeats": 32, "folds": 3, "n_features": 4, "n_window": 3_000}
+    measured = [
+        {"n_window": 400},
+        {"n_window": 13_000},
+        {"n_features": 8},
+        {"folds": 2},
+        {"repeats": 1},
+        {"repeats": 2},
+        {"repeats": 8},
+    ]
+    assert [shipped.inside(**{**at, **here}, share=0.1) for here in measured] == [True] * 7
+    other = [{"n_window": 40_000}, {"n_features": 5}, {"folds": 5}, {"repeats": 16}, {"n_features": 8, "folds": 2}]
+    assert [shipped.inside(**{**at, **here}) for here in other] == [False] * 5
+    assert [shipped.inside(**at, share=share) for share in (0.001, 0.9)] == [False, False]
+    assert shipped.unlike(usual.model_copy(update={"folds": 2})) == ()
     assert min(point.n_boxes for point in shipped.points) >= 10
 
 
