@@ -95,13 +95,19 @@ def test_luminosity_makes_a_cross_section_of_the_limit():
     ("cwola", "said"),
     [
         ({}, None),
-        ({"folds": 2}, "cwola.folds: 2:"),
+        ({"folds": 2}, None),
+        ({"folds": 5}, "cwola.folds: 5:"),
         ({"max_iter": 60, "members": 2}, "cwola.max_iter: 60, cwola.members: 2:"),
         ({"folds": 2, "repeats": 1}, "at this number of events, cut, features and repeats"),
     ],
 )
 def test_it_says_where_the_null_was_measured_with_another_training(cwola, said):
-    task = SimpleNamespace(config=config_from_dict({"cwola": cwola}), null=shipped_surface(), features=np.zeros((1, 4)))
+    task = SimpleNamespace(
+        config=config_from_dict({"cwola": cwola}),
+        null=shipped_surface(),
+        features=np.zeros((1, 4)),
+        mjj=np.zeros(40_000),
+    )
     for cut in (0.01, 1.0):
         best = SimpleNamespace(task=task, result=SimpleNamespace(n_window=5_000, cut_fraction=cut))
         found = _of_the_calibration(best)
