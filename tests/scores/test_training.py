@@ -41,8 +41,10 @@ def by_hand(network, rows, batch, optimizer):
             optimizer.apply(tape.gradient(loss, weights), weights)
 
 
-@pytest.mark.parametrize(("batch", "variational"), [(50, True), (160, True), (50, False)])
-@pytest.mark.parametrize("name", ["adam", "adadelta"])
+@pytest.mark.parametrize(
+    ("name", "batch", "variational"),
+    [("adam", 50, True), ("adadelta", 50, True), ("adam", 160, True), ("adam", 50, False)],
+)
 def test_compiled_epochs_are_the_steps_written_out(batch, variational, name):
     keras = import_keras()
     rows = np.random.default_rng(1).random((310, 3)).astype(np.float32)
