@@ -75,7 +75,8 @@ def sculpted(results: Path) -> Results:
     """Return what background that was disturbed on purpose does: the shifted feature, and everything else."""
     made: Results = {}
     for name in ("quiet", "feature"):
-        own = [line for line in lines(results, "sculpted_nulls") if (line["set"] == "feature") == (name == "feature")]
+        every = latest(lines(results, "sculpted_nulls"))
+        own = [line for line in every if (line["set"] == "feature") == (name == "feature")]
         refused = sum(line["status"] == "unverified_excess" for line in own)
         claims = sum(line["status"] in ("evidence", "discovery") for line in own)
         excesses = sum(line["z_global"] > 3.0 for line in own)
