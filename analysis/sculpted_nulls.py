@@ -83,17 +83,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--boxes", type=int, default=6, help="boxes of each set in all, with those there are")
+    parser.add_argument("--first", type=int, default=0, help="number of the first box of each set")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--pool", type=Path, default=Path("out/power/pool.parquet"))
     parser.add_argument("--result", type=Path, default=boxes.RESULTS / "sculpted_nulls.jsonl")
     arguments = parser.parse_args()
     background_pool(arguments.pool, workers=arguments.workers)
     for name in arguments.sets:
-        tasks = [{"set": name, "number": number, "_pool": arguments.pool} for number in range(arguments.boxes)]
+        numbers = range(arguments.first, arguments.boxes)
+        tasks = [{"set": name, "number": number, "_pool": arguments.pool} for number in numbers]
         origin = boxes.stamp(config_from_dict(SETS[name][2]), seed=20_263)
         boxes.grow(arguments.result, one_box, tasks, origin=origin, workers=arguments.workers)
     for name in SETS:
-        own = [line for line in boxes.read(arguments.result) if line["set"] == name]
+        own = [line for line in boxes.latest(boxes.read(arguments.result)) if line["set"] == name]
         if not own:
             continue
         claims = sum(line["status"] in ("evidence", "discovery") for line in own)
