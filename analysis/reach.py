@@ -24,6 +24,7 @@ from bumphunt.calibration.pseudo_data import subsample_box, with_signal
 from bumphunt.config import config_from_dict
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.prior_search import PriorFindings, PriorSettings, covered_windows, search_prior
+from bumphunt.plots.style import BLACK, BLUE, GREY, RED, new_figure, style
 from bumphunt.preprocessing.splits import MassWindow, mass_windows
 from bumphunt.spectrum.binning import searched_range
 
@@ -46,6 +47,8 @@ BOTH: dict[str, Any] = {
     "limit": {"enabled": False},
     "search": {"most_signals": 1},
 }
+LEAST_BOXES = 5
+"""Boxes of a kind from which its median is drawn."""
 LEAST = 100
 """Events in a window's region and either sideband, as the package asks."""
 
@@ -185,20 +188,51 @@ def table(lines: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def table_of_both(lines: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return the median global significance of each search, and of both, by model, size and strength."""
+def curves(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return 16, 50 and 84 % of the global significance of each search, and of both, by model, size and strength.
+
+    Of a box the last line counts.
+    """
+    kinds: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for line in boxes.latest(lines):
+        kinds.setdefault((line["model"], line["size"], bool(line.get("near")), line["strength"]), []).append(line)
     rows = []
-    frame = pd.DataFrame(lines)
-    frame["near"] = [line.get("near", False) for line in lines]
-    for (near, model, size, strength), group in frame.groupby(["near", "model", "size", "strength"]):
-        alone = {name: [found[name]["z_global"] for found in group["per_search"]] for name in ("cwola", "prior")}
+    for (model, size, near, strength), group in sorted(kinds.items()):
+        z = {name: [line["per_search"][name]["z_global"] for line in group] for name in ("cwola", "prior")}
+        z["both"] = [line["z_global"] for line in group]
         rows.append(
-            {"windows": "near" if near else "all", "model": model, "size": size, "S/sqrt(B)": strength}
-            | {"boxes": len(group), "injected": int(group["injected"].median())}
-            | {name: round(float(np.median(z)), 2) for name, z in {**alone, "both": group["z_global"]}.items()}
-            | {"both, least": group["z_global"].min(), "found by prior": int((group["found_by"] == "prior").sum())}
+            {"model": model, "size": size, "near": near, "strength": strength, "boxes": len(group)}
+            | {"injected": int(np.median([line["injected"] for line in group]))}
+            | {name: np.quantile(values, [0.16, 0.5, 0.84]).round(2).tolist() for name, values in z.items()}
+            | {f"above {level}": sum(value >= level for value in z["both"]) for level in (3, 5)}
+            | {"found by prior": sum(line["found_by"] == "prior" for line in group)}
         )
-    return pd.DataFrame(rows)
+    return rows
+
+
+def draw(lines: list[dict[str, Any]], path: Path) -> None:
+    """Draw global significance against the strength of signal, by model and number of events."""
+    rows = [row for row in curves(lines) if row["boxes"] >= LEAST_BOXES]
+    shown = list(dict.fromkeys((row["model"], row["size"]) for row in rows))
+    with style():
+        figure = new_figure(3.4, width=3.4 * len(shown))
+        axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+        for place, (model, size) in enumerate(shown):
+            own = [row for row in rows if (row["model"], row["size"]) == (model, size)]
+            for number, (name, colour) in enumerate((("cwola", BLUE), ("prior", RED), ("both", BLACK))):
+                low, middle, high = np.array([row[name] for row in own]).T
+                at = np.array([row["strength"] for row in own]) * (1.0 + 0.015 * (number - 1))
+                axes[place].errorbar(at, middle, [middle - low, high - middle], fmt="o-", color=colour, label=name)
+            for level in (3, 5):
+                axes[place].axhline(level, color=GREY, linestyle=":")
+            masses, prongs = MODELS[model]
+            text = "/".join(f"{mass:g}" for mass in masses) + f" GeV, {prongs} prongs, {size // 1000}k events"
+            axes[place].set_title(text, loc="left", fontsize="small")
+            axes[place].set_xlim(left=0.0)
+            axes[place].set_xlabel("Inclusive S/√B in the window")
+        axes[0].set_ylabel("Global significance [σ]")
+        axes[0].legend(loc="upper left")
+        figure.savefig(path, dpi=130, metadata={"Software": None})
 
 
 def main() -> None:
@@ -230,7 +264,7 @@ def main() -> None:
         origin = boxes.stamp(config_from_dict(BOTH), seed=1)
         path = arguments.result.with_name("reach_both.jsonl")
         boxes.grow(path, both_searches, todo, origin=origin, workers=arguments.workers)
-        print(table_of_both(boxes.read(path)).to_string(index=False))
+        print(pd.DataFrame(curves(boxes.read(path))).to_string(index=False))
         return
     origin = boxes.stamp(bumphunt.AnalysisConfig(), seed=1)
     boxes.grow(arguments.result, one_box, todo, origin=origin, workers=arguments.workers)
