@@ -93,6 +93,41 @@ def make_events() -> Callable[..., pd.DataFrame]:
     return make_table
 
 
+@pytest.fixture(scope="session")
+def box(make_events: Callable[..., pd.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small box with a resonance at (3500, 500, 100) GeV, as a file."""
+    path = tmp_path_factory.mktemp("box") / "box.parquet"
+    make_events(20_000, signal=250, label=False).to_parquet(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def light(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A config that takes a second, as a file."""
+    import yaml
+
+    from .command_line import LIGHT
+
+    path = tmp_path_factory.mktemp("light") / "light.yaml"
+    path.write_text(yaml.safe_dump(LIGHT), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small file in the raw layout of the LHC Olympics, as large as its damage needs."""
+    from bumphunt.sources.lhco import RawChunk, write_raw
+
+    rng = np.random.default_rng(8)
+    particles = np.zeros((30, 700, 3))
+    particles[:, :60, 0] = rng.exponential(40.0, (30, 60))
+    particles[:, :60, 1] = rng.normal(0.0, 0.3, (30, 60))
+    particles[:, :60, 2] = rng.normal(0.0, 0.3, (30, 60)) + np.repeat([-1.5, 1.6], 30)
+    return write_raw(
+        tmp_path_factory.mktemp("raw") / "raw.h5", [RawChunk(particles=particles, label=np.arange(30) % 2)]
+    )
+
+
 def lighten_prior(patch: pytest.MonkeyPatch) -> None:
     """Make the prior-assisted search, which is run by default, a matter of a second."""
     from bumphunt.pipeline import prior_answer

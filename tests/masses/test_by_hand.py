@@ -7,10 +7,8 @@ import pytest
 
 from bumphunt.errors import InputError
 from bumphunt.masses import projections as projected
-from bumphunt.masses.checks import assumptions, outside_grid
 from bumphunt.masses.growth import MassGrowth
 from bumphunt.masses.likelihood import Likelihood, SelectedEvents
-from bumphunt.masses.modes import half_sample_mode, histogram_mode, kernel_mode
 from bumphunt.masses.own_signal import signal_points
 from bumphunt.masses.parameters import Parameters
 from bumphunt.masses.plane import MassSpectrum, PlaneDensity
@@ -25,7 +23,6 @@ from bumphunt.masses.profile import (
     profile_errors,
     rise_when_equal,
 )
-from bumphunt.masses.response import resonance_shapes
 from bumphunt.masses.starts import starting_points
 
 BEST = Parameters(3_500.0, 500.0, 480.0, 80.0, 250.0, 0.0, 0.0, 0.0)
@@ -157,102 +154,6 @@ def test_what_is_assumed_of_resolutions_moves_a_parameter():
     covariance[1, mjj], covariance[1, jets] = 3.0 * WIDTH_PRIOR, 4.0 * WIDTH_PRIOR
     assert Curvature(covariance=covariance).assumed("m_x") == pytest.approx(5.0)
     assert Curvature(covariance=4.0 * np.eye(8)).error("m_y") == 2.0
-
-
-@pytest.mark.parametrize(
-    ("points", "mode"),
-    [
-        ([0.0, 1.0, 3.0], 0.5),
-        ([0.0, 2.0, 3.0], 2.5),
-        ([0.0, 1.0, 2.0], 1.0),
-        ([4.0], 4.0),
-        ([1.0, 2.0], 1.5),
-        ([0.0, 10.0, 11.0, 30.0, 31.5, 50.0], 10.5),
-        ([0.0, 4.0, 5.0, 5.5, 20.0], 5.25),
-    ],
-)
-def test_half_sample_mode_of_few_points(points, mode):
-    assert half_sample_mode(np.array(points)) == mode
-    assert half_sample_mode(np.array(points)[::-1]) == mode
-
-
-def test_modes_of_histogram_and_kernel():
-    assert histogram_mode(np.array([101.0, 103.0, 130.0, 131.0, 132.0]), 10.0) == 135.0
-    assert histogram_mode(np.array([-7.0, -8.0, 4.0]), 5.0) == -7.5
-    values = np.array([80.0, 100.0, 100.0, 125.0])
-    assert kernel_mode(values, np.ones(4), 0.05) == pytest.approx(100.0, rel=5e-3)
-    assert kernel_mode(values, np.array([3.0, 1.0, 1.0, 1.0]), 0.05) == pytest.approx(80.0, rel=5e-3)
-    # background taken away where most events are
-    assert kernel_mode(values, np.array([1.0, 1.0, -1.0, 2.0]), 0.05) == pytest.approx(125.0, rel=5e-3)
-    # two of one kernel: the middle of them
-    assert kernel_mode(np.array([100.0, 102.0]), np.ones(2), 0.05) == pytest.approx(101.0, rel=3e-3)
-
-
-def test_a_resonance_without_contained_jets_has_the_shape_of_all():
-    rng = np.random.default_rng(1)
-    residual, ones = rng.normal(0.0, 0.03, 4_000), np.ones(4_000)
-    inner, outer = resonance_shapes(residual, ones, ones)
-    np.testing.assert_allclose(outer.log_density, inner.log_density, atol=1e-9)
-    # half of the events lie 0.2 lower and are not contained: the outer shape peaks there
-    residual[::2] -= 0.2
-    contained = np.where(np.arange(4_000) % 2 == 0, 0.0, 1.0)
-    inner, outer = resonance_shapes(residual, ones, contained)
-    assert (inner.mode, outer.mode) == pytest.approx((0.0, -0.2), abs=0.02)
-
-
-GRID = SimpleNamespace(
-    masses=np.array([[2_000.0, 200.0, 100.0], [4_000.0, 800.0, 80.0]]),
-)
-
-
-def at_masses(m_resonance, m_x, m_y, **more):
-    names = ("m_resonance", "m_x", "m_y")
-    values = zip(names, (m_resonance, m_x, m_y), strict=True)
-    return SimpleNamespace(**{name: SimpleNamespace(value=value) for name, value in values}, **more)
-
-
-@pytest.mark.parametrize(
-    ("masses", "outside"),
-    [
-        ((3_000.0, 500.0, 90.0), 0.0),
-        ((8_000.0, 500.0, 90.0), np.log(2.0)),
-        ((1_000.0, 150.0, 90.0), np.log(2.0)),
-        ((3_000.0, 900.0, 90.0), np.log(1.5)),  # 0.3 of the resonance where 0.2 is the most
-        ((3_000.0, 500.0, 40.0), np.log(2.0)),
-    ],
-)
-def test_distance_from_the_simulated_masses(masses, outside):
-    assert outside_grid(at_masses(*masses), GRID) == pytest.approx(outside)
-
-
-def test_assumptions_say_fitted_resolutions_only_where_there_are():
-    fit = {"hypothesis": "none", "p_value": 0.5, "hypotheses": None, "jet_scale": None, "acceptance_known": False}
-    fit["yields"] = None
-    bare = assumptions(at_masses(3_000.0, 500.0, 90.0, log_widths=None, **fit), table=GRID)
-    assert not any("fitted: mjj" in sentence for sentence in bare)
-    wide = assumptions(at_masses(3_000.0, 500.0, 90.0, log_widths=np.log([1.1, 0.8]), **fit), table=GRID)
-    assert any("fitted: mjj 1.10, jet masses 0.80 times" in sentence for sentence in wide)
-    assert any("from 2000 to 4000 GeV, daughters from 80 GeV to 0.200 m_resonance" in line for line in bare)
-    behind = {**fit, "hypothesis": "a", "hypotheses": {"a": 0.0, "b": 0.4, "c": 1.0}}
-    told = assumptions(at_masses(3_000.0, 500.0, 90.0, log_widths=None, **behind), table=GRID, varied=False)
-    assert sum("With b the data are described worse by 0.4" in line and "hold" in line for line in told) == 1
-    assert sum("With c" in line and "hold" not in line for line in told) == 1
-    assert not any("With a" in line for line in told)
-    assert any("No second detector" in line for line in told)
-    untold = {**behind, "hypotheses": {"a": 0.0, "b": -2.0}, "yields": {"a": 800.0, "b": 1000.0}}
-    told = assumptions(at_masses(3_000.0, 500.0, 90.0, log_widths=None, **untold), table=GRID)
-    assert sum("This decay is assumed" in line for line in told) == 1
-    assert any("With b they would be described better by 2.0" in line and "1000 signal events" in line for line in told)
-
-
-def test_a_response_is_built_within_a_good_half_of_the_simulated_masses(table):
-    resonance, daughters = table.masses[:, 0], table.masses[:, 1:]
-    low, high, lightest = resonance.min(), resonance.max(), daughters.min()
-    most = (daughters / resonance[:, None]).max()
-    assert table.nearest((3_500.0, 500.0, 100.0)) == (3_500.0, 500.0, 100.0)
-    assert table.nearest((1.0, 1.0, 1.0)) == pytest.approx((0.55 * low, 0.55 * lightest, 0.55 * lightest))
-    found = table.nearest((1e6, 1e6, 100.0))
-    assert found == pytest.approx((1.45 * high, 1.13 * most * 1.45 * high, 100.0))
 
 
 PLAIN = MassGrowth()
