@@ -11,6 +11,7 @@ from bumphunt.pipeline.deficits import no_deficit
 from bumphunt.pipeline.final_state import is_dijet
 from bumphunt.pipeline.fold_selection import Selection, window_selection
 from bumphunt.pipeline.mass_estimate import estimate_masses, masses_checked, resonance_alone
+from bumphunt.pipeline.neighbours import windows_beside
 from bumphunt.pipeline.null import Null
 from bumphunt.pipeline.prior_answer import PriorAnswer, outcome_of, prior_selection
 from bumphunt.pipeline.search import Search
@@ -205,7 +206,8 @@ def reach_verdict(
     """
     best, finder, per_search = _of_all_searches(search, best_window(search, outcomes), prior)
     config = best.task.config
-    checks = (*window_checks(best.result, thresholds=config.checks), *no_deficit(best.task, best.result))
+    beside = windows_beside(search, outcomes, best.task, best.outcome)
+    checks = (*window_checks(best.result, thresholds=config.checks, beside=beside), *no_deficit(best.task, best.result))
     if finder == "prior" and prior is not None and prior.findings is not None:
         checks = (*checks, *hypotheses_check(prior.findings.elsewhere))
     said = _of_the_calibration(best) if finder == "cwola" else ()

@@ -150,8 +150,13 @@ def fold_agreement(observed: FloatArray) -> float:
     return float(chdtrc(len(observed) - 1, float(np.sum((observed - mean) ** 2) / mean)))
 
 
-def window_checks(window: WindowResult, *, thresholds: ChecksConfig) -> tuple[Check, ...]:
-    """Return the checks of the best window; before any cut there is no score to judge."""
+def window_checks(
+    window: WindowResult, *, thresholds: ChecksConfig, beside: Sequence[WindowResult] = ()
+) -> tuple[Check, ...]:
+    """Return the checks of the best window; before any cut there is no score to judge.
+
+    ``beside`` are windows in its sidebands, whose ordinary events have to be like all others as well.
+    """
     goodness = _goodness("sideband_fit", window.sideband_p_value, thresholds.sideband_p_value)
     if window.cut_fraction >= 1.0:
         return (goodness,)
@@ -177,31 +182,32 @@ def window_checks(window: WindowResult, *, thresholds: ChecksConfig) -> tuple[Ch
             "their number), at least the threshold; a failure looks like an excess in the events of one fold that the "
             "others do not have",
         ),
-        *_ordinary_events(window, thresholds.leakage),
+        *_ordinary_events((window, *beside), thresholds.leakage),
         *_agreement(window, thresholds.estimates_pull),
     )
 
 
-def _ordinary_events(window: WindowResult, threshold: float) -> tuple[Check, ...]:
+def _ordinary_events(windows: Sequence[WindowResult], threshold: float) -> tuple[Check, ...]:
     """Return the check that the excess is made by few events, and not by all of the window being a little different.
 
     A signal is few events that are unlike the others. A feature that is shifted in a range of masses, or a kind of
     background that is more frequent there, changes many, and the score, which has learned it, tells ordinary events
     of the window from those of the sidebands.
     """
-    if not np.isfinite(window.ordinary):
+    if not np.isfinite(windows[0].ordinary):
         return ()
     # a score that was trained on this very question spreads more than noise: what lies beyond three errors counts
-    distance = max(window.ordinary - 0.5 - 3.0 * window.ordinary_error, 0.0)
+    distance = max(0.0, *(each.ordinary - 0.5 - 3.0 * each.ordinary_error for each in windows))
     return (
         Check.judged(
             "ordinary_events",
             distance,
             at_most=threshold,
-            meaning="how far the score tells ordinary events of the window, not the most and the least anomalous, from "
-            "those of the sidebands (AUC above 0.5 beyond three standard errors), at most the threshold; a failure "
-            "looks like a feature that is shifted in a range of masses, or a kind of background that is more frequent "
-            "there: many events a little different instead of a few that are unlike the others",
+            meaning="how far the score tells ordinary events of the window, or of one in its sidebands, not the most "
+            "and the least anomalous, from those beside (AUC above 0.5 beyond three standard errors, the largest of "
+            "these windows), at most the threshold; a failure looks like a feature that is shifted in a range of "
+            "masses, or a kind of background that is more frequent there: many events a little different instead of a "
+            "few that are unlike the others",
         ),
     )
 

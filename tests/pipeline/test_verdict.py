@@ -175,7 +175,10 @@ def reached(monkeypatch, *, z_global=4.0, finder="cwola", prior=None, config=Non
 
     monkeypatch.setattr(verdict_module, "best_window", lambda search, outcomes: best_of(z_global, config=config))
     monkeypatch.setattr(verdict_module, "_of_all_searches", lambda search, best, prior: (best, finder, {"a": {}}))
-    monkeypatch.setattr(verdict_module, "window_checks", lambda result, thresholds: (check(True),))
+    monkeypatch.setattr(verdict_module, "windows_beside", lambda search, outcomes, task, outcome: "beside")
+    monkeypatch.setattr(
+        verdict_module, "window_checks", lambda result, thresholds, beside: (check(beside == "beside"),)
+    )
     monkeypatch.setattr(verdict_module, "no_deficit", lambda task, result: (check(True),))
     monkeypatch.setattr(verdict_module, "_of_the_calibration", lambda best: () if inside else (OUTSIDE_THE_SURFACE,))
     monkeypatch.setattr(verdict_module, "window_selection", lambda search, task, threads: f"cwola {threads}")

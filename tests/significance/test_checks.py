@@ -175,3 +175,12 @@ def test_a_window_whose_ordinary_events_differ_is_caught_and_a_signal_passes():
     assert outcome(replace(shifted, ordinary_error=0.02), folds)["ordinary_events"]
     assert outcome(replace(shifted, ordinary=0.43), folds)["ordinary_events"]
     assert outcome(replace(shifted, ordinary=0.51), folds)["ordinary_events"]
+
+
+def test_a_window_in_whose_sideband_ordinary_events_differ_is_caught():
+    """A feature that is shifted in a sideband alone makes a window claim as well."""
+    own = replace(sound(), ordinary=0.525, ordinary_error=0.0034)
+    shifted = replace(sound(), ordinary=0.5724, ordinary_error=0.005)
+    for beside, passed in (((), True), ((own,), True), ((own, shifted), False)):
+        checks = window_checks(own, thresholds=THRESHOLDS, beside=beside)
+        assert [check.passed for check in checks if check.name == "ordinary_events"] == [passed]
