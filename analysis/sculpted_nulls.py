@@ -100,7 +100,8 @@ def main() -> None:
             continue
         claims = sum(line["status"] in ("evidence", "discovery") for line in own)
         refused = sum(line["status"] == "unverified_excess" for line in own)
-        z = np.concatenate([line["z_local"] for line in own])
+        # of some boxes only what was printed is kept
+        z = np.concatenate([line.get("z_local", []) for line in own])
         low, high = interval(claims, len(own))
         print(
             f"{name}: {len(own)} boxes, claimed {claims} [{low:.2f}, {high:.2f}], refused {refused}; local z: mean "
