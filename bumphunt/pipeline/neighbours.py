@@ -11,7 +11,9 @@ from bumphunt.results import WindowResult
 def windows_beside(
     search: Search, outcomes: list[WindowOutcome], task: WindowTask, outcome: WindowOutcome
 ) -> tuple[WindowResult, ...]:
-    """Return what the score found in each window that lies in the sidebands of the best one, at least in part.
+    """Return what the score of ``cwola`` found in each window that lies in the sidebands of the best one, or partly so.
+
+    Where the prior-assisted search has found the best one, that window itself is among them.
 
     A feature that is shifted in some range of masses makes a window claim that merely has this range in a sideband. A
     signal strong enough to be seen before any cut is no longer few events in the sidebands of its neighbours, which
@@ -30,6 +32,6 @@ def windows_beside(
     for other, its in zip(search.tasks, outcomes, strict=True):
         window = other.window
         apart = window.high <= best.sideband_low or window.low >= best.sideband_high
-        if window != best and not apart:
+        if its is not outcome and not apart:
             found += [each for each in its.results if np.isfinite(each.ordinary)][:1]
     return tuple(found)

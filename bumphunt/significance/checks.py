@@ -194,10 +194,11 @@ def _ordinary_events(windows: Sequence[WindowResult], threshold: float) -> tuple
     background that is more frequent there, changes many, and the score, which has learned it, tells ordinary events
     of the window from those of the sidebands.
     """
-    if not np.isfinite(windows[0].ordinary):
+    judged = [each for each in windows if np.isfinite(each.ordinary)]
+    if not judged:
         return ()
     # a score that was trained on this very question spreads more than noise: what lies beyond three errors counts
-    distance = max(0.0, *(each.ordinary - 0.5 - 3.0 * each.ordinary_error for each in windows))
+    distance = max(0.0, *(each.ordinary - 0.5 - 3.0 * each.ordinary_error for each in judged))
     return (
         Check.judged(
             "ordinary_events",

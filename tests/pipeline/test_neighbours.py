@@ -42,6 +42,13 @@ def test_windows_in_the_sidebands_are_looked_at_once_each(search):
     assert [len(windows_beside(made, outcomes, made.tasks[k], outcomes[k])) for k in (0, 4)] == [1, 1]
 
 
+def test_of_an_excess_of_another_search_the_window_itself_is_looked_at(search):
+    made, outcomes = search(0.5)
+    other = SimpleNamespace(selected=lambda fraction: fraction, results=())
+    found = windows_beside(made, outcomes, made.tasks[2], other)
+    assert [each.ordinary for each in found] == pytest.approx([0.51, 0.52, 0.53])
+
+
 @pytest.mark.parametrize(("z_before", "number"), [(2.9, 2), (3.1, 0), (float("nan"), 2)])
 def test_a_signal_that_is_seen_before_any_cut_spoils_its_neighbours(search, z_before, number):
     made, outcomes = search(z_before)

@@ -184,3 +184,6 @@ def test_a_window_in_whose_sideband_ordinary_events_differ_is_caught():
     for beside, passed in (((), True), ((own,), True), ((own, shifted), False)):
         checks = window_checks(own, thresholds=THRESHOLDS, beside=beside)
         assert [check.passed for check in checks if check.name == "ordinary_events"] == [passed]
+    # the prior-assisted search has no such score of its own
+    checks = window_checks(sound(), thresholds=THRESHOLDS, beside=(own, shifted))
+    assert [check.passed for check in checks if check.name == "ordinary_events"] == [False]
