@@ -59,7 +59,6 @@ def test_errors_are_those_of_boxes_drawn_anew(nulls: ModuleType) -> None:
 
 def test_a_surface_has_every_set_of_twenty_boxes_and_its_folds(nulls: ModuleType) -> None:
     own = lines(20) + lines(21, seed=2, set="two_folds") + lines(19, seed=3, set="eight_features", n_features=8)
-    own += lines(30, seed=4, set="smooth_1M")
     made_of = nulls.of_surface(own)
     assert {line["set"] for line in made_of} == {"default", "two_folds"}
     assert all(line["number"] % 2 == 0 for line in made_of)
