@@ -100,7 +100,7 @@ def test_it_names_settings_of_the_training_that_it_was_not_measured_with():
 
 
 def test_the_shipped_surface_says_what_it_was_measured_with():
-    """20 and 100 thousand events, two and three folds, four and eight features, one, two, eight and 32 repeats."""
+    """20 thousand to a million events, two and three folds, four and eight features, one, two, eight and 32 repeats."""
     shipped, usual = shipped_surface(), AnalysisConfig().cwola
     at = {"cut_fraction": 0.01, "repeats": 32, "folds": 3, "n_features": 4, "n_window": 3_000}
     measured = [
@@ -113,7 +113,7 @@ def test_the_shipped_surface_says_what_it_was_measured_with():
         {"repeats": 8},
     ]
     assert [shipped.inside(**{**at, **here}, share=0.1) for here in measured] == [True] * 7
-    other = [{"n_window": 40_000}, {"n_features": 5}, {"folds": 5}, {"repeats": 16}, {"n_features": 8, "folds": 2}]
+    other = [{"n_window": 400_000}, {"n_features": 5}, {"folds": 5}, {"repeats": 16}, {"n_features": 8, "folds": 2}]
     assert [shipped.inside(**{**at, **here}) for here in other] == [False] * 5
     assert [shipped.inside(**at, share=share) for share in (0.001, 0.9)] == [False, False]
     assert shipped.unlike(usual.model_copy(update={"folds": 2})) == ()
