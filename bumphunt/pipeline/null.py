@@ -269,7 +269,7 @@ def _interpolated(
         "folds": (folds, 1.5),
     }
     if share is not None and all(point.share is not None for point in points):
-        asked["share"] = (share, 1.5)
+        asked["share"] = (max(share, 1e-9), 1.5)
     distance = np.zeros(len(points))
     for name, (value, step) in asked.items():
         distance += (np.log([getattr(point, name) / value for point in points]) / math.log(step)) ** 2

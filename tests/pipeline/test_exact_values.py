@@ -1,7 +1,7 @@
 """Numbers of the chain that can be worked out by hand, at their edges."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -58,6 +58,8 @@ def test_measured_points_count_by_their_distance_and_precision(change, distance)
 def test_a_window_without_events_is_like_one_of_a_single_event():
     null = Null(method="m", points=(point(n_window=1.0, width=1.0), point(n_window=100.0, width=2.0)))
     assert null.at(**{**HERE, "n_window": 0.0}) == null.at(**{**HERE, "n_window": 1.0})
+    placed = Null(method="m", points=tuple(replace(each, share=0.1 / each.width) for each in null.points))
+    assert placed.at(**HERE, share=0.0) == placed.at(**HERE, share=1e-9)
 
 
 def test_effective_counts_are_weights_over_their_mean_square_in_the_sidebands():
