@@ -1,5 +1,6 @@
 """One `map` for everything that can run side by side: local processes, or a Dask cluster."""
 
+import gc
 import logging
 import os
 import signal
@@ -271,9 +272,11 @@ def _dask_map(
             "with --resume where it has one"
         ) from error
     finally:
-        # a lost scheduler is looked for until patience ends
-        with suppress(TimeoutError):
+        # a lost scheduler is looked for until patience ends, and not again when the client is collected
+        try:
             client.close(timeout=2 * _PATIENCE)
+        except TimeoutError:
+            client.status = "closed"
 
 
 def _shipped(
@@ -308,15 +311,17 @@ def _connect(distributed: Any, scheduler: str) -> Any:
         try:
             answers.append(distributed.Client(scheduler, timeout=f"{_PATIENCE}s", set_as_default=False))
         except Exception as error:  # what another service answers can be anything, such as a message of exabytes
-            answers.append(error)
+            answers.append(as_line(error, length=200))
+        # a client that came to nothing stops its loop when it is collected, and would wait for itself for ever if that
+        # happened while another one starts
+        gc.collect()
 
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(2 * _PATIENCE)
-    answer = answers[0] if answers else TimeoutError("what listens there is silent")
-    if isinstance(answer, Exception):
+    answer = answers[0] if answers else "what listens there is silent"
+    if isinstance(answer, str):
         raise InputError(
-            f"no Dask scheduler answers at {scheduler!r} ({as_line(answer, length=200)}); start one with "
-            "`dask scheduler --host 127.0.0.1`"
-        ) from answer
+            f"no Dask scheduler answers at {scheduler!r} ({answer}); start one with `dask scheduler --host 127.0.0.1`"
+        )
     return answer

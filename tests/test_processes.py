@@ -1,5 +1,6 @@
 """Workers: gone with their parent, begun again once when killed, silent under Ctrl-C; Dask: answers in seconds."""
 
+import gc
 import json
 import os
 import signal
@@ -198,6 +199,20 @@ def test_a_dask_address_where_something_else_listens_is_refused_within_seconds()
     with pytest.raises(InputError, match="no Dask scheduler answers at"):
         list(parallel_map(abs, [1, 2], scheduler=address))
     assert time.monotonic() - begin < 30
+
+
+def test_a_client_that_came_to_nothing_is_not_left_to_the_collector():
+    """It stops its loop when it is collected: while another client starts, that would wait for ever."""
+    distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(InputError, match="no Dask scheduler answers at"):
+            list(parallel_map(abs, [1, 2], scheduler="tcp://127.0.0.1:1"))
+        left = [each for each in gc.get_objects() if isinstance(each, distributed.Client) and each.status != "closed"]
+    finally:
+        gc.enable()
+    assert not left
 
 
 DASK = """
