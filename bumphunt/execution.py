@@ -306,13 +306,17 @@ def _shipped(
 def _connect(distributed: Any, scheduler: str) -> Any:
     """Return a client of the scheduler; one that takes the connection and stays silent is waited for no longer."""
     answers: list[Any] = []
+    given_up = threading.Event()
 
     def connect() -> None:
         try:
-            answers.append(distributed.Client(scheduler, timeout=f"{_PATIENCE}s", set_as_default=False))
+            client = distributed.Client(scheduler, timeout=f"{_PATIENCE}s", set_as_default=False)
+            if given_up.is_set():
+                client.close()
+            answers.append(client)
         except Exception as error:  # what another service answers can be anything, such as a message of exabytes
             answers.append(as_line(error, length=200))
-        # a client that came to nothing stops its loop when it is collected, and would wait for itself for ever if that
+        # a client that nobody closed stops its loop when it is collected, and would wait for itself for ever if that
         # happened while another one starts
         gc.collect()
 
@@ -320,6 +324,7 @@ def _connect(distributed: Any, scheduler: str) -> Any:
     thread.start()
     thread.join(2 * _PATIENCE)
     answer = answers[0] if answers else "what listens there is silent"
+    given_up.set()
     if isinstance(answer, str):
         raise InputError(
             f"no Dask scheduler answers at {scheduler!r} ({answer}); start one with `dask scheduler --host 127.0.0.1`"

@@ -1,6 +1,5 @@
 """Workers: gone with their parent, begun again once when killed, silent under Ctrl-C; Dask: answers in seconds."""
 
-import gc
 import json
 import os
 import signal
@@ -8,11 +7,13 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from bumphunt import execution
 from bumphunt.cli import main
 from bumphunt.config import config_from_dict
 from bumphunt.errors import InputError
@@ -201,18 +202,55 @@ def test_a_dask_address_where_something_else_listens_is_refused_within_seconds()
     assert time.monotonic() - begin < 30
 
 
-def test_a_client_that_came_to_nothing_is_not_left_to_the_collector():
-    """It stops its loop when it is collected: while another client starts, that would wait for ever."""
+class SlowClient:
+    """Stands in for a client that connects, or is closed, later than anybody waits for."""
+
+    def __init__(self, *_, connects_in=0.0, **__):
+        time.sleep(connects_in)
+        self.status = "running"
+
+    def close(self, timeout=None):
+        if timeout is not None:
+            raise TimeoutError("no answer")
+        self.status = "closed"
+
+    def scheduler_info(self):
+        return {"workers": {}}
+
+
+@pytest.fixture
+def clients(monkeypatch):
+    """Clients of the stand-in, as they come to be; closing them takes too long."""
     distributed = pytest.importorskip("distributed", reason="the extra 'dask' is not installed")
-    gc.collect()
-    gc.disable()
-    try:
-        with pytest.raises(InputError, match="no Dask scheduler answers at"):
-            list(parallel_map(abs, [1, 2], scheduler="tcp://127.0.0.1:1"))
-        left = [each for each in gc.get_objects() if isinstance(each, distributed.Client) and each.status != "closed"]
-    finally:
-        gc.enable()
-    assert not left
+    made = []
+
+    def client(*arguments, **more):
+        made.append(SlowClient(*arguments, **more))
+        return made[-1]
+
+    monkeypatch.setattr(distributed, "Client", client)
+    monkeypatch.setattr(execution, "_PATIENCE", 0.05)
+    return made
+
+
+def test_a_client_that_cannot_be_closed_is_not_looked_for_again_when_it_is_collected(clients, monkeypatch):
+    """That would wait for ever where the collector runs while another client starts."""
+    monkeypatch.setattr(execution, "_shipped", lambda *_: iter([]))
+    assert list(parallel_map(abs, [1], scheduler="tcp://127.0.0.1:1")) == []
+    assert [client.status for client in clients] == ["closed"]
+
+
+def test_a_client_that_comes_too_late_is_closed(clients, monkeypatch):
+    import distributed
+
+    late = partial(distributed.Client, connects_in=0.5)
+    monkeypatch.setattr(distributed, "Client", late)
+    with pytest.raises(InputError, match="what listens there is silent"):
+        list(parallel_map(abs, [1], scheduler="tcp://127.0.0.1:1"))
+    until = time.monotonic() + 10
+    while not (clients and clients[0].status == "closed") and time.monotonic() < until:
+        time.sleep(0.02)
+    assert [client.status for client in clients] == ["closed"]
 
 
 DASK = """
