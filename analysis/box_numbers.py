@@ -74,8 +74,8 @@ def joint(results: Path) -> Results:
 def sculpted(results: Path) -> Results:
     """Return what background that was disturbed on purpose does: the shifted feature, and everything else."""
     made: Results = {}
+    every = latest(lines(results, "sculpted_nulls"))
     for name in ("quiet", "feature"):
-        every = latest(lines(results, "sculpted_nulls"))
         own = [line for line in every if (line["set"] == "feature") == (name == "feature")]
         refused = sum(line["status"] == "unverified_excess" for line in own)
         claims = sum(line["status"] in ("evidence", "discovery") for line in own)

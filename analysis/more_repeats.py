@@ -55,11 +55,7 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, default=Path("out/power"))
     parser.add_argument("--result", type=Path, default=boxes.RESULTS / "more_repeats.jsonl")
     arguments = parser.parse_args()
-    tasks = [
-        task
-        for task in power.tasks(arguments.scratch)
-        if task["injected"] == 140 and task["number"] in arguments.number
-    ]
+    tasks = power.tasks(arguments.scratch, injected=[140], numbers=arguments.number)
     boxes.grow(arguments.result, one_box, tasks, origin=boxes.stamp(config_from_dict(CONFIG), seed=1))
     for line in boxes.read(arguments.result):
         print(line["set"], line["number"], f"{line['seconds']} s for 32 repeats of a window")

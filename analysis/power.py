@@ -10,6 +10,7 @@ boxes claimed with all checks passed, median lengths of the 68 % intervals relat
 """
 
 import argparse
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,11 @@ SIZE = 100_000
 QUANTITIES = ("m_resonance", "m_x", "m_y", "n_signal")
 
 
-def tasks(folder: Path) -> list[dict[str, Any]]:
-    """Return the thirty boxes."""
+def tasks(
+    folder: Path, *, injected: Iterable[int] = STRENGTHS, numbers: Iterable[int] = range(len(POINTS))
+) -> list[dict[str, Any]]:
+    """Return the thirty boxes, or those of them with so many signal events and of these numbers."""
+    strengths, wanted = set(injected), set(numbers)
     return [
         {
             "set": str(strength),
@@ -43,6 +47,7 @@ def tasks(folder: Path) -> list[dict[str, Any]]:
         }
         for strength in STRENGTHS
         for number, (masses, prongs) in enumerate(POINTS)
+        if strength in strengths and number in wanted
     ]
 
 

@@ -109,11 +109,7 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, default=Path("out/power"))
     parser.add_argument("--result", type=Path, default=boxes.RESULTS / "selected_backgrounds.jsonl")
     arguments = parser.parse_args()
-    tasks = [
-        {"set": str(task["injected"]), **task}
-        for task in power.tasks(arguments.scratch)
-        if task["injected"] in arguments.strengths and task["number"] < arguments.signals
-    ]
+    tasks = power.tasks(arguments.scratch, injected=arguments.strengths, numbers=range(arguments.signals))
     tasks += [
         {"set": "null", "number": number, "injected": 0, "_at": arguments.scratch} for number in range(arguments.nulls)
     ]

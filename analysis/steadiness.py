@@ -22,7 +22,6 @@ from bumphunt.events import BlindEvents
 
 TIMES, LEFT_OUT = 10, 0.01
 WIDTH = 0.06
-QUANTITIES = ("m_resonance", "m_x", "m_y", "n_signal")
 
 
 def settings(mass: float) -> dict[str, Any]:
@@ -45,7 +44,7 @@ def answered(box: BlindEvents, mass: float, seed: int) -> dict[str, Any]:
         "status": answers.status,
         **{
             name: None if getattr(answers, name) is None else round(float(getattr(answers, name).value), 2)
-            for name in QUANTITIES
+            for name in power.QUANTITIES
         },
     }
 
@@ -74,11 +73,7 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, default=Path("out/power"))
     parser.add_argument("--result", type=Path, default=boxes.RESULTS / "steadiness.jsonl")
     arguments = parser.parse_args()
-    tasks = [
-        task
-        for task in power.tasks(arguments.scratch)
-        if task["injected"] == 140 and task["number"] in arguments.numbers
-    ]
+    tasks = power.tasks(arguments.scratch, injected=[140], numbers=arguments.numbers)
     origin = boxes.stamp(config_from_dict(settings(3500.0)), seed=1)
     boxes.grow(arguments.result, one_box, tasks, origin=origin)
     for line in boxes.latest(boxes.read(arguments.result)):
