@@ -17,14 +17,15 @@ import boxes
 import numpy as np
 import pandas as pd
 from background_pool import background_pool
+from origin import ROOT
 from power import signal_file
+from reach_curves import curves
 
 import bumphunt
 from bumphunt.calibration.pseudo_data import subsample_box, with_signal
 from bumphunt.config import config_from_dict
 from bumphunt.events import BlindEvents
 from bumphunt.pipeline.prior_search import PriorFindings, PriorSettings, covered_windows, search_prior
-from bumphunt.plots.style import BLACK, BLUE, GREY, RED, new_figure, style
 from bumphunt.preprocessing.splits import MassWindow, mass_windows
 from bumphunt.spectrum.binning import searched_range
 
@@ -35,9 +36,13 @@ MODELS = {
     "black_box": ((3823.0, 732.0, 378.0), 2),
     "equal": ((4200.0, 350.0, 350.0), 2),
     "plain_jet": ((3500.0, 500.0, 100.0), 2),
+    "real": ((3500.0, 500.0, 100.0), 2),
 }
 PLAIN = "plain_jet"
 """Signal whose lighter jet is one of background: nothing that the prior knows."""
+REAL = "real"
+"""The 93 signal events among the first thousand of the LHC Olympics R&D file (Zenodo 6466204), where that is there."""
+REAL_EVENTS = ROOT.parent / "shared/data/lhco_rnd_tiny.h5"
 HALF_WINDOW = 0.057
 """Half of the window, relative to the resonance, in which S/sqrt(B) counts: 3.3-3.7 TeV for 3.5 TeV."""
 BOTH: dict[str, Any] = {
@@ -47,8 +52,6 @@ BOTH: dict[str, Any] = {
     "limit": {"enabled": False},
     "search": {"most_signals": 1},
 }
-LEAST_BOXES = 5
-"""Boxes of a kind from which its median is drawn."""
 LEAST = 100
 """Events in a window's region and either sideband, as the package asks."""
 
@@ -71,16 +74,25 @@ def _blind(path: Path) -> BlindEvents:
     return bumphunt.events.drop_truth(bumphunt.read_events(path))
 
 
+@lru_cache
+def signal_of(model: str, folder: Path, *, workers: int = 1) -> BlindEvents:
+    """Return the signal events of a model, simulated where they are not there yet."""
+    if model != REAL:
+        return _blind(signal_file(folder, *MODELS[model], workers=workers))
+    events = bumphunt.read_events(REAL_EVENTS)
+    return bumphunt.events.drop_truth(events[events["label"] == 1].reset_index(drop=True))
+
+
 def _near(mjj: np.ndarray, resonance: float) -> np.ndarray:
     return np.abs(mjj / resonance - 1.0) < HALF_WINDOW
 
 
 def make_box(task: dict[str, Any]) -> tuple[BlindEvents, int]:
     """Return the events of a box and how many of them are signal."""
-    masses, prongs = MODELS[task["model"]]
+    masses = MODELS[task["model"]][0]
     rng = np.random.default_rng([17, task["size"], round(1000 * task["strength"]), task["number"]])
     pool = _blind(background_pool(task["_at"] / "pool.parquet"))
-    signal = _blind(signal_file(task["_at"], masses, prongs))
+    signal = signal_of(task["model"], task["_at"])
     box = subsample_box(pool, size=task["size"], rng=rng)
     inside = float(_near(signal["mjj"].to_numpy(), masses[0]).mean())
     background = float(_near(box["mjj"].to_numpy(), masses[0]).sum())
@@ -124,13 +136,18 @@ def search(events: BlindEvents, settings: PriorSettings, *, seed: int) -> PriorF
     return search_prior(events, windows, edges, content_folds(events, 2), seed=seed, settings=settings)
 
 
+def near_windows(mass: float) -> list[list[int]]:
+    """Return the resonance's window and its neighbours, in GeV."""
+    centres = mass * np.array([1.0 - HALF_WINDOW, 1.0, 1.0 + HALF_WINDOW])
+    return [[round(centre * (1.0 - HALF_WINDOW)), round(centre * (1.0 + HALF_WINDOW))] for centre in centres.tolist()]
+
+
 def both_searches(task: dict[str, Any]) -> dict[str, Any]:
     """Hunt in one box with both searches, at default settings but for what is no part of the answer."""
     events, injected = make_box(task)
-    config, mass = BOTH, MODELS[task["model"]][0][0]
+    config = BOTH
     if task.get("near"):
-        centres = mass * np.array([1.0 - HALF_WINDOW, 1.0, 1.0 + HALF_WINDOW])
-        windows = [[round(c * (1.0 - HALF_WINDOW)), round(c * (1.0 + HALF_WINDOW))] for c in centres.tolist()]
+        windows = near_windows(MODELS[task["model"]][0][0])
         config = {**BOTH, "search": {**BOTH["search"], "windows": windows}}
     begun = time.process_time()
     answers = bumphunt.hunt(events, config=config, seed=1).answers
@@ -188,53 +205,6 @@ def table(lines: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def curves(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return 16, 50 and 84 % of the global significance of each search, and of both, by model, size and strength.
-
-    Of a box the last line counts.
-    """
-    kinds: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for line in boxes.latest(lines):
-        kinds.setdefault((line["model"], line["size"], bool(line.get("near")), line["strength"]), []).append(line)
-    rows = []
-    for (model, size, near, strength), group in sorted(kinds.items()):
-        z = {name: [line["per_search"][name]["z_global"] for line in group] for name in ("cwola", "prior")}
-        z["both"] = [line["z_global"] for line in group]
-        rows.append(
-            {"model": model, "size": size, "near": near, "strength": strength, "boxes": len(group)}
-            | {"injected": int(np.median([line["injected"] for line in group]))}
-            | {name: np.quantile(values, [0.16, 0.5, 0.84]).round(2).tolist() for name, values in z.items()}
-            | {f"above {level}": sum(value >= level for value in z["both"]) for level in (3, 5)}
-            | {"found by prior": sum(line["found_by"] == "prior" for line in group)}
-        )
-    return rows
-
-
-def draw(lines: list[dict[str, Any]], path: Path) -> None:
-    """Draw global significance against the strength of signal, by model and number of events."""
-    rows = [row for row in curves(lines) if row["boxes"] >= LEAST_BOXES]
-    shown = list(dict.fromkeys((row["model"], row["size"]) for row in rows))
-    with style():
-        figure = new_figure(3.4, width=3.4 * len(shown))
-        axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
-        for place, (model, size) in enumerate(shown):
-            own = [row for row in rows if (row["model"], row["size"]) == (model, size)]
-            for number, (name, colour) in enumerate((("cwola", BLUE), ("prior", RED), ("both", BLACK))):
-                low, middle, high = np.array([row[name] for row in own]).T
-                at = np.array([row["strength"] for row in own]) * (1.0 + 0.015 * (number - 1))
-                axes[place].errorbar(at, middle, [middle - low, high - middle], fmt="o-", color=colour, label=name)
-            for level in (3, 5):
-                axes[place].axhline(level, color=GREY, linestyle=":")
-            masses, prongs = MODELS[model]
-            text = "/".join(f"{mass:g}" for mass in masses) + f" GeV, {prongs} prongs, {size // 1000}k events"
-            axes[place].set_title(text, loc="left", fontsize="small")
-            axes[place].set_xlim(left=0.0)
-            axes[place].set_xlabel("Inclusive S/√B in the window")
-        axes[0].set_ylabel("Global significance [σ]")
-        axes[0].legend(loc="upper left")
-        figure.savefig(path, dpi=130, metadata={"Software": None})
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=1)
@@ -254,7 +224,10 @@ def main() -> None:
     background_pool(arguments.scratch / "pool.parquet", workers=arguments.workers)
     todo = []
     for chosen in arguments.models:
-        signal_file(arguments.scratch, *MODELS[chosen], workers=arguments.workers)
+        if chosen == REAL and not REAL_EVENTS.exists():
+            print(f"{chosen}: left out, {REAL_EVENTS.name} is not beside the project")
+            continue
+        signal_of(chosen, arguments.scratch, workers=arguments.workers)
         todo += tasks(
             arguments.scratch, chosen, arguments.sizes, arguments.strengths, arguments.boxes, follow=arguments.follow
         )
