@@ -8,7 +8,9 @@ events each, no two boxes the same, at twelve mass points, of which 3600/350/350
 within 2 percent of the true one, three folds, two repeats, one tree model of 40 steps: a test of the mass fit, not of
 the search. In the set ``nominal`` signal is of the nominal detector and the statistical part of the intervals has to
 cover; in ``drawn`` each box has a detector of its own from the prior of the systematic errors (energy scale and shower
-simulated anew, resolutions, scale of tau21), and the total intervals have to. One line a box is added to
+simulated anew, resolutions, scale of tau21), and the total intervals have to. In ``weak`` the signal is as weak as
+still claimed, 0.45 roots of the background in the window, and both searches run at default settings but for the
+windows: the resonance's and its neighbours; boxes claimed with 3 to 5 sigma count. One line a box is added to
 analysis/results/injections.jsonl; what is there already for this commit is not repeated, --first says with which box
 to begin, and of a box repeated at a later commit the last line counts.
 """
@@ -22,12 +24,14 @@ from typing import Any
 import boxes
 import numpy as np
 from background_pool import background_pool
+from reach import BOTH, near, near_windows
 
 import bumphunt
 from bumphunt.calibration.drawn_detector import DrawnDetector, draw_detector
 from bumphunt.calibration.experiments import analyse_box
 from bumphunt.calibration.pseudo_data import subsample_box, with_signal
 from bumphunt.calibration.pulls import pulls_of
+from bumphunt.config import config_from_dict
 from bumphunt.events import BlindEvents, drop_truth
 from bumphunt.plots import pulls
 from bumphunt.plots.style import style
@@ -53,6 +57,10 @@ POINTS = (
 """(m_resonance, m_x, m_y) in GeV, in the order of the boxes."""
 QUANTITIES = ("m_resonance", "m_x", "m_y", "n_signal")
 SIZE, SIGNAL = 100_000, 300
+SETS = ("nominal", "drawn", "weak")
+WEAK = 0.45
+"""Signal in roots of the background, both in the resonance's window, in the set ``weak``."""
+NEAR_THRESHOLD = (3.0, 5.0)
 ENDS = ("low", "stat_low", "value", "stat_high", "high")
 SEED = 31
 
@@ -69,6 +77,11 @@ def settings(centre: float) -> bumphunt.AnalysisConfig:
             "limit": {"enabled": False},
         }
     )
+
+
+def weak_settings(centre: float) -> bumphunt.AnalysisConfig:
+    """Return the settings that boxes with weak signal are searched at: those of the study of reach."""
+    return config_from_dict({**BOTH, "search": {**BOTH["search"], "windows": near_windows(centre)}})
 
 
 def tasks(name: str, numbers: range, *, pool: Path) -> list[dict[str, Any]]:
@@ -102,7 +115,7 @@ def signal_of(task: dict[str, Any]) -> BlindEvents:
     other: dict[str, Any] = {}
     if detector is not None:
         other = dict(zip(("detector", "shower"), towards_shifted(detector.shift), strict=True))
-    seed = 100_000 + 10 * task["number"] + int(detector is not None)
+    seed = 100_000 + 10 * task["number"] + SETS.index(task["set"])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "signal.parquet"
         simulate_sample(path, Sample(signal=SIGNAL, masses=masses, **other), seed=seed)
@@ -112,15 +125,22 @@ def signal_of(task: dict[str, Any]) -> BlindEvents:
 
 def one_box(task: dict[str, Any]) -> dict[str, Any]:
     """Make and analyse one box."""
-    rng = np.random.default_rng([SEED, task["number"], int(task["set"] == "drawn")])
-    box = subsample_box(blind(task["_pool"]), size=SIZE - SIGNAL, rng=rng)
-    box = with_signal(box, signal_of(task), number=SIGNAL, rng=rng)
+    rng = np.random.default_rng([SEED, task["number"], SETS.index(task["set"])])
+    box, signal, injected = subsample_box(blind(task["_pool"]), size=SIZE - SIGNAL, rng=rng), signal_of(task), SIGNAL
     centre = task["masses"][0] * float(np.exp(rng.uniform(-0.02, 0.02)))
-    found = analyse_box(box, config=settings(round(centre)), seed=task["number"])
+    config = settings(round(centre))
+    if task["set"] == "weak":
+        inside, background = (near(events["mjj"].to_numpy(), task["masses"][0]) for events in (signal, box))
+        injected = round(WEAK * float(background.sum()) ** 0.5 / float(inside.mean()))
+        config = weak_settings(centre)
+    box = with_signal(box, signal, number=injected, rng=rng)
+    found = analyse_box(box, config=config, seed=task["number"])
     answers = found.answers
     intervals = {name: getattr(answers, name) for name in QUANTITIES}
     return {
+        "injected": injected,
         "window_centre": round(centre),
+        "z_global": round(answers.z_global, 2),
         "z_local": round(answers.z_local, 2),
         "status": answers.status,
         "masses_verified": answers.masses_verified,
@@ -133,13 +153,18 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def counts(row: dict[str, Any]) -> bool:
+    """Return whether a box belongs to those whose intervals have to cover."""
+    return row["set"] != "weak" or NEAR_THRESHOLD[0] <= row["z_global"] <= NEAR_THRESHOLD[1]
+
+
 def pulls_by(rows: list[dict[str, Any]], name: str, *, total: bool) -> np.ndarray:
     """Return the pulls of one quantity in verified boxes, by the total or the statistical intervals."""
     place = QUANTITIES.index(name)
-    given = [row for row in rows if row["masses_verified"] and row[name] is not None]
+    given = [row for row in rows if row["masses_verified"] and row[name] is not None and counts(row)]
     ends = (0, 2, 4) if total else (1, 2, 3)
     found = [dict(zip(("low", "value", "high"), (row[name][end] for end in ends), strict=True)) for row in given]
-    truth = [[*row["masses"], float(SIGNAL)][place] for row in given]
+    truth = [[*row["masses"], float(row.get("injected", SIGNAL))][place] for row in given]
     return pulls_of([Interval(**one) for one in found], truth) if given else np.array([])
 
 
@@ -147,7 +172,7 @@ def summary(rows: list[dict[str, Any]]) -> str:
     """Return mean pull, width and coverage of each set, and mean pulls by mass point."""
     lines = []
     for name in dict.fromkeys(row["set"] for row in rows):
-        chosen, total = [row for row in rows if row["set"] == name], name == "drawn"
+        chosen, total = [row for row in rows if row["set"] == name], name != "nominal"
         fitted = [row for row in chosen if row["m_x"] is not None]
         good = sum(bool(row["masses_verified"]) for row in fitted)
         lines.append(f"{name}: {len(chosen)} boxes, {len(fitted)} with masses, {good} of these verified")
@@ -178,7 +203,7 @@ def draw(found: list[dict[str, Any]], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", nargs="+", choices=("nominal", "drawn"), default=["nominal", "drawn"])
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=["nominal", "drawn"])
     parser.add_argument("--first", type=int, default=0, help="number of the first box of each set")
     parser.add_argument("--boxes", type=int, default=96, help="of each set")
     parser.add_argument("--workers", type=int, default=1)

@@ -83,7 +83,8 @@ def signal_of(model: str, folder: Path, *, workers: int = 1) -> BlindEvents:
     return bumphunt.events.drop_truth(events[events["label"] == 1].reset_index(drop=True))
 
 
-def _near(mjj: np.ndarray, resonance: float) -> np.ndarray:
+def near(mjj: np.ndarray, resonance: float) -> np.ndarray:
+    """Return which masses (GeV) lie in the window that S/sqrt(B) is of, (events,)."""
     return np.abs(mjj / resonance - 1.0) < HALF_WINDOW
 
 
@@ -94,8 +95,8 @@ def make_box(task: dict[str, Any]) -> tuple[BlindEvents, int]:
     pool = _blind(background_pool(task["_at"] / "pool.parquet"))
     signal = signal_of(task["model"], task["_at"])
     box = subsample_box(pool, size=task["size"], rng=rng)
-    inside = float(_near(signal["mjj"].to_numpy(), masses[0]).mean())
-    background = float(_near(box["mjj"].to_numpy(), masses[0]).sum())
+    inside = float(near(signal["mjj"].to_numpy(), masses[0]).mean())
+    background = float(near(box["mjj"].to_numpy(), masses[0]).sum())
     injected = round(task["strength"] * background**0.5 / inside)
     if task["model"] == PLAIN:
         signal = _with_plain_jet(signal, pool, rng)
@@ -107,8 +108,8 @@ def make_box(task: dict[str, Any]) -> tuple[BlindEvents, int]:
 
 def _with_plain_jet(signal: BlindEvents, pool: BlindEvents, rng: np.random.Generator) -> BlindEvents:
     """Return signal whose lighter jet is that of a background event of about the same mjj, if it is the lighter."""
-    near = pool[_near(pool["mjj"].to_numpy(), float(signal["mjj"].median()))]
-    drawn = near.iloc[rng.integers(len(near), size=len(signal))].reset_index(drop=True)
+    background = pool[near(pool["mjj"].to_numpy(), float(signal["mjj"].median()))]
+    drawn = background.iloc[rng.integers(len(background), size=len(signal))].reset_index(drop=True)
     names = [name for name in signal.columns if name.endswith("2") and name in drawn.columns]
     changed = signal.reset_index(drop=True).assign(**{name: drawn[name].to_numpy() for name in names})
     return BlindEvents(changed[changed["mj2"] <= changed["mj1"]].reset_index(drop=True))
