@@ -18,6 +18,7 @@ import failed_check
 import fit_calibration
 import injections
 import nulls
+import reach_curves
 import real_spectra
 import vae_quality
 
@@ -95,6 +96,7 @@ def main() -> None:
         "fit_calibration": fit_calibration.draw,
         "injections": injections.draw,
         "null_rates": nulls.draw,
+        "reach_both": lambda lines, path: reach_curves.draw(lines, boxes.read(folder / "reach_before.jsonl"), path),
         "vae_quality": lambda result, path: vae_quality.draw(result["trainings"], path),
         "real_spectra": lambda result, path: real_spectra.draw(arguments.data, result, path),
     }

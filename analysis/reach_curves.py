@@ -64,7 +64,7 @@ def draw(lines: list[dict[str, Any]], before: list[dict[str, Any]], path: Path) 
     lines_of = -(-len(shown) // columns)
     with style():
         figure = new_figure(2.9 * lines_of, width=3.3 * columns)
-        axes = figure.subplots(lines_of, columns, sharey=True, squeeze=False).ravel()
+        axes = figure.subplots(lines_of, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for place, kind in enumerate(shown):
             _panel(axes[place], [row for row in rows if (row["model"], row["size"], row["near"]) == kind])
         for each in axes[len(shown) :]:
@@ -91,6 +91,7 @@ def _panel(axis: Any, rows: list[dict[str, Any]]) -> None:
     axis.set_title(title, loc="left", fontsize="small")
     axis.set_xlim(left=0.0)
     axis.set_xlabel("Inclusive S/√B in the window")
+    axis.tick_params(labelbottom=True)
 
 
 def table(lines: list[dict[str, Any]], before: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]]:

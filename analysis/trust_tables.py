@@ -5,20 +5,29 @@
 A table that is not of the last results fails a test; what is around the tables is written by hand.
 """
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import reach_curves
 from boxes import latest
+from markdown_tables import MINUS, binomial, lines, load, table, with_error
+from mass_tables import (
+    ANSWERED,
+    injected,
+    injection_points,
+    injections,
+    jet_mass_scale,
+    near_threshold,
+    other_simulation,
+    pulls_of,
+)
 from records import write
-from scipy.stats import beta
 
 RESULTS = Path(__file__).resolve().parent / "results"
 ROOT = RESULTS.parents[1]
-MINUS = "−"
 
 
 def main() -> None:
@@ -36,27 +45,6 @@ def with_tables(text: str, tables: dict[str, Callable[[Path], str]], results: Pa
         rows = make(results)
         text = mark.sub(lambda found, rows=rows: f"{found[1]}{rows}\n{found[2]}", text)
     return text
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines).replace("| --- ", "|---").replace("---|", "---|")
-
-
-def load(results: Path, name: str) -> Any:
-    return json.loads((results / f"{name}.json").read_text("utf-8"))
-
-
-def lines(results: Path, name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (results / f"{name}.jsonl").read_text("utf-8").splitlines()]
-
-
-def percent(value: float, digits: int = 0) -> str:
-    return f"{100 * value:.{digits}f} %"
-
-
-def signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", MINUS)
 
 
 FEATURES = "τ21 shifted in 3.9–4.4 TeV"
@@ -139,11 +127,6 @@ def cwola_quality(results: Path) -> str:
     ]
     told = f"max SIC at more than 25 background events, median of {small['cwola4']['trainings']} trainings"
     return table([f"{told} ({small['cwola4_noise10']['trainings']} with noise)", *columns], rows)
-
-
-def with_error(value: float, error: float) -> str:
-    digits = 3 if error < 0.0095 else 2
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
 def fits(results: Path) -> str:
@@ -252,102 +235,6 @@ def real_signal(found: dict[str, Any]) -> list[str]:
     return [f"{what}, jet masses alone, one window", told, "`python analysis/real_signal.py`"]
 
 
-ANSWERED = ("m_resonance", "m_x", "m_y", "n_signal")
-DETECTORS = {
-    "nominal": "the shipped one",
-    "sharper": "sharper: cores of mjj and jets half as wide, another simulation",
-    "groomed": "groomed-like: 1.5 GeV less, half of the offset",
-    "low": "jet masses 5 % low",
-    "high": "jet masses 5 % high",
-    "three_prongs": "the shipped one, three prongs (4000/500/200 GeV)",
-}
-RESPONSES = {"shipped": "", "own": "; response of its own signal"}
-SEARCHES = {"cwola+prior": "", "cwola": "; `cwola` alone"}
-ORDERS = (SEARCHES, RESPONSES, DETECTORS)
-
-
-def binomial(inside: int, number: int) -> str:
-    """Return a count with the 95 % interval of the binomial (Clopper and Pearson)."""
-    low = float(beta.ppf(0.025, inside, number - inside + 1)) if inside else 0.0
-    high = float(beta.ppf(0.975, inside + 1, number - inside)) if inside < number else 1.0
-    return f"{inside} of {number} ({100 * low:.0f}–{100 * high:.0f} %)"
-
-
-def other_simulation(results: Path) -> str:
-    """Return mean pull and coverage of the verified boxes of each detector."""
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    # the first lines were made before there was a second search
-    every = ({"searches": "cwola", **line} for line in lines(results, "other_simulation"))
-    for line in latest(every, key=("detector", "response", "searches", "number")):
-        groups.setdefault((line["searches"], line["response"], line["detector"]), []).append(line)
-    rows = []
-    for key in sorted(groups, key=lambda key: [list(by).index(part) for by, part in zip(ORDERS, key, strict=True)]):
-        fitted = [row for row in groups[key] if "m_x" in row]
-        good = [row for row in fitted if row["masses_verified"]]
-        cells = []
-        for name in ANSWERED:
-            pulls = np.array([row[name]["pull"] for row in good])
-            inside = int((np.abs(pulls) <= 1).sum())
-            cells.append(f"{signed(float(pulls.mean()))}, {binomial(inside, len(good))}" if len(good) else "")
-        rows.append([DETECTORS[key[2]] + RESPONSES[key[1]] + SEARCHES[key[0]], f"{len(good)} of {len(fitted)}", *cells])
-    return table(["detector", "verified", *(f"`{name}`" for name in ANSWERED)], rows)
-
-
-def injected(results: Path, name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the boxes of a set of injections, and those of them whose masses are verified."""
-    every = [row for row in latest(lines(results, "injections")) if row["set"] == name]
-    return every, [row for row in every if row["masses_verified"] and row["m_x"] is not None]
-
-
-def pulls_of(good: list[dict[str, Any]], name: str, *, total: bool) -> np.ndarray:
-    """Return the pulls of one quantity, by the total intervals or by their statistical part, shape (boxes,)."""
-    low, high = (0, 4) if total else (1, 3)
-    found = np.array([row[name] for row in good]).reshape(-1, 5)
-    off = found[:, 2] - np.array([[*row["masses"], 300.0][ANSWERED.index(name)] for row in good])
-    half = np.where(off < 0.0, found[:, high] - found[:, 2], found[:, 2] - found[:, low])
-    return np.asarray(off / np.maximum(half, 1e-9))
-
-
-def injections(results: Path) -> str:
-    """Return pulls and coverage of injected signal: statistical and total intervals, and on drawn detectors."""
-    (boxes, good), (boxes_drawn, good_drawn) = (injected(results, name) for name in ("nominal", "drawn"))
-    rows = []
-    for name in ANSWERED:
-        cells = []
-        for chosen, total in ((good, False), (good, True), (good_drawn, True)):
-            pulls = pulls_of(chosen, name, total=total)
-            mean = f"{signed(float(pulls.mean()))} ± {pulls.std(ddof=1) / np.sqrt(len(pulls)):.2f}"
-            cells += [mean, f"{pulls.std(ddof=1):.2f}", binomial(int((np.abs(pulls) <= 1).sum()), len(pulls))]
-        rows.append([f"`{name}`", *cells[:3], *cells[5:]])
-    head = f"verified: {len(good)} of {len(boxes)}, drawn detectors {len(good_drawn)} of {len(boxes_drawn)}"
-    names = ["mean pull (statistical)", "width", "covered (68 % meant)", "covered by the whole interval"]
-    return table([head, *names, "drawn detectors, whole: mean pull", "width", "covered (68 % meant)"], rows)
-
-
-def injection_points(results: Path) -> str:
-    """Return mean pulls by mass point, and what they sum to."""
-    good = injected(results, "nominal")[1]
-    rows, total = [], np.zeros(len(ANSWERED))
-    points = sorted({tuple(row["masses"]) for row in good})
-    for point in points:
-        at = [row for row in good if tuple(row["masses"]) == point]
-        means = np.array([pulls_of(at, name, total=False).mean() for name in ANSWERED])
-        total += len(at) * means**2
-        told = "/".join(f"{mass:g}" for mass in point)
-        rows.append([told, str(len(at)), *(f"{signed(mean)}" for mean in means), f"{len(at) * (means**2).sum():.1f}"])
-    rows.append([f"χ² over {len(points)} points", "", *(f"{one:.1f}" for one in total), f"{total.sum():.1f}"])
-    return table(["mass point (GeV)", "boxes", *(f"`{name}`" for name in ANSWERED), "χ² of four"], rows)
-
-
-def jet_mass_scale(results: Path) -> str:
-    """Return how far jet masses of background differ from the shipped ones."""
-    rows = [
-        [name, str(one["events"]), f"{signed(100 * one['log_scale'])} ± {100 * one['statistical']:.2f} %"]
-        for name, one in load(results, "jet_mass_scale")["differences"].items()
-    ]
-    return table(["background", "events", "jet masses over mjj, against the shipped ones"], rows)
-
-
 TABLES: dict[str, Callable[[Path], str]] = {
     "power": power,
     "false_alarms": false_alarms,
@@ -356,6 +243,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "real_spectra": real_spectra,
     "injections": injections,
     "injection_points": injection_points,
+    "near_threshold": near_threshold,
     "other_simulation": other_simulation,
 }
 
@@ -385,6 +273,11 @@ def scale(results: Path) -> str:
 
 
 PAGES = {
+    "docs/prior-search.md": {
+        "reach": lambda results: table(
+            *reach_curves.table(lines(results, "reach_both"), lines(results, "reach_before"))
+        )
+    },
     "docs/trust.md": TABLES,
     "docs/masses.md": {"jet_mass_scale": jet_mass_scale},
     "README.md": {"summary": summary},
