@@ -91,8 +91,14 @@ power: install  ## thirty fixed boxes with signal: median z, verified share, int
 jet-mass-scale: install  ## jet masses of background: what data are compared with, and how well that is known (1 minute)
 	$(BIN)/python analysis/jet_mass_scale.py
 
-reach: install  ## CWoLa and the prior-assisted search in boxes with weak signal (a minute a box; grows)
-	$(BIN)/python analysis/reach.py --both --workers $(WORKERS) --strengths 0.4 0.7 1 --boxes 3
+REACH = $(BIN)/python analysis/reach.py --both --near --workers $(WORKERS) --boxes 10
+
+reach: install  ## CWoLa and the prior-assisted search in boxes with weak signal (an hour and a half; grows)
+	$(REACH) --models rnd off_grid three_prong --strengths 0.2 0.4 0.7 1.2 2
+	$(REACH) --models black_box --sizes 300000 --strengths 0.4 0.55 0.8
+	$(REACH) --models real --strengths 0.4 0.55
+	$(REACH) --models plain_jet --strengths 1.2 2 3 --boxes 6
+	$(REACH) --models black_box --sizes 1000000 --strengths 0.4 --boxes 3
 
 other-simulation: install  ## masses and yields in light boxes of four detectors, a line a box (15 minutes; grows)
 	$(BIN)/python analysis/other_simulation.py

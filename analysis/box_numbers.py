@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from boxes import latest
 from nulls import calibrated, seen
+from reach_curves import curves
 
 from bumphunt.statistics import p_from_z
 
@@ -61,6 +62,19 @@ def prior(results: Path) -> Results:
     """Return significances of the prior-assisted search without signal, by permutations alone."""
     z = np.array([line["z_permuted"] for line in lines(results, "prior_nulls") if line["set"] == "100000"])
     return {"boxes": len(z), **spread_of(z)}
+
+
+def reach(results: Path) -> Results:
+    """Return median significances of both searches by model, number of events and strength of signal."""
+    made: Results = {}
+    for row in curves(lines(results, "reach_both"), lines(results, "reach_before")):
+        if row["near"]:
+            medians = {name: row[name][1] for name in ("cwola", "prior", "both")}
+            kept = {name: row[name] for name in ("boxes", "injected")}
+            kept |= {f"above_{level}": row[f"above {level}"] for level in (3, 5)}
+            kind, strength = f"{row['model']}-{row['size'] // 1000}k", f"at-{round(100 * row['strength'])}"
+            made.setdefault(kind, {})[strength] = kept | {name: f"${z:.1f}$" for name, z in medians.items()}
+    return made
 
 
 def joint(results: Path) -> Results:

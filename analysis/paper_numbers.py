@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from box_numbers import injections, joint, limits, nulls, power, prior, sculpted
+from box_numbers import injections, joint, limits, nulls, power, prior, reach, sculpted
 from records import write
 
 import bumphunt
@@ -95,6 +95,7 @@ def read(results: Path) -> Results:
     if found.get("blackbox", {}).get("truth") and "spectrum_after" in found:
         found["blackbox"]["package"] = last_box(found["blackbox"]["truth"], found["spectrum_after"])
     found |= {"power": power(results), "nulls": nulls(results), "limits": limits(results), "prior": prior(results)}
+    found["reach"] = reach(results)
     found |= {"joint": joint(results), "sculpted": sculpted(results)}
     found["injections"] = {name: injections(results, name) for name in ("nominal", "drawn")}
     found["injections"] |= {"background_per_box": 100_000, "signal_per_box": 300, "points": 12}

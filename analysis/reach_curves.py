@@ -60,6 +60,8 @@ def draw(lines: list[dict[str, Any]], before: list[dict[str, Any]], path: Path) 
         {(row["model"], row["size"], row["near"]) for row in rows},
         key=lambda kind: (list(TITLES).index(kind[0]), kind[1], not kind[2]),
     )
+    if not shown:
+        raise ValueError(f"no kind of box has {LEAST_BOXES} of them; run analysis/reach.py --both")
     columns = min(3, len(shown))
     lines_of = -(-len(shown) // columns)
     with style():
