@@ -61,6 +61,8 @@ SETS = ("nominal", "drawn", "weak")
 WEAK = 0.45
 """Signal in roots of the background, both in the resonance's window, in the set ``weak``."""
 NEAR_THRESHOLD = (3.0, 5.0)
+LOWEST_WINDOW = 3060.0
+"""GeV; below, the trigger leaves no sideband."""
 ENDS = ("low", "stat_low", "value", "stat_high", "high")
 SEED = 31
 
@@ -81,7 +83,8 @@ def settings(centre: float) -> bumphunt.AnalysisConfig:
 
 def weak_settings(centre: float) -> bumphunt.AnalysisConfig:
     """Return the settings that boxes with weak signal are searched at: those of the study of reach."""
-    return config_from_dict({**BOTH, "search": {**BOTH["search"], "windows": near_windows(centre)}})
+    windows = [window for window in near_windows(centre) if window[0] >= LOWEST_WINDOW]
+    return config_from_dict({**BOTH, "search": {**BOTH["search"], "windows": windows}})
 
 
 def tasks(name: str, numbers: range, *, pool: Path) -> list[dict[str, Any]]:

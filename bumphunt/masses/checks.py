@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from bumphunt.masses.constants import (
+    CHOICE_ERROR,
     GRID_MARGIN,
     JET_MASS_RATIOS,
     LARGEST_LOG_SCALE,
@@ -226,6 +227,11 @@ def assumptions(fit: MassFit, *, table: SignalTable, response: str = "shipped", 
                 f"times as many events, known to {100 * fit.cut_scale_error:.0f} % by its counts at harder and looser "
                 f"cuts (prior {100 * SCORE_CUT_PRIOR:.0f} % about what tau21 says). Declared beyond: "
                 f"{100 * SCORE_EFFICIENCY_LEFT:.0f} % of the efficiency."
+            )
+        if fit.choice:
+            told.append(
+                f"Masses, window and cut were chosen where most events pass; {100 * fit.choice:.0f} % is taken off the "
+                f"number of signal events for it, which is known to {100 * CHOICE_ERROR:.0f} % of that."
             )
     else:
         told.append("The number of signal events is counted in a box of jet masses, without any score.")

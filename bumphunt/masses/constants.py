@@ -176,6 +176,15 @@ SCORE_CUTS = (4.0, 2.0, 1.0, 0.5, 0.25)
 LARGEST_CUT_SCALE = 1.4
 """Ends of the scan of the logarithm of the factor on the cut: three and a half errors of the prior."""
 
+# --- What a search chose
+
+PRIOR_CHOICES = 4
+"""Numbers that the prior-assisted search chooses where the excess is largest: both daughters' masses, window and cut."""
+MOST_CHOICE = 0.75
+"""Most that is taken off the square of a number of signal events for it: half of the number."""
+CHOICE_ERROR = 0.5
+"""Error of what is taken off, as a part of it."""
+
 # --- The scale of jet masses, from jets of background
 
 BACKGROUND_JETS = ((-0.65132, -0.84466, -2.71341), (-0.42827, -0.90268, -3.59552))

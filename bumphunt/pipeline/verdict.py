@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bumphunt.masses.choice import without_choice
+from bumphunt.masses.constants import PRIOR_CHOICES
 from bumphunt.pipeline.deficits import no_deficit
 from bumphunt.pipeline.final_state import is_dijet
 from bumphunt.pipeline.fold_selection import Selection, window_selection
@@ -229,6 +231,7 @@ def reach_verdict(
     checks = (*checks, mass_fit_check(mass_fit is not None))
     if mass_fit is None:
         return replace(found, checks=checks)
+    mass_fit = without_choice(mass_fit, PRIOR_CHOICES if finder == "prior" else 0)
     of_masses, assumed = masses_checked(search, mass_fit, n_events=n_events)
     return replace(
         found,

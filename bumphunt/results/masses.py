@@ -137,7 +137,8 @@ class MassFit(Result):
     one or both, are plain jets without a peak in their mass.
     ``tau21_pull`` is how far tau21 of the signal lies from simulation, in errors of the data and of what is assumed.
     Signal of the data passes a cut as simulated signal passes one that keeps ``cut_scale`` times as many events; its
-    logarithm is known to ``cut_scale_error`` (None: not asked), and ``cut_scale_pull`` is as ``tau21_pull``.
+    logarithm is known to ``cut_scale_error`` (None: not asked), and ``cut_scale_pull`` is as ``tau21_pull``. ``choice``
+    is the part taken off ``n_signal`` since masses, window and cut were chosen where most events are.
     """
 
     m_resonance: Interval
@@ -172,6 +173,7 @@ class MassFit(Result):
     cut_scale: float = 1.0
     cut_scale_error: float | None = None
     cut_scale_pull: float = 0.0
+    choice: float = 0.0
 
     @property
     def as_measured(self) -> tuple[float, float, float]:
