@@ -179,7 +179,7 @@ LARGEST_CUT_SCALE = 1.4
 # --- What a search chose
 
 PRIOR_CHOICES = 4
-"""Numbers that the prior-assisted search chooses where the excess is largest: both daughters' masses, window and cut."""
+"""Numbers that the prior-assisted search chooses where the excess is largest: masses of both daughters, window, cut."""
 MOST_CHOICE = 0.75
 """Most that is taken off the square of a number of signal events for it: half of the number."""
 CHOICE_ERROR = 0.5
