@@ -62,6 +62,14 @@ def sources_table(answers: Answers, products: Products) -> Table | None:
         if fit.cut_scale_error is not None:
             found = with_error(fit.cut_scale, fit.cut_scale * fit.cut_scale_error)
             rows.append((CUT_SCALE, found, "free in the efficiency, by signal at harder and looser cuts"))
+        if fit.choice:
+            rows.append(
+                (
+                    "Masses, window and cut chosen where most events pass",
+                    f"{100 * fit.choice:.0f} %",
+                    "taken off the number of signal events, half of it in its error",
+                )
+            )
         if fit.jet_scale is not None:
             rows.append(
                 (

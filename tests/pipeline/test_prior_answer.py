@@ -97,6 +97,16 @@ def test_masses_and_yield_are_fitted_to_what_the_prior_selected(found) -> None:
     assert "prior" in found.result.stages
 
 
+def test_what_was_chosen_with_the_hypothesis_is_taken_off_the_number_and_said(found) -> None:
+    fit, answers = found.products.mass_fit, found.answers
+    assert 0.01 < fit.choice < 0.5
+    assert fit.n_selected.value / fit.efficiency == pytest.approx(answers.n_signal.value, rel=1e-6)
+    told = f"{100 * fit.choice:.0f} % is taken off the number of signal events"
+    assert any(told in each for each in answers.assumptions)
+    rows = {name: size for name, size, _ in sources_table(answers, found.products).rows}
+    assert rows["Masses, window and cut chosen where most events pass"] == f"{100 * fit.choice:.0f} %"
+
+
 def test_the_report_says_what_its_background_is_and_that_no_form_is_taken_off(found) -> None:
     window = found.scan.best_window
     (top,) = [each for each in found.products.hypothesis_scans if each.low == window.low]
@@ -177,6 +187,7 @@ def test_findings_are_kept_and_not_searched_again(table, found) -> None:
     alone = reach_verdict(search, outcomes)
     assert list(alone.per_search) == ["cwola"]
     assert alone.search == "cwola"
+    assert alone.mass_fit is None or alone.mass_fit.choice == 0.0
 
 
 def test_a_calibration_on_these_events_is_of_the_prior_where_it_repeated_it(table, monkeypatch) -> None:

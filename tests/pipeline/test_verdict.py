@@ -186,6 +186,7 @@ def reached(monkeypatch, *, z_global=4.0, finder="cwola", prior=None, config=Non
     monkeypatch.setattr(verdict_module, "estimate_masses", masses)
     checked = lambda search, fit, n_events: ((check(True, "masses"),), (f"of {n_events}",))  # noqa: E731
     monkeypatch.setattr(verdict_module, "masses_checked", checked)
+    monkeypatch.setattr(verdict_module, "without_choice", lambda fit, choices: asked.update(choices=choices) or fit)
     return reach_verdict("search", [], prior=prior, threads=3, n_events=77), asked
 
 
@@ -212,10 +213,12 @@ def test_the_finder_says_how_masses_are_fitted(monkeypatch):
     assert [each.name for each in found.checks][2] == "one_hypothesis"
     assert (found.selection, found.search, found.null.method) == ("prior", "prior", "prior")
     assert asked["config"].cwola.decorrelate
+    assert asked["choices"] == 4  # a hypothesis of two masses, a window and a cut
     assert found.assumptions == ("of the prior", "of 77")
     found, asked = reached(monkeypatch, prior=prior_of(3.0, elsewhere=9.0), config=config, inside=False)
     assert "one_hypothesis" not in [each.name for each in found.checks]
     assert (found.selection, found.of_prior) == ("cwola 3", None)
     assert not asked["config"].cwola.decorrelate
+    assert asked["choices"] == 0
     assert found.assumptions == (OUTSIDE_THE_SURFACE, "of the prior", "of 77")
     assert OTHER_TRAINING.format("x") not in found.assumptions
