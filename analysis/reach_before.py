@@ -66,7 +66,8 @@ def main() -> None:
         ]
     head = ["git", "-C", str(arguments.checkout), "rev-parse", "--short=10", "HEAD"]
     old = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
-    origin = {**boxes.stamp(config_from_dict(OFF), seed=1), "package": old}
+    command = " ".join(["python analysis/reach_before.py ../before", *sys.argv[2:]])
+    origin = {**boxes.stamp(config_from_dict(OFF), seed=1), "command": command, "package": old}
     path = boxes.RESULTS / "reach_before.jsonl"
     boxes.grow(path, hunt_before, todo, origin=origin, workers=arguments.workers)
 

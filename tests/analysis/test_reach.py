@@ -93,3 +93,24 @@ def test_real_signal_is_that_of_the_labels_and_loses_them(load: Any, tmp_path: P
     assert "label" not in events.columns
     assert abs(float(events["mjj"].median()) / 3500.0 - 1.0) < 0.03
     assert {"tau32_1", "massdrop_2"} <= set(events.columns)
+
+
+def test_of_weak_signals_those_near_the_threshold_count(load: Any) -> None:
+    injections = load("injections")
+    row = {"set": "weak", "masses_verified": True, "masses": [3500.0, 500.0, 100.0], "injected": 60}
+    rows = [{**row, "z_global": z, "n_signal": [50.0, 60.0, 90.0, 120.0, 130.0]} for z in (2.9, 3.0, 5.0, 5.1)]
+    assert [injections.counts(each) for each in rows] == [False, True, True, False]
+    # above the truth the lower half of an interval counts: 30 of 40
+    np.testing.assert_allclose(injections.pulls_by(rows, "n_signal", total=True), [0.75, 0.75])
+    np.testing.assert_allclose(injections.pulls_by(rows, "n_signal", total=False), [1.0, 1.0])
+    strong = {**rows[0], "set": "nominal"}
+    del strong["injected"]
+    np.testing.assert_allclose(injections.pulls_by([strong], "n_signal", total=True), [-210.0 / 40.0])
+
+
+def test_weak_signals_are_searched_where_there_is_a_sideband(load: Any) -> None:
+    injections = load("injections")
+    low, usual = (injections.weak_settings(centre).search.windows for centre in (3300.0, 4400.0))
+    assert len(usual) == 3
+    assert len(low) == 2
+    assert all(window[0] >= injections.LOWEST_WINDOW for window in low)
