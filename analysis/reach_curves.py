@@ -69,6 +69,7 @@ def draw(lines: list[dict[str, Any]], before: list[dict[str, Any]], path: Path) 
         axes = figure.subplots(lines_of, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for place, kind in enumerate(shown):
             _panel(axes[place], [row for row in rows if (row["model"], row["size"], row["near"]) == kind])
+        axes[0].set_xlim(0.0, 1.06 * max(row["strength"] for row in rows))
         for each in axes[len(shown) :]:
             each.set_axis_off()
         for place in range(0, len(shown), columns):
@@ -91,7 +92,6 @@ def _panel(axis: Any, rows: list[dict[str, Any]]) -> None:
     first = rows[0]
     title = f"{TITLES[first['model']]}, {first['size'] // 1000}k" + ("" if first["near"] else ", all windows")
     axis.set_title(title, loc="left", fontsize="small")
-    axis.set_xlim(left=0.0)
     axis.set_xlabel("Inclusive S/√B in the window")
     axis.tick_params(labelbottom=True)
 
@@ -116,5 +116,5 @@ def table(lines: list[dict[str, Any]], before: list[dict[str, Any]]) -> tuple[li
 def _told(quantiles: list[float] | None) -> str:
     if quantiles is None:
         return ""
-    low, middle, high = (f"{value:.1f}".replace("-", "−") for value in quantiles)
+    low, middle, high = (f"{round(value, 1) + 0.0:.1f}".replace("-", "−") for value in quantiles)
     return f"{middle} ({low}…{high})"
