@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from boxes import latest
 from nulls import calibrated, seen
-from reach_curves import curves
+from reach_curves import TITLES, curves
 
 from bumphunt.statistics import p_from_z
 
@@ -70,7 +70,8 @@ def reach(results: Path) -> Results:
     for row in curves(lines(results, "reach_both"), lines(results, "reach_before")):
         if row["near"]:
             medians = {name: row[name][1] for name in ("cwola", "prior", "both")}
-            kept = {name: row[name] for name in ("boxes", "injected")}
+            kept = {name: row[name] for name in ("boxes", "injected", "strength")}
+            kept["masses"] = TITLES[row["model"]].split(" ")[0]
             kept |= {f"above_{level}": row[f"above {level}"] for level in (3, 5)}
             kind, strength = f"{row['model']}-{row['size'] // 1000}k", f"at-{round(100 * row['strength'])}"
             made.setdefault(kind, {})[strength] = kept | {name: f"${z:.1f}$" for name, z in medians.items()}

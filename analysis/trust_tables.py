@@ -184,7 +184,7 @@ def summary(results: Path) -> str:
     strong = [box for box in strong if box["commit"] == strong[-1]["commit"]]
     claimed = sum(box["status"] in ("evidence", "discovery") for box in strong)
     z = float(np.median([box["z_global"] for box in strong]))
-    quality = load(results, "cwola_quality")["labelled"]
+    quality, weak = load(results, "cwola_quality")["labelled"], weak_signal(results)
     good = injected(results, "nominal")[1]
     toys = load(results, "fit_calibration")["profile_likelihood"]["300000 events"]
     three = next(rate for rate in toys["rates"] if rate["sigma"] == 3.0)
@@ -197,11 +197,11 @@ def summary(results: Path) -> str:
             "`python analysis/joint_nulls.py`",
         ],
         [
-            "180 signal events in 100,000 (three mass points, one with three prongs)",
-            f"{claimed} of {len(strong)} claimed, median {z:.1f}σ global",
-            "`make power`",
+            f"180 signal events in 100,000; {weak['injected']} in {weak['size']:,} (S/√B {weak['strength']:g})",
+            f"{claimed} of {len(strong)} claimed, median {z:.1f}σ global; {weak['both'][1]:.1f}σ, `cwola` alone "
+            f"{weak['cwola'][1]:.1f}σ",
+            "`make power`, `make reach`",
         ],
-        weak_signal(results),
         [
             "significance improvement of the score, S/B = 0.64 %, 300 k events",
             f"{quality['cwola4']['max_sic'][0]:.1f} (supervised {quality['supervised4']['max_sic'][0]:.1f})",
@@ -218,13 +218,10 @@ def summary(results: Path) -> str:
     return table(["what", "measured", "command"], rows)
 
 
-def weak_signal(results: Path) -> list[str]:
-    """Return the row on weak signal that no design was tuned on, in many events."""
+def weak_signal(results: Path) -> dict[str, Any]:
+    """Return the boxes of weak signal that no design was tuned on, in many events."""
     rows = reach_curves.curves(lines(results, "reach_both"))
-    found = next(row for row in rows if (row["model"], row["size"], row["strength"]) == ("black_box", 300_000, 0.4))
-    what = f"{found['injected']} signal events in {found['size']:,}, S/√B = {found['strength']:g}, three windows"
-    told = f"median {found['both'][1]:.1f}σ global, {binomial(found['above 5'], found['boxes'])} above 5σ"
-    return [what, f"{told}; `cwola` alone {found['cwola'][1]:.1f}σ", "`make reach`"]
+    return next(row for row in rows if (row["model"], row["size"], row["strength"]) == ("black_box", 300_000, 0.4))
 
 
 def real_signal(found: dict[str, Any]) -> list[str]:
