@@ -65,16 +65,16 @@ def prior(results: Path) -> Results:
 
 
 def reach(results: Path) -> Results:
-    """Return median significances of both searches by model, number of events and strength of signal."""
+    """Return median significances of both searches by model, number of events, windows and strength of signal."""
     made: Results = {}
     for row in curves(lines(results, "reach_both"), lines(results, "reach_before")):
-        if row["near"]:
-            medians = {name: row[name][1] for name in ("cwola", "prior", "both")}
-            kept = {name: row[name] for name in ("boxes", "injected", "strength")}
-            kept["masses"] = TITLES[row["model"]].split(" ")[0]
-            kept |= {f"above_{level}": row[f"above {level}"] for level in (3, 5)}
-            kind, strength = f"{row['model']}-{row['size'] // 1000}k", f"at-{round(100 * row['strength'])}"
-            made.setdefault(kind, {})[strength] = kept | {name: f"${z:.1f}$" for name, z in medians.items()}
+        medians = {name: row[name][1] for name in ("cwola", "prior", "both")}
+        kept = {name: row[name] for name in ("boxes", "injected", "strength")}
+        kept["masses"] = TITLES[row["model"]].split(" ")[0]
+        kept |= {f"above_{level}": row[f"above {level}"] for level in (3, 5)}
+        kind = f"{row['model']}-{row['size'] // 1000}k" + ("" if row["near"] else "-all")
+        found = kept | {name: f"${z:.1f}$" for name, z in medians.items()}
+        made.setdefault(kind, {})[f"at-{round(100 * row['strength'])}"] = found
     return made
 
 

@@ -62,10 +62,10 @@ def draw(lines: list[dict[str, Any]], before: list[dict[str, Any]], path: Path) 
     )
     if not shown:
         raise ValueError(f"no kind of box has {LEAST_BOXES} of them; run analysis/reach.py --both")
-    columns = min(3, len(shown))
+    columns = min(4, len(shown))
     lines_of = -(-len(shown) // columns)
     with style():
-        figure = new_figure(2.9 * lines_of, width=3.3 * columns)
+        figure = new_figure(2.8 * lines_of, width=2.9 * columns)
         axes = figure.subplots(lines_of, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for place, kind in enumerate(shown):
             _panel(axes[place], [row for row in rows if (row["model"], row["size"], row["near"]) == kind])
@@ -74,7 +74,11 @@ def draw(lines: list[dict[str, Any]], before: list[dict[str, Any]], path: Path) 
             each.set_axis_off()
         for place in range(0, len(shown), columns):
             axes[place].set_ylabel("Global significance [σ]")
-        axes[0].legend(loc="upper left", fontsize="small")
+        drawn = axes[0].get_legend_handles_labels()
+        if len(shown) < len(axes):
+            axes[len(shown)].legend(*drawn, loc="center")
+        else:
+            axes[0].legend(*drawn, loc="upper left", fontsize="small")
         figure.savefig(path, dpi=130, metadata={"Software": None})
 
 
