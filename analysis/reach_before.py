@@ -54,6 +54,8 @@ def main() -> None:
     parser.add_argument("--boxes", type=int, default=10)
     parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
+    if not (arguments.checkout / "bumphunt/__main__.py").exists():
+        parser.error(f"{arguments.checkout} holds no checkout of the package; make it by git worktree add")
     arguments.scratch.mkdir(parents=True, exist_ok=True)
     background_pool(arguments.scratch / "pool.parquet", workers=arguments.workers)
     todo = []
