@@ -96,7 +96,7 @@ REACH = $(BIN)/python analysis/reach.py --both --near --workers $(WORKERS) --box
 reach: install  ## CWoLa and the prior-assisted search in boxes with weak signal (an hour and a half; grows)
 	$(REACH) --models rnd off_grid three_prong --strengths 0.2 0.4 0.7 1.2 2
 	$(REACH) --models black_box --sizes 300000 --strengths 0.4 0.55 0.8
-	$(BIN)/python analysis/reach.py --both --workers $(WORKERS) --boxes 5 --models black_box --sizes 300000 --strengths 0.4 0.55
+	$(BIN)/python analysis/reach.py --both --workers $(WORKERS) --boxes 10 --models black_box --sizes 300000 --strengths 0.4 0.55
 	$(REACH) --models real --strengths 0.4 0.55
 	$(REACH) --models plain_jet --strengths 1.2 2 3 --boxes 6
 	$(REACH) --models black_box --sizes 1000000 --strengths 0.4 --boxes 3
