@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from boxes import latest
+from markdown_tables import lines
 from nulls import calibrated, seen
 from reach_curves import TITLES, curves
 
@@ -15,11 +16,6 @@ from bumphunt.statistics import p_from_z
 QUANTITIES = ("m_resonance", "m_x", "m_y", "n_signal")
 FloatArray = npt.NDArray[np.float64]
 Results = dict[str, Any]
-
-
-def lines(results: Path, name: str) -> list[Results]:
-    """Return the lines of a study of many boxes."""
-    return [json.loads(line) for line in (results / f"{name}.jsonl").read_text("utf-8").splitlines()]
 
 
 def spread_of(z: FloatArray) -> Results:

@@ -24,7 +24,7 @@ from typing import Any
 import boxes
 import numpy as np
 from background_pool import background_pool
-from reach import BOTH, near, near_windows
+from reach import BOTH, near_windows, number_injected
 
 import bumphunt
 from bumphunt.calibration.drawn_detector import DrawnDetector, draw_detector
@@ -133,8 +133,7 @@ def one_box(task: dict[str, Any]) -> dict[str, Any]:
     centre = task["masses"][0] * float(np.exp(rng.uniform(-0.02, 0.02)))
     config = settings(round(centre))
     if task["set"] == "weak":
-        inside, background = (near(events["mjj"].to_numpy(), task["masses"][0]) for events in (signal, box))
-        injected = round(WEAK * float(background.sum()) ** 0.5 / float(inside.mean()))
+        injected = number_injected(signal, box, mass=task["masses"][0], strength=WEAK)
         config = weak_settings(centre)
     box = with_signal(box, signal, number=injected, rng=rng)
     found = analyse_box(box, config=config, seed=task["number"])

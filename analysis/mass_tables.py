@@ -59,6 +59,12 @@ def pulls_of(good: list[dict[str, Any]], name: str, *, total: bool) -> np.ndarra
     return np.asarray(off / np.maximum(half, 1e-9))
 
 
+def coverage(pulls: np.ndarray) -> list[str]:
+    """Return mean pull with its error, width, and how many lie within one."""
+    mean = f"{signed(float(pulls.mean()))} ± {pulls.std(ddof=1) / np.sqrt(len(pulls)):.2f}"
+    return [mean, f"{pulls.std(ddof=1):.2f}", binomial(int((np.abs(pulls) <= 1).sum()), len(pulls))]
+
+
 def injections(results: Path) -> str:
     """Return pulls and coverage of injected signal: statistical and total intervals, and on drawn detectors."""
     (boxes, good), (boxes_drawn, good_drawn) = (injected(results, name) for name in ("nominal", "drawn"))
@@ -66,9 +72,7 @@ def injections(results: Path) -> str:
     for name in ANSWERED:
         cells = []
         for chosen, total in ((good, False), (good, True), (good_drawn, True)):
-            pulls = pulls_of(chosen, name, total=total)
-            mean = f"{signed(float(pulls.mean()))} ± {pulls.std(ddof=1) / np.sqrt(len(pulls)):.2f}"
-            cells += [mean, f"{pulls.std(ddof=1):.2f}", binomial(int((np.abs(pulls) <= 1).sum()), len(pulls))]
+            cells += coverage(pulls_of(chosen, name, total=total))
         rows.append([f"`{name}`", *cells[:3], *cells[5:]])
     head = f"verified: {len(good)} of {len(boxes)}, drawn detectors {len(good_drawn)} of {len(boxes_drawn)}"
     names = ["mean pull (statistical)", "width", "covered (68 % meant)", "covered by the whole interval"]
@@ -77,19 +81,15 @@ def injections(results: Path) -> str:
 
 def near_threshold(results: Path) -> str:
     """Return pulls and coverage of signals claimed with 3 to 5 sigma, by both searches at default settings."""
-    weak = [row for row in latest(lines(results, "injections")) if row["set"] == "weak"]
-    claimed = [row for row in weak if counts(row) and row["m_x"] is not None]
-    good = [row for row in claimed if row["masses_verified"]]
-    rows = []
-    for name in ANSWERED:
-        cells = []
-        for total in (False, True):
-            pulls = pulls_of(good, name, total=total)
-            mean = f"{signed(float(pulls.mean()))} ± {pulls.std(ddof=1) / np.sqrt(len(pulls)):.2f}"
-            cells += [mean, f"{pulls.std(ddof=1):.2f}", binomial(int((np.abs(pulls) <= 1).sum()), len(pulls))]
-        rows.append([f"`{name}`", *cells])
+    every, verified = injected(results, "weak")
+    claimed = [row for row in every if counts(row) and row["m_x"] is not None]
+    good = [row for row in verified if counts(row)]
+    rows = [
+        [f"`{name}`", *(cell for total in (False, True) for cell in coverage(pulls_of(good, name, total=total)))]
+        for name in ANSWERED
+    ]
     low, high = NEAR_THRESHOLD
-    head = f"claimed with {low:g} to {high:g}σ: {len(claimed)} of {len(weak)}, verified {len(good)}"
+    head = f"claimed with {low:g} to {high:g}σ: {len(claimed)} of {len(every)}, verified {len(good)}"
     names = ["mean pull (statistical)", "width", "covered (68 % meant)", "mean pull (whole)", "width", "covered"]
     return table([head, *names], rows)
 

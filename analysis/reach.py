@@ -57,12 +57,21 @@ LEAST = 100
 
 
 def tasks(
-    folder: Path, chosen: str, sizes: list[int], strengths: list[float], number: int, *, follow: float = 0.0
+    folder: Path,
+    chosen: str,
+    sizes: list[int],
+    strengths: list[float],
+    number: int,
+    *,
+    follow: float = 0.0,
+    near: bool = False,
 ) -> list[dict[str, Any]]:
-    """Return the boxes: strength by strength, each with background of its own."""
+    """Return the boxes: strength by strength, each with background of its own; ``near``: of three windows only."""
+    ending = (f" follow {follow:g}" if follow else "") + (" near" if near else "")
     return [
-        {"set": f"{chosen} {size} {strength:g}" + (f" follow {follow:g}" if follow else ""), "number": box}
+        {"set": f"{chosen} {size} {strength:g}{ending}", "number": box}
         | {"model": chosen, "size": size, "strength": strength, "follow": follow, "_at": folder}
+        | ({"near": True} if near else {})
         for size in sizes
         for strength in strengths
         for box in range(number)
@@ -95,15 +104,20 @@ def make_box(task: dict[str, Any]) -> tuple[BlindEvents, int]:
     pool = _blind(background_pool(task["_at"] / "pool.parquet"))
     signal = signal_of(task["model"], task["_at"])
     box = subsample_box(pool, size=task["size"], rng=rng)
-    inside = float(near(signal["mjj"].to_numpy(), masses[0]).mean())
-    background = float(near(box["mjj"].to_numpy(), masses[0]).sum())
-    injected = round(task["strength"] * background**0.5 / inside)
+    injected = number_injected(signal, box, mass=masses[0], strength=task["strength"])
     if task["model"] == PLAIN:
         signal = _with_plain_jet(signal, pool, rng)
     events = with_signal(box, signal, number=injected, rng=rng)
     if task["follow"]:
         events = events.assign(**{name: events[name] + task["follow"] * events["mjj"] for name in ("mj1", "mj2")})
     return BlindEvents(events), injected
+
+
+def number_injected(signal: BlindEvents, box: BlindEvents, *, mass: float, strength: float) -> int:
+    """Return how many signal events have ``strength`` roots of the background in the window about ``mass`` (GeV)."""
+    inside = float(near(signal["mjj"].to_numpy(), mass).mean())
+    background = float(near(box["mjj"].to_numpy(), mass).sum())
+    return round(strength * background**0.5 / inside)
 
 
 def _with_plain_jet(signal: BlindEvents, pool: BlindEvents, rng: np.random.Generator) -> BlindEvents:
@@ -230,10 +244,14 @@ def main() -> None:
             continue
         signal_of(chosen, arguments.scratch, workers=arguments.workers)
         todo += tasks(
-            arguments.scratch, chosen, arguments.sizes, arguments.strengths, arguments.boxes, follow=arguments.follow
+            arguments.scratch,
+            chosen,
+            arguments.sizes,
+            arguments.strengths,
+            arguments.boxes,
+            follow=arguments.follow,
+            near=arguments.near,
         )
-    if arguments.near:
-        todo = [{**task, "set": f"{task['set']} near", "near": True} for task in todo]
     if arguments.both:
         origin = boxes.stamp(config_from_dict(BOTH), seed=1)
         path = arguments.result.with_name("reach_both.jsonl")

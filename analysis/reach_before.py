@@ -61,11 +61,8 @@ def main() -> None:
     todo = []
     for chosen in arguments.models:
         signal_of(chosen, arguments.scratch, workers=arguments.workers)
-        made = tasks(arguments.scratch, chosen, arguments.sizes, arguments.strengths, arguments.boxes)
-        todo += [
-            {**task, "set": f"{task['set']} near", "near": True, "_checkout": arguments.checkout.resolve()}
-            for task in made
-        ]
+        made = tasks(arguments.scratch, chosen, arguments.sizes, arguments.strengths, arguments.boxes, near=True)
+        todo += [{**task, "_checkout": arguments.checkout.resolve()} for task in made]
     head = ["git", "-C", str(arguments.checkout), "rev-parse", "--short=10", "HEAD"]
     old = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
     command = " ".join(["python analysis/reach_before.py ../before", *sys.argv[2:]])
